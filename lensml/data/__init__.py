@@ -1,0 +1,1 @@
+"""The Zarr contract between simulation and training."""

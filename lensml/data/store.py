@@ -1,0 +1,124 @@
+"""Reading datasets: a Zarr v3 group whose image chunks are plain enough to be memory-mapped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from lensml.data.manifest import DamagedStoreError, read_manifest, verify
+
+SCHEMA_VERSION = 1
+CRC_BYTES = 4  # crc32c at the end of every chunk
+
+
+class ChunkedImages:
+    """Images of a store as one array, mapped from its chunk files.
+
+    Reading a random image through ``zarr`` decodes its whole chunk; mapped chunks are 50 to 1000
+    times faster. Index with an integer array.
+    """
+
+    def __init__(self, chunks: list[np.ndarray], rows: int, n_images: int) -> None:
+        self._chunks = chunks
+        self._rows = rows
+        self.shape = (n_images, *chunks[0].shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+        """Images at ``index`` (any order), (len(index), H, W) float32."""
+        index = np.asarray(index)
+        if index.size and (index.min() < 0 or index.max() >= len(self)):
+            raise IndexError(f"image index outside 0 to {len(self) - 1}")
+        out = np.empty((len(index), *self.shape[1:]), np.float32)
+        chunk = index // self._rows
+        for c in np.unique(chunk):
+            mask = chunk == c
+            out[mask] = self._chunks[c][index[mask] - c * self._rows]
+        return out
+
+    def load(self) -> np.ndarray:
+        """Every image in memory, (N, H, W) float32."""
+        return np.concatenate(self._chunks)
+
+
+@dataclass(frozen=True)
+class Store:
+    """An opened dataset.
+
+    Attributes:
+        path: of the Zarr group.
+        attributes: domain, class, split, seed, configuration, units.
+        image: (N, H, W) float32, e-/s per pixel.
+        truth: column -> (N,).
+        perturber_offset: (N+1,) int64, empty for a pool without labels.
+        perturbers: column -> (P,).
+    """
+
+    path: Path
+    attributes: dict[str, Any]
+    image: ChunkedImages
+    truth: dict[str, np.ndarray]
+    perturber_offset: np.ndarray
+    perturbers: dict[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+def open_store(path: str | Path, *, check: bool = True) -> Store:
+    """Open a sealed dataset.
+
+    Args:
+        path: of the ``{split}.zarr`` group.
+        check: compare every file with the manifest first.
+
+    Raises:
+        DamagedStoreError: the store is incomplete, damaged or of another layout.
+    """
+    path = Path(path)
+    manifest = verify(path) if check else read_manifest(path)
+    try:
+        group = zarr.open_group(path, mode="r")
+        attributes = dict(group.attrs)
+        if attributes["schema_version"] != SCHEMA_VERSION:
+            raise DamagedStoreError(
+                f"{path}: layout version {attributes['schema_version']}, "
+                f"this lensml reads {SCHEMA_VERSION}; simulate the dataset again"
+            )
+        truth = _columns(group, "truth")
+        perturbers = _columns(group, "perturbers")
+    except (KeyError, OSError, ValueError) as error:
+        if isinstance(error, DamagedStoreError):
+            raise
+        raise DamagedStoreError(f"{path}: not a lensml dataset ({error})") from None
+    return Store(
+        path=path,
+        attributes=attributes,
+        image=_map_images(path, manifest),
+        truth=truth,
+        perturber_offset=perturbers.pop("offset", np.zeros(0, np.int64)),
+        perturbers=perturbers,
+    )
+
+
+def _columns(group: zarr.Group, name: str) -> dict[str, np.ndarray]:
+    if name not in group:
+        return {}
+    return {key: np.asarray(array[...]) for key, array in group[name].arrays()}  # type: ignore[union-attr]
+
+
+def _map_images(path: Path, manifest: dict[str, Any]) -> ChunkedImages:
+    n, rows = manifest["n_images"], manifest["images_per_chunk"]
+    height, width = manifest["image_shape"]
+    chunks = []
+    for c in range(-(-n // rows)):
+        file = path / "image" / "c" / str(c) / "0" / "0"
+        mapped = np.memmap(file, "<f4", "r", shape=(rows, height, width))
+        chunks.append(mapped[: min(rows, n - c * rows)])
+    return ChunkedImages(chunks, rows, n)

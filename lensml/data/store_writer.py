@@ -1,0 +1,195 @@
+"""Writing datasets: blocks by independent jobs, then one job that seals them.
+
+A block is a whole chunk of the store, so parallel jobs never share a file. The job of a block writes
+the chunk in place and its truth as a part beside the store; sealing collects the parts, writes the
+Zarr metadata and the manifest.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import BytesCodec, Crc32cCodec
+from zarr.storage import MemoryStore
+
+from lensml.data.files import write_atomic, write_bytes
+from lensml.data.manifest import DamagedStoreError, write_manifest
+from lensml.data.store import CRC_BYTES
+
+
+def chunk_file(store: str | Path, block: int) -> Path:
+    """File of an image chunk."""
+    return Path(store) / "image" / "c" / str(block) / "0" / "0"
+
+
+def encode_chunk(images: np.ndarray, images_per_chunk: int) -> bytes:
+    """Bytes of an image chunk as Zarr writes them: little-endian float32, then crc32c.
+
+    Args:
+        images: (n, H, W) with n <= images_per_chunk; what is missing is NaN.
+        images_per_chunk: rows of a full chunk.
+
+    Raises:
+        ValueError: too many images, or an image is not finite.
+    """
+    if not 0 < len(images) <= images_per_chunk:
+        raise ValueError(f"a chunk holds 1 to {images_per_chunk} images, got {len(images)}")
+    bad = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2)))
+    if bad.size:
+        raise ValueError(f"image {bad[0]} of the block is not finite")
+    content: dict[str, Any] = {}
+    chunks = (images_per_chunk, *images.shape[1:])
+    array = _create_array(MemoryStore(content), "image", images.shape, chunks, "<f4")
+    array[...] = images
+    return content["image/c/0/0/0"].to_bytes()
+
+
+def _create_array(
+    store: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: Any
+) -> zarr.Array:
+    kind = np.dtype(dtype).kind
+    return zarr.create_array(
+        store,
+        name=name,
+        shape=shape,
+        chunks=chunks,
+        dtype=dtype,
+        filters=None,
+        serializer=BytesCodec(endian="little"),
+        compressors=[Crc32cCodec()],
+        fill_value=np.nan if kind == "f" else 0,
+        zarr_format=3,
+        overwrite=True,
+    )
+
+
+def write_block(
+    chunk: str | Path,
+    part: str | Path,
+    *,
+    images: np.ndarray,
+    images_per_chunk: int,
+    truth: Mapping[str, np.ndarray],
+    offset: np.ndarray | None,
+    perturbers: Mapping[str, np.ndarray],
+) -> None:
+    """Write one block: its chunk of images and its part of the truth.
+
+    Args:
+        chunk: file of the chunk inside the store.
+        part: ``.npz`` file beside the store.
+        images: (n, H, W) float32.
+        images_per_chunk: rows of a full chunk.
+        truth: column -> (n,).
+        offset: (n+1,) int64, or None for a pool without perturbers.
+        perturbers: column -> (P,).
+    """
+    arrays = {f"truth/{name}": column for name, column in truth.items()}
+    arrays |= {f"perturbers/{name}": column for name, column in perturbers.items()}
+    if offset is not None:
+        arrays["offset"] = offset
+    write_bytes(chunk, encode_chunk(images, images_per_chunk))
+    write_atomic(part, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
+
+
+def seal_store(
+    store: str | Path,
+    parts: Sequence[str | Path],
+    *,
+    n_images: int,
+    images_per_chunk: int,
+    image_shape: tuple[int, int],
+    attributes: Mapping[str, Any],
+) -> None:
+    """Turn written blocks into a complete store and write its manifest.
+
+    Args:
+        store: path of the Zarr group; its chunks are already there.
+        parts: truth of every block, in order.
+        n_images: in all blocks together.
+        images_per_chunk: rows of a chunk.
+        image_shape: (H, W).
+        attributes: written to the group; ``units`` maps columns to units.
+
+    Raises:
+        DamagedStoreError: a chunk is missing or of the wrong size, or the counts do not add up.
+    """
+    store = Path(store)
+    blocks = -(-n_images // images_per_chunk)
+    _check_chunks(store, blocks, images_per_chunk, image_shape)
+    truth, offset, perturbers = _join_parts(parts, n_images, images_per_chunk)
+    group = zarr.open_group(store, mode="a", zarr_format=3)
+    group.attrs.put(dict(attributes))
+    for name in ("truth", "perturbers"):
+        shutil.rmtree(store / name, ignore_errors=True)
+    shape = (n_images, *image_shape)
+    _write_metadata(store, shape, images_per_chunk)
+    units = attributes["units"]
+    _write_columns(group, "truth", truth, units["truth"])
+    if offset is not None:
+        columns = {"offset": offset, **perturbers}
+        _write_columns(group, "perturbers", columns, {"offset": "", **units["perturbers"]})
+    files = [p for p in store.rglob("*") if p.is_file()]
+    summary = {
+        "n_images": n_images,
+        "images_per_chunk": images_per_chunk,
+        "image_shape": list(image_shape),
+    }
+    write_manifest(store, files, summary)
+
+
+def _check_chunks(store: Path, blocks: int, rows: int, image_shape: tuple[int, int]) -> None:
+    size = rows * image_shape[0] * image_shape[1] * 4 + CRC_BYTES
+    for block in range(blocks):
+        file = chunk_file(store, block)
+        found = file.stat().st_size if file.exists() else 0
+        if found != size:
+            raise DamagedStoreError(f"{file}: holds {found} bytes, should hold {size}")
+    for folder in (store / "image" / "c").iterdir():  # left over from a larger dataset
+        if not (folder.name.isdigit() and int(folder.name) < blocks):
+            shutil.rmtree(folder)
+
+
+def _join_parts(
+    parts: Sequence[str | Path], n_images: int, rows: int
+) -> tuple[dict[str, np.ndarray], np.ndarray | None, dict[str, np.ndarray]]:
+    loaded = []
+    for part in parts:
+        with np.load(part) as archive:  # no pickles: numpy's default
+            loaded.append({name: archive[name] for name in archive.files})
+    counts = [len(next(v for k, v in p.items() if k.startswith("truth/"))) for p in loaded]
+    expected = [min(rows, n_images - b * rows) for b in range(len(parts))]
+    if counts != expected:
+        raise DamagedStoreError(f"{parts[0]}: blocks hold {counts} images, should hold {expected}")
+    joined = {k: np.concatenate([p[k] for p in loaded]) for k in loaded[0] if k != "offset"}
+    truth = {k.removeprefix("truth/"): v for k, v in joined.items() if k.startswith("truth/")}
+    names = [k for k in joined if k.startswith("perturbers/")]
+    perturbers = {k.removeprefix("perturbers/"): joined[k] for k in names}
+    if "offset" not in loaded[0]:
+        return truth, None, perturbers
+    lengths = np.concatenate([np.diff(p["offset"]) for p in loaded])
+    return truth, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), perturbers
+
+
+def _write_metadata(store: Path, shape: tuple[int, ...], rows: int) -> None:
+    """Metadata of the image array without touching its chunks."""
+    content: dict[str, Any] = {}
+    array = _create_array(MemoryStore(content), "image", shape, (rows, *shape[1:]), "<f4")
+    array.attrs["unit"] = "e-/s per pixel"
+    write_bytes(store / "image" / "zarr.json", content["image/zarr.json"].to_bytes())
+
+
+def _write_columns(
+    group: zarr.Group, name: str, columns: Mapping[str, np.ndarray], units: Mapping[str, str]
+) -> None:
+    folder = group.require_group(name)
+    for key, column in columns.items():
+        array = _create_array(folder.store, f"{name}/{key}", column.shape, (max(len(column), 1),), column.dtype)
+        array.attrs["unit"] = units[key]
+        if len(column):
+            array[...] = column

@@ -1,0 +1,1 @@
+"""From models and stores to predictions, scores and tables with intervals."""

@@ -1,0 +1,29 @@
+"""Figures of the paper: tables (CSV) and small arrays (.npz) in, PNG and PDF out."""
+
+from lensml.figures.confusion import plot_confusion
+from lensml.figures.embedding import plot_embedding
+from lensml.figures.gallery import plot_gallery
+from lensml.figures.history import plot_history_adda, plot_history_classifier, plot_history_mae
+from lensml.figures.reconstruction import plot_reconstructions
+from lensml.figures.roc import plot_roc_adaptation, plot_roc_anomaly, plot_roc_classification
+from lensml.figures.scores import plot_score_distributions
+from lensml.figures.style import Style
+from lensml.figures.summary import plot_adaptation_summary, plot_anomaly_summary, plot_strength
+
+__all__ = [
+    "Style",
+    "plot_adaptation_summary",
+    "plot_anomaly_summary",
+    "plot_confusion",
+    "plot_embedding",
+    "plot_gallery",
+    "plot_history_adda",
+    "plot_history_classifier",
+    "plot_history_mae",
+    "plot_reconstructions",
+    "plot_roc_adaptation",
+    "plot_roc_anomaly",
+    "plot_roc_classification",
+    "plot_score_distributions",
+    "plot_strength",
+]

@@ -1,0 +1,1 @@
+"""Pure functions of lensing physics: cosmology, deflections, mass functions, light."""

@@ -1,0 +1,203 @@
+"""The whole configuration: reading, merging with the catalogue, checking."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
+from lensml.schema.errors import ConfigError, lines_from
+from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
+from lensml.schema.training import (
+    Adaptation,
+    Anomaly,
+    Classifier,
+    Compute,
+    Encoder,
+    Evaluation,
+    Figures,
+    NetworkInput,
+)
+from lensml.schema.yaml_reader import deep_merge, read_yaml
+
+Substructure = Literal["no_sub", "cdm", "vortex"]
+KINDS = {"instruments": Instrument, "populations": Population, "domains": DomainFile}
+
+
+class Catalogue(Section):
+    """Entries that add to, or change, the shipped instruments, populations and domains."""
+
+    instruments: dict[Name, dict[str, Any]] = {}
+    populations: dict[Name, dict[str, Any]] = {}
+    domains: dict[Name, dict[str, Any]] = {}
+
+
+class ConfigFile(Section):
+    """What a configuration file holds."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    domains: UniqueNames
+    substructures: Annotated[
+        list[Substructure], Field(min_length=2), AfterValidator(_check_unique)
+    ]
+    simulation: Simulation
+    network_input: NetworkInput
+    encoders: dict[Name, Encoder]
+    classifier: Classifier
+    adaptation: Adaptation
+    anomaly: Anomaly
+    evaluation: Evaluation
+    figures: Figures
+    compute: Compute
+    catalogue: Catalogue = Catalogue()
+
+
+class Config(ConfigFile):
+    """The configuration with every domain resolved."""
+
+    resolved: dict[str, Domain]
+
+    @model_validator(mode="after")
+    def _no_sub_first(self) -> Self:
+        if self.substructures[0] != "no_sub":
+            raise ValueError("substructures must begin with no_sub, the class without substructure")
+        return self
+
+    def domain(self, name: str) -> Domain:
+        """A resolved domain."""
+        return self.resolved[name]
+
+
+def load_config(
+    merged: Mapping[str, Any], *, catalogue_dir: Path, files: Sequence[str | Path]
+) -> Config:
+    """Check a merged configuration and resolve its domains.
+
+    Args:
+        merged: the configuration with every overlay merged in.
+        catalogue_dir: folder with ``instruments/``, ``populations/`` and ``domains/``.
+        files: the files that were merged, for error messages and for what merging hides
+            (duplicate keys).
+
+    Raises:
+        ConfigError: one line per problem.
+    """
+    contents = {str(f): read_yaml(f) for f in files}
+    tree = dict(merged)
+    raw = _validate(ConfigFile, tree, files=contents)
+    entries = _catalogue(catalogue_dir, raw)
+    wanted = _wanted_domains(raw)
+    problems = _unknown_domains(wanted, entries["domains"], contents)
+    problems += _unknown_references(raw, contents)
+    if problems:
+        raise ConfigError(problems)
+    resolved = {name: _resolve(name, entries, contents) for name in wanted}
+    return _validate(Config, {**tree, "resolved": resolved}, files=contents)
+
+
+def _validate(model: type, tree: Mapping[str, Any], *, files: Mapping, prefix: Sequence = ()) -> Any:
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        lines = lines_from(error, tree=tree, model=model, files=files, prefix=prefix)
+        raise ConfigError(lines) from None
+
+
+def _catalogue(folder: Path, raw: ConfigFile) -> dict[str, dict[str, tuple[str, dict]]]:
+    """Every entry by kind and name, with the file that it comes from."""
+    entries: dict[str, dict[str, tuple[str, dict]]] = {kind: {} for kind in KINDS}
+    for kind in KINDS:
+        for path in sorted((folder / kind).glob("*.yaml")):
+            if not NAME_PATTERN.match(path.stem):
+                raise ConfigError([f"{path}: file name must match {NAME_PATTERN.pattern}"])
+            entries[kind][path.stem] = (str(path), read_yaml(path))
+        for name, changes in getattr(raw.catalogue, kind).items():
+            file, content = entries[kind].get(name, (f"catalogue.{kind}.{name}", {}))
+            entries[kind][name] = (file, deep_merge(content, changes))
+    return entries
+
+
+def _wanted_domains(raw: ConfigFile) -> list[str]:
+    names = [*raw.domains, *raw.classifier.domains, *raw.anomaly.domains]
+    names += [name for pair in raw.adaptation.pairs for name in (pair.source, pair.target)]
+    return list(dict.fromkeys(names))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
+
+
+def _where(files: Mapping[str, Any], *keys: str) -> str:
+    for name, tree in reversed(list(files.items())):
+        node: Any = tree
+        for key in keys:
+            node = node.get(key) if isinstance(node, Mapping) else None
+        if node is not None:
+            return name
+    return next(reversed(list(files)), "configuration")
+
+
+def _unknown_domains(wanted: Sequence[str], known: Mapping, files: Mapping) -> list[str]:
+    return [
+        f"{_where(files, 'domains')}: domains = '{name}': unknown domain; {_nearest(name, list(known))}"
+        for name in wanted
+        if name not in known
+    ]
+
+
+def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
+    """Names that must be declared elsewhere in the configuration."""
+    lines = []
+    checks = [
+        ("classifier", "domains", raw.classifier.domains, raw.domains),
+        ("anomaly", "domains", raw.anomaly.domains, raw.domains),
+        ("classifier", "encoders", raw.classifier.encoders, list(raw.encoders)),
+        ("adaptation", "encoders", raw.adaptation.encoders, raw.classifier.encoders),
+    ]
+    for section, key, used, declared in checks:
+        origin = "domains" if key == "domains" else "classifier.encoders"
+        origin = "encoders" if (section, key) == ("classifier", "encoders") else origin
+        lines += [
+            f"{_where(files, section, key)}: {section}.{key} = '{name}': is not listed under "
+            f"'{origin}'; {_nearest(name, declared)}"
+            for name in used
+            if name not in declared
+        ]
+    for index, pair in enumerate(raw.adaptation.pairs):
+        where = _where(files, "adaptation", "pairs")
+        sides = [("source", pair.source, raw.classifier.domains, "classifier.domains")]
+        sides.append(("target", pair.target, raw.domains, "domains"))
+        lines += [
+            f"{where}: adaptation.pairs[{index}].{side} = '{name}': is not listed under "
+            f"'{origin}'; {_nearest(name, declared)}"
+            for side, name, declared, origin in sides
+            if name not in declared
+        ]
+    return lines
+
+
+def _resolve(name: str, entries: Mapping, files: Mapping) -> dict[str, Any]:
+    file, content = entries["domains"][name]
+    domain = _validate(DomainFile, content, files={**files, file: content})
+    parts = {}
+    for kind, key in (("instruments", domain.instrument), ("populations", domain.population)):
+        if key not in entries[kind]:
+            singular = kind.removesuffix("s")
+            raise ConfigError([f"{file}: {singular} = '{key}': {_nearest(key, list(entries[kind]))}"])
+        part_file, part = entries[kind][key]
+        changes = getattr(domain, f"{kind.removesuffix('s')}_changes")
+        part = deep_merge(part, changes)
+        _validate(KINDS[kind], part, files={part_file: part})
+        parts[kind] = part
+    return {
+        "name": name,
+        "num_pix": domain.num_pix,
+        "supersampling_factor": domain.supersampling_factor,
+        "instrument": parts["instruments"],
+        "population": parts["populations"],
+    }

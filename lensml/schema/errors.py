@@ -1,0 +1,159 @@
+"""Configuration errors as one line each: file, key, value found, what is allowed, nearest key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+# Tags that pydantic puts into an error's path for the member of a union that it tried.
+_UNION_TAGS = {
+    "constant",
+    "uniform",
+    "log_uniform",
+    "normal",
+    "poisson",
+    "disc",
+    "annulus",
+    "square",
+    "fixed",
+    "points",
+    "line",
+    "vit",
+    "vit_conv_stem",
+    "cnn",
+    "timm",
+}
+
+
+class ConfigError(ValueError):
+    """One or more configuration problems, one line each."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Key path as a reader writes it: ``classifier.seeds[0]``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text
+
+
+def _lookup(tree: Any, path: Sequence[str | int]) -> tuple[bool, Any]:
+    for part in path:
+        if isinstance(tree, Mapping) and part in tree:
+            tree = tree[part]
+        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+            tree = tree[part]
+        else:
+            return False, None
+    return True, tree
+
+
+def _real_path(tree: Any, path: Sequence[str | int]) -> list[str | int]:
+    """Drop union tags: keep a part unless it is a tag that the configuration tree does not hold."""
+    kept: list[str | int] = []
+    for part in path:
+        found, _ = _lookup(tree, [*kept, part])
+        if found or part not in _UNION_TAGS:
+            kept.append(part)
+    return kept
+
+
+def _known_keys(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
+    """Keys allowed in the section at ``path`` (walks nested models, lists, dicts and unions)."""
+    candidates: list[Any] = [model]
+    for part in path:
+        following: list[Any] = []
+        for candidate in candidates:
+            for option in _models_in(candidate):
+                if isinstance(part, str) and part in option.model_fields:
+                    following.append(option.model_fields[part].annotation)
+            if not _models_in(candidate) or _is_container(candidate):
+                following.append(candidate)
+        candidates = following
+    return sorted({key for c in candidates for m in _models_in(c) for key in m.model_fields})
+
+
+def _is_container(annotation: Any) -> bool:
+    return getattr(annotation, "__origin__", None) in (list, dict)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [m for arg in get_args(annotation) for m in _models_in(arg)]
+
+
+def _file_of(path: Sequence[str | int], files: Mapping[str, Any]) -> str:
+    """The last file that holds the key, or the deepest part of it that any file holds."""
+    for depth in range(len(path), 0, -1):
+        for name, tree in reversed(list(files.items())):
+            if _lookup(tree, path[:depth])[0]:
+                return name
+    return next(reversed(list(files)), "configuration")
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _rule(error: Mapping[str, Any], keys: Sequence[str]) -> str:
+    kind, message = error["type"], error["msg"]
+    if kind == "extra_forbidden":
+        key = str(error["loc"][-1])
+        near = difflib.get_close_matches(key, keys, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(keys)}"
+        return f"unknown key; {hint}"
+    if kind == "missing":
+        return "required key is missing"
+    if kind in ("float_type", "int_type") and isinstance(error["input"], str):
+        return _text_for_number(error["input"])
+    return message.removeprefix("Value error, ").removeprefix("Input ").replace("\n", " ")
+
+
+def _text_for_number(text: str) -> str:
+    try:
+        value = float(text)
+    except ValueError:
+        return "should be a number"
+    if "e" in text.lower() and "." not in text:
+        mantissa, _, exponent = text.lower().partition("e")
+        return f"is text, not a number (YAML 1.1 wants a point): write {mantissa}.0e{exponent}"
+    return f"is text, not a number: write {value:g} without quotes"
+
+
+def lines_from(
+    error: ValidationError,
+    *,
+    tree: Mapping[str, Any],
+    model: type[BaseModel],
+    files: Mapping[str, Any],
+    prefix: Sequence[str | int] = (),
+) -> list[str]:
+    """One line per problem of a pydantic error.
+
+    Args:
+        error: what validation raised.
+        tree: the merged configuration that was validated.
+        model: the schema of ``tree``.
+        files: file name -> parsed content, in the order in which they were merged.
+        prefix: key path of ``tree`` inside the files.
+    """
+    lines = {}
+    for item in error.errors():
+        path = _real_path(tree, item["loc"])
+        full = [*prefix, *path]
+        where = f"{_file_of(full, files)}: {dotted(full) or 'top level'}"
+        found, value = _lookup(tree, path)
+        shown = f" = {_show(value)}" if found and not isinstance(value, Mapping) else ""
+        rule = _rule(item, _known_keys(model, path[:-1]))
+        # A union reports each member's complaint about the same key: the first is enough.
+        lines.setdefault(dotted(full), f"{where}{shown}: {rule}")
+    return list(lines.values())

@@ -1,0 +1,133 @@
+"""Prior distributions as they are written in a population file.
+
+A prior is a number (always this value) or a mapping with a ``dist`` key, for example
+``{dist: normal, mean: 1.3, std: 0.1, low: 1.0, high: 1.6}``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from lensml.schema.base import NonNegative, Positive, Section
+
+
+class Uniform(Section):
+    """Uniform between ``low`` and ``high``."""
+
+    dist: Literal["uniform"]
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_order(self, self.low, self.high)
+
+
+class LogUniform(Section):
+    """Uniform in the logarithm between ``low`` and ``high`` (both > 0)."""
+
+    dist: Literal["log_uniform"]
+    low: Positive
+    high: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_order(self, self.low, self.high)
+
+
+class Normal(Section):
+    """Normal; with ``absolute`` its modulus; redrawn until it lies in [``low``, ``high``]."""
+
+    dist: Literal["normal"]
+    mean: float
+    std: Positive
+    absolute: bool = False
+    low: float | None = None
+    high: float | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        low = -float("inf") if self.low is None else self.low
+        high = float("inf") if self.high is None else self.high
+        if not low < high:
+            raise ValueError(f"low ({self.low}) must be below high ({self.high})")
+        # Redrawing from a far tail would take forever: demand overlap with 4 standard deviations.
+        reach = abs(self.mean) + 4 * self.std
+        lowest = 0.0 if self.absolute else self.mean - 4 * self.std
+        highest = reach if self.absolute else self.mean + 4 * self.std
+        if low > highest or high < lowest:
+            raise ValueError("[low, high] lies more than 4 standard deviations from the mean")
+        return self
+
+
+class Poisson(Section):
+    """Poisson-distributed count."""
+
+    dist: Literal["poisson"]
+    mean: NonNegative
+
+
+def _check_order(section: Any, low: float, high: float) -> Any:
+    if low > high:
+        raise ValueError(f"low ({low}) must not exceed high ({high})")
+    return section
+
+
+def _prior_tag(value: Any) -> str:
+    if isinstance(value, dict):
+        return str(value.get("dist", "dist missing"))
+    return getattr(value, "dist", "constant")
+
+
+Prior = Annotated[
+    Annotated[float, Tag("constant")]
+    | Annotated[Uniform, Tag("uniform")]
+    | Annotated[LogUniform, Tag("log_uniform")]
+    | Annotated[Normal, Tag("normal")],
+    Discriminator(
+        _prior_tag,
+        custom_error_type="prior",
+        custom_error_message="should be a number or a mapping whose 'dist' is uniform, "
+        "log_uniform or normal",
+    ),
+]
+
+CountPrior = Annotated[
+    Annotated[int, Tag("constant"), Field(ge=0)] | Annotated[Poisson, Tag("poisson")],
+    Discriminator(
+        _prior_tag,
+        custom_error_type="count_prior",
+        custom_error_message="should be a whole number or {dist: poisson, mean: ...}",
+    ),
+]
+
+
+class Disc(Section):
+    """Uniform in area inside a disc of ``radius`` arcsec."""
+
+    shape: Literal["disc"]
+    radius: NonNegative
+
+
+class Annulus(Section):
+    """Uniform in *radius* between ``r_min`` and ``r_max`` arcsec, so density falls as 1/r."""
+
+    shape: Literal["annulus"]
+    r_min: NonNegative
+    r_max: Positive
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_order(self, self.r_min, self.r_max)
+
+
+class Square(Section):
+    """Uniform in the square of side 2 ``half_width`` arcsec."""
+
+    shape: Literal["square"]
+    half_width: NonNegative
+
+
+Position = Annotated[Disc | Annulus | Square, Field(discriminator="shape")]

@@ -1,0 +1,240 @@
+"""What is trained: encoders, the classifier, adaptation between domains, masked autoencoders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from lensml.schema.base import (
+    Count,
+    Name,
+    NonNegative,
+    Positive,
+    Section,
+    Seeds,
+    UniqueNames,
+    _check_unique,
+)
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
+
+
+class VitConvStem(Section):
+    """Convolutional stem, then transformer blocks on its feature map's cells as tokens."""
+
+    kind: Literal["vit_conv_stem"]
+    stem_widths: Annotated[list[Count], Field(min_length=1)]  # one halving of the size each
+    embed_dim: Count
+    depth: Count
+    num_heads: Count
+    mlp_ratio: Positive
+    init_values: Positive  # LayerScale
+    drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        return _check_heads(self, self.embed_dim, self.num_heads)
+
+
+class Vit(Section):
+    """Plain vision transformer on square patches."""
+
+    kind: Literal["vit"]
+    patch_size: Count
+    embed_dim: Count
+    depth: Count
+    num_heads: Count
+    mlp_ratio: Positive
+    init_values: Positive
+    drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        return _check_heads(self, self.embed_dim, self.num_heads)
+
+
+class Cnn(Section):
+    """Convolutional baseline: pairs of 3x3 convolutions, halving the size after each pair."""
+
+    kind: Literal["cnn"]
+    widths: Annotated[list[Count], Field(min_length=1)]
+
+
+def _check_heads(section: Section, embed_dim: int, num_heads: int) -> Section:
+    if embed_dim % num_heads:
+        raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
+    return section
+
+
+Encoder = Annotated[VitConvStem | Vit | Cnn, Field(discriminator="kind")]
+
+
+class NetworkInput(Section):
+    """asinh(image / background_rms / noise_units) / scale: a fixed scale, never per image."""
+
+    noise_units: Positive
+    scale: Positive
+
+
+class Optimization(Section):
+    """AdamW with linear warm-up and cosine decay."""
+
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    min_learning_rate: NonNegative
+    weight_decay: NonNegative
+    betas: Betas
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
+    clip_grad_norm: Positive
+
+    @model_validator(mode="after")
+    def _decays(self) -> Self:
+        if self.min_learning_rate > self.learning_rate:
+            raise ValueError("min_learning_rate must not exceed learning_rate")
+        return self
+
+
+class Classifier(Optimization):
+    """Supervised training of substructure classifiers."""
+
+    domains: UniqueNames
+    encoders: UniqueNames
+    seeds: Seeds
+    epochs: Count
+    evaluations_per_epoch: Count  # validations between two of which the best is chosen
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    ema_decay: Annotated[float, Field(ge=0, lt=1)]  # 0 switches the averaging off
+    augment: bool
+    test_time_augmentation: bool
+
+
+class Pair(Section):
+    """Adaptation from a labelled domain to an unlabelled one."""
+
+    source: Name
+    target: Name
+
+    @model_validator(mode="after")
+    def _two_domains(self) -> Self:
+        if self.source == self.target:
+            raise ValueError("source and target must be two domains")
+        return self
+
+
+class Adda(Section):
+    """Adversarial discriminative domain adaptation (Tzeng et al. 2017, arXiv:1702.05464)."""
+
+    steps: Count
+    batch_size: Annotated[int, Field(ge=2)]  # per domain
+    learning_rate_encoder: Positive
+    learning_rate_discriminator: Positive
+    betas: Betas
+    weight_decay: NonNegative
+    hidden_dim: Count  # of the discriminator
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    clip_grad_norm: Positive
+
+
+class AdaBn(Section):
+    """Batch-norm statistics recomputed on the target (Li et al. 2016, arXiv:1603.04779)."""
+
+    n_images: Count
+
+
+class Oracle(Optimization):
+    """The classifier trained further on labelled target images: an upper reference, not a method."""
+
+    epochs: Count
+    evaluations_per_epoch: Count
+
+
+Method = Literal["source_only", "adabn", "adda", "oracle"]
+
+
+class Adaptation(Section):
+    """Unsupervised domain adaptation."""
+
+    pairs: list[Pair]
+    encoders: UniqueNames
+    methods: Annotated[list[Method], Field(min_length=1), AfterValidator(_check_unique)]
+    adda: Adda
+    adabn: AdaBn
+    oracle: Oracle
+
+
+class Mae(Optimization):
+    """Masked autoencoder (He et al. 2021, arXiv:2111.06377)."""
+
+    epochs: Count
+    patch_size: Count
+    mask_ratio: Annotated[float, Field(gt=0, lt=1)]  # share of the patches that is hidden
+    norm_pix_loss: bool
+    embed_dim: Count
+    depth: Count
+    num_heads: Count
+    mlp_ratio: Positive
+    decoder_embed_dim: Count
+    decoder_depth: Count
+    decoder_num_heads: Count
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        _check_heads(self, self.embed_dim, self.num_heads)
+        if self.embed_dim % 4 or self.decoder_embed_dim % 4:
+            raise ValueError("embed_dim and decoder_embed_dim must be multiples of 4")
+        return self
+
+    @model_validator(mode="after")
+    def _decoder_heads_divide(self) -> Self:
+        return _check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
+
+
+class Pca(Section):
+    """Baseline: residual after projection on the principal components of no_sub images."""
+
+    n_components: Count
+    n_images: Count
+
+
+class Anomaly(Section):
+    """Substructure as an anomaly, trained on no_sub images alone."""
+
+    domains: list[Name]
+    seeds: Seeds
+    n_masks: Count  # the score is the mean error over this many random masks
+    mae: Mae
+    pca: Pca
+
+
+class Evaluation(Section):
+    """Intervals and operating points of the tables."""
+
+    n_bootstrap: Annotated[int, Field(ge=100)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    false_positive_rates: Annotated[
+        list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1), AfterValidator(_check_unique)
+    ]
+    calibration_bins: Annotated[int, Field(ge=2)]
+    n_embedded: Annotated[int, Field(ge=10)]  # test images per domain in the embedding figure
+
+
+class Figures(Section):
+    """Look of the figures."""
+
+    dpi: Annotated[int, Field(ge=50, le=1200)]
+    font_size: Positive  # points
+    width: Positive  # inches
+    color_map: str
+    gallery_examples: Count  # per class and domain
+
+
+class Compute(Section):
+    """Where training runs."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Count  # torch threads of one job; the bits of a result depend on it
+    max_memory_fraction: Annotated[float, Field(gt=0, le=1)]  # images above it stay on disk
+
+

@@ -1,0 +1,1 @@
+"""From priors to lens systems, noise-free images and noisy images."""

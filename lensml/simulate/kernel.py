@@ -1,0 +1,213 @@
+"""The fused ray tracer: deflections, source light, PSF and binning of one image after the other.
+
+Per fine row of rays the kernel sums the deflection of an isothermal ellipsoid, external shear, point
+masses and cored lines, evaluates the Sersic source there, and finally convolves with a Gaussian and
+bins to pixels in one separable pass. float32 and float64 share this code: the type of the tables
+decides. The formulas are those of :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from lensml.simulate.vector_math import atan2_upper, exp2, log2
+
+# Columns of the macro table, one row per image.
+MACRO_COLUMNS = (
+    "center_x",
+    "center_y",
+    "cos_phi",
+    "sin_phi",
+    "q",
+    "series_ratio",  # (1 - q) / (1 + q)
+    "series_scale",  # 2 theta_E sqrt(q) / (1 + q)
+    "gamma1",
+    "gamma2",
+    "source_x",
+    "source_y",
+    "source_cos_phi",
+    "source_sin_phi",
+    "source_q",
+    "log2_amp",  # surface brightness at R_sersic, plus b_n / ln 2
+    "b_over_ln2",
+    "log2_R_sersic",
+    "half_inverse_n",  # 1 / (2 n)
+)
+# Columns of the line table, one row per line.
+LINE_COLUMNS = ("center_x", "center_y", "cos", "sin", "half_length", "core2", "scale")
+R_FLOOR2 = 1e-8  # arcsec^2: lenstronomy's smoothing radius of the Sersic profile, squared
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_ellipsoid(bx, by, y, axis, m, n_terms, er, ei, sr, si):
+    """Subtract the deflection of the isothermal ellipsoid and of shear from a row of rays.
+
+    Tessore & Metcalf 2015 (arXiv:1507.01819) eq. 23 with slope t = 1, where the series has the
+    coefficients (-f)^n / (2n + 1), summed by Horner's rule in e^(2 i phi).
+    """
+    one = bx.dtype.type(1)
+    cx, cy, c, s, q, f, scale = m[0], m[1], m[2], m[3], m[4], m[5], m[6]
+    tiny = bx.dtype.type(1e-30)
+    dy = y - cy
+    for j in range(axis.size):
+        dx = axis[j] - cx
+        u = q * (c * dx + s * dy)
+        v = c * dy - s * dx
+        inverse = one / math.sqrt(u * u + v * v + tiny)
+        er[j] = u * inverse
+        ei[j] = v * inverse
+    last = one / bx.dtype.type(2 * n_terms + 1)
+    for j in range(axis.size):
+        sr[j] = last
+        si[j] = bx.dtype.type(0)
+    for k in range(n_terms - 1, -1, -1):
+        coefficient = one / bx.dtype.type(2 * k + 1)
+        for j in range(axis.size):
+            wr = -f * (er[j] * er[j] - ei[j] * ei[j])
+            wi = -f * (er[j] * ei[j] + er[j] * ei[j])
+            real = coefficient + wr * sr[j] - wi * si[j]
+            si[j] = wr * si[j] + wi * sr[j]
+            sr[j] = real
+    g1, g2 = m[7], m[8]
+    for j in range(axis.size):
+        au = scale * (er[j] * sr[j] - ei[j] * si[j])
+        av = scale * (er[j] * si[j] + ei[j] * sr[j])
+        bx[j] = axis[j] - (c * au - s * av) - (g1 * axis[j] + g2 * y)
+        by[j] = y - (s * au + c * av) - (g2 * axis[j] - g1 * y)
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_points(bx, by, dx, dy, theta_E2):
+    """Subtract the deflection of point masses; dx (P, n) and dy (P,) are offsets from the row."""
+    floor = bx.dtype.type(1e-37) if bx.itemsize == 4 else bx.dtype.type(1e-50)
+    for p in range(dy.size):
+        y = dy[p]
+        y2 = y * y + floor
+        mass = theta_E2[p]
+        for j in range(bx.size):
+            x = dx[p, j]
+            ratio = mass / (x * x + y2)
+            bx[j] -= ratio * x
+            by[j] -= ratio * y
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_line(bx, by, axis, y, line):
+    """Subtract the deflection of a cored line mass from a row of rays."""
+    half = bx.dtype.type(0.5)
+    ln2 = bx.dtype.type(0.6931471805599453)
+    cx, cy, c, s, length, core2, scale = (line[0], line[1], line[2], line[3], line[4], line[5], line[6])
+    dy = y - cy
+    for j in range(axis.size):
+        dx = axis[j] - cx
+        u = c * dx + s * dy
+        v = c * dy - s * dx
+        b2 = v * v + core2
+        b = math.sqrt(b2)
+        plus, minus = u + length, u - length
+        logs = log2((plus * plus + b2) / (minus * minus + b2)) * ln2
+        # atan(plus/b) - atan(minus/b), as one angle in (0, pi).
+        angle = atan2_upper((length + length) * b, b2 + plus * minus)
+        au = half * scale * logs
+        av = scale * v / b * angle
+        bx[j] -= c * au - s * av
+        by[j] -= s * au + c * av
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _source_light(row, bx, by, m):
+    """Elliptical Sersic surface brightness at the traced positions, in place into ``row``."""
+    cx, cy, c, s, q = m[9], m[10], m[11], m[12], m[13]
+    log_amp, b, log_r, half_n = m[14], m[15], m[16], m[17]
+    two = row.dtype.type(2)
+    floor = row.dtype.type(R_FLOOR2)
+    inverse_q = row.dtype.type(1) / q
+    for j in range(row.size):
+        dx, dy = bx[j] - cx, by[j] - cy
+        u = c * dx + s * dy
+        v = c * dy - s * dx
+        r2 = max(q * u * u + inverse_q * v * v, floor)
+        power = exp2((log2(r2) - two * log_r) * half_n)
+        row[j] = exp2(log_amp - b * power)
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _convolve_and_bin(image, fine, taps, ss, radius, strip):
+    """Separable convolution with the binned kernel, edge values repeated beyond the border."""
+    n, size = image.shape[0], fine.shape[0]
+    zero = image.dtype.type(0)
+    for i in range(n):
+        for x in range(size):
+            strip[x] = zero
+        for k in range(taps.size):
+            y = min(max(i * ss - radius + k, 0), size - 1)
+            weight = taps[k]
+            for x in range(size):
+                strip[x] += weight * fine[y, x]
+        for j in range(n):
+            start = j * ss - radius
+            total = zero
+            if start >= 0 and start + taps.size <= size:
+                for k in range(taps.size):
+                    total += taps[k] * strip[start + k]
+            else:
+                for k in range(taps.size):
+                    total += taps[k] * strip[min(max(start + k, 0), size - 1)]
+            image[i, j] = total
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def trace(
+    images,
+    axis64,
+    macro,
+    n_terms,
+    point_offset,
+    point_xy,
+    point_theta_E2,
+    line_offset,
+    lines,
+    taps,
+    ss,
+):
+    """Render a batch of noise-free images, one after the other.
+
+    Args:
+        images: (N, n, n) output, e-/s per pixel; its type is the working precision.
+        axis64: (n ss,) float64 ray coordinates of either axis, arcsec.
+        macro: (N, len(MACRO_COLUMNS)).
+        n_terms: (N,) int, terms of the ellipsoid's series.
+        point_offset: (N+1,) int, points of image i are rows offset[i]:offset[i+1].
+        point_xy: (P, 2) float64 arcsec: offsets from rays are taken in double precision, so that a
+            mass on a ray deflects it exactly as lenstronomy does.
+        point_theta_E2: (P,) arcsec^2.
+        line_offset: (N+1,) int.
+        lines: (Q, len(LINE_COLUMNS)).
+        taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
+        ss: rays per pixel and axis.
+    """
+    size, radius = axis64.size, (taps.size - ss) // 2
+    axis = axis64.astype(images.dtype)
+    fine = np.empty((size, size), images.dtype)
+    bx, by = np.empty(size, images.dtype), np.empty(size, images.dtype)
+    er, ei = np.empty(size, images.dtype), np.empty(size, images.dtype)
+    sr, si = np.empty(size, images.dtype), np.empty(size, images.dtype)
+    for i in range(images.shape[0]):
+        first, last = point_offset[i], point_offset[i + 1]
+        count = last - first
+        dx, dy = np.empty((count, size), images.dtype), np.empty(count, images.dtype)
+        for p in range(count):
+            for j in range(size):
+                dx[p, j] = axis64[j] - point_xy[first + p, 0]
+        for y in range(size):
+            _add_ellipsoid(bx, by, axis[y], axis, macro[i], n_terms[i], er, ei, sr, si)
+            for p in range(count):
+                dy[p] = axis64[y] - point_xy[first + p, 1]
+            _add_points(bx, by, dx, dy, point_theta_E2[first:last])
+            for k in range(line_offset[i], line_offset[i + 1]):
+                _add_line(bx, by, axis, axis[y], lines[k])
+            _source_light(fine[y], bx, by, macro[i])
+        _convolve_and_bin(images[i], fine, taps, ss, radius, sr)

@@ -1,0 +1,159 @@
+"""Any simulated system as lenstronomy's own models, and images rendered there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lensml.data.store import open_store
+from lensml.physics.profiles import (
+    line_mass_deflection,
+    line_mass_hessian,
+    line_mass_potential,
+)
+from lensml.schema.simulation import Domain
+from lensml.simulate.render import pixel_axis, ray_axis
+from lensml.simulate.systems import Systems
+
+
+class LenstronomyModel(NamedTuple):
+    """What lenstronomy's ``LensModel``, ``LightModel`` and ``ImageModel`` take.
+
+    Attributes:
+        kwargs_model: ``lens_model_list``, ``source_light_model_list``, ``lens_light_model_list``,
+            ``z_lens``, ``z_source``.
+        kwargs_lens: one dict per lens model.
+        kwargs_source: one dict per source light model, amplitudes in e-/s/arcsec^2.
+        kwargs_lens_light: one dict per lens light model.
+    """
+
+    kwargs_model: dict[str, Any]
+    kwargs_lens: list[dict[str, Any]]
+    kwargs_source: list[dict[str, Any]]
+    kwargs_lens_light: list[dict[str, Any]]
+
+
+def to_lenstronomy(store: str | Path, index: int) -> LenstronomyModel:
+    """Hand a stored system to lenstronomy.
+
+    Point masses become ``POINT_MASS``. A cored line becomes ``INTERPOL`` of its closed form with
+    the rays of the domain as nodes, so that it is exact where images are evaluated.
+
+    Args:
+        store: path of a ``{split}.zarr`` dataset.
+        index: of the image.
+
+    Raises:
+        IndexError: the store has no such image.
+        ValueError: the store is damaged or of another layout.
+    """
+    opened = open_store(store)
+    if not 0 <= index < len(opened):
+        raise IndexError(f"{store}: holds images 0 to {len(opened) - 1}, asked for {index}")
+    domain = Domain.model_validate(opened.attributes["config"]["domain"])
+    offset = opened.perturber_offset[index : index + 2]
+    rows = slice(int(offset[0]), int(offset[1]))
+    systems = Systems(
+        profile=opened.attributes["perturber_profile"],
+        truth={name: column[index : index + 1] for name, column in opened.truth.items()},
+        offset=offset - offset[0],
+        perturbers={name: column[rows] for name, column in opened.perturbers.items()},
+    )
+    return lenstronomy_model(systems, 0, domain)
+
+
+def lenstronomy_model(systems: Systems, i: int, domain: Domain) -> LenstronomyModel:
+    """System ``i`` in lenstronomy's terms."""
+    t = {name: float(column[i]) for name, column in systems.truth.items()}
+    lens_models = ["SIE", "SHEAR"]
+    kwargs_lens: list[dict[str, Any]] = [
+        {name: t[name] for name in ("theta_E", "e1", "e2", "center_x", "center_y")},
+        {"gamma1": t["gamma1"], "gamma2": t["gamma2"], "ra_0": 0.0, "dec_0": 0.0},
+    ]
+    for row in range(systems.offset[i], systems.offset[i + 1]):
+        p = {name: float(column[row]) for name, column in systems.perturbers.items()}
+        if systems.profile == "POINT_MASS":
+            lens_models.append("POINT_MASS")
+            kwargs_lens.append({name: p[name] for name in ("theta_E", "center_x", "center_y")})
+        else:
+            lens_models.append("INTERPOL")
+            kwargs_lens.append(_interpolated_line(p, ray_axis(domain)))
+    source = {
+        name: t[f"source_{name}"]
+        for name in ("amp", "R_sersic", "n_sersic", "e1", "e2", "center_x", "center_y")
+    }
+    kwargs_model = {
+        "lens_model_list": lens_models,
+        "source_light_model_list": ["SERSIC_ELLIPSE"],
+        "lens_light_model_list": [],
+        "z_lens": t["z_lens"],
+        "z_source": t["z_source"],
+    }
+    return LenstronomyModel(kwargs_model, kwargs_lens, [source], [])
+
+
+def _interpolated_line(perturber: dict[str, float], axis: np.ndarray) -> dict[str, np.ndarray]:
+    names = ("theta_E", "length", "core", "angle", "center_x", "center_y")
+    line = {name: perturber[name] for name in names}
+    x, y = np.meshgrid(axis, axis)
+    f_x, f_y = line_mass_deflection(x, y, **line)
+    f_xx, f_xy, f_yy = line_mass_hessian(x, y, **line)
+    return {
+        "grid_interp_x": axis,
+        "grid_interp_y": axis,
+        "f_": line_mass_potential(x, y, **line),
+        "f_x": f_x,
+        "f_y": f_y,
+        "f_xx": f_xx,
+        "f_yy": f_yy,
+        "f_xy": f_xy,
+    }
+
+
+def image_model(model: LenstronomyModel, domain: Domain) -> Any:
+    """lenstronomy's ``ImageModel`` of a system as the domain's camera sees it, free of noise."""
+    from lenstronomy.Data.imaging_data import ImageData
+    from lenstronomy.Data.psf import PSF
+    from lenstronomy.ImSim.image_model import ImageModel
+    from lenstronomy.LensModel.lens_model import LensModel
+    from lenstronomy.LightModel.light_model import LightModel
+
+    scale = domain.instrument.pixel_scale
+    corner = pixel_axis(domain.num_pix, scale)[0]
+    data = ImageData(
+        image_data=np.zeros((domain.num_pix, domain.num_pix)),
+        ra_at_xy_0=corner,
+        dec_at_xy_0=corner,
+        transform_pix2angle=np.array([[scale, 0.0], [0.0, scale]]),
+    )
+    psf = PSF(
+        psf_type="GAUSSIAN",
+        fwhm=domain.instrument.psf_fwhm,
+        pixel_size=scale,
+        truncation=domain.instrument.psf_truncation,
+    )
+    return ImageModel(
+        data,
+        psf,
+        lens_model_class=LensModel(model.kwargs_model["lens_model_list"]),
+        source_model_class=LightModel(model.kwargs_model["source_light_model_list"]),
+        kwargs_numerics={
+            "supersampling_factor": domain.supersampling_factor,
+            "supersampling_convolution": True,
+        },
+    )
+
+
+def render_with_lenstronomy(systems: Systems, domain: Domain) -> np.ndarray:
+    """Noise-free images by lenstronomy, the accuracy reference.
+
+    Returns:
+        (N, num_pix, num_pix) float64, e-/s per pixel.
+    """
+    images = np.empty((len(systems), domain.num_pix, domain.num_pix))
+    for i in range(len(systems)):
+        model = lenstronomy_model(systems, i, domain)
+        images[i] = image_model(model, domain).image(model.kwargs_lens, model.kwargs_source)
+    return images

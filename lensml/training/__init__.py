@@ -1,0 +1,1 @@
+"""Training loops: classifier, ADDA, masked autoencoder."""
