@@ -189,7 +189,9 @@ def _write_columns(
 ) -> None:
     folder = group.require_group(name)
     for key, column in columns.items():
-        array = _create_array(folder.store, f"{name}/{key}", column.shape, (max(len(column), 1),), column.dtype)
+        array = _create_array(
+            folder.store, f"{name}/{key}", column.shape, (max(len(column), 1),), column.dtype
+        )
         array.attrs["unit"] = units[key]
         if len(column):
             array[...] = column

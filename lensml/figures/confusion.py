@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.image import AxesImage
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from lensml.figures.style import (
     SMALL,
@@ -22,6 +23,8 @@ from lensml.figures.style import (
     save,
 )
 from lensml.figures.tables import PROBABILITY, RUN_FILES, classes_of, read_all_predictions
+
+PERCENT = ScalarMappable(Normalize(0, 100), "Blues")
 
 
 def plot_confusion(
@@ -50,18 +53,18 @@ def plot_confusion(
             style,
             rows=rows,
             columns=columns,
-            height=rows * (side + 0.3) + 0.9,
+            height=rows * (side + 0.2) + 1.2,
             width=min(style.width, columns * side + 1.7),
             title=title,
             layout="compressed",
         )
         for ax, (name, seeds) in zip(axes.flat, tables.items(), strict=False):
             counts = np.mean([confusion_matrix(table, classes) for table in seeds], axis=0)
-            image = _draw_matrix(ax, counts, style)
+            _draw_matrix(ax, counts, style)
             ax.set_title(readable(name))
         hide_unused(axes.ravel(), len(tables))
         _label_axes(axes, len(tables), classes)
-        figure.colorbar(image, ax=axes, label="share of true class [%]", pad=0.02)
+        figure.colorbar(PERCENT, ax=axes, label="share of true class [%]", pad=0.02)
         save(figure, output)
 
 
@@ -76,7 +79,7 @@ def confusion_matrix(predictions: pd.DataFrame, classes: Sequence[str]) -> np.nd
         (K, K) int; the class of the highest probability counts, the first one of equal ones.
     """
     probability = predictions[[PROBABILITY + name for name in classes]].to_numpy()
-    true = pd.Index(classes).get_indexer(predictions["label"])
+    true = pd.Index(classes).get_indexer(predictions["label"].tolist())
     counts = np.zeros((len(classes), len(classes)), dtype=int)
     np.add.at(counts, (true, probability.argmax(axis=1)), 1)
     return counts
@@ -87,9 +90,9 @@ def row_percent(counts: np.ndarray) -> np.ndarray:
     return 100 * counts / counts.sum(axis=1, keepdims=True)
 
 
-def _draw_matrix(ax: Axes, counts: np.ndarray, style: Style) -> AxesImage:
+def _draw_matrix(ax: Axes, counts: np.ndarray, style: Style) -> None:
     percent = row_percent(counts)
-    image = ax.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    ax.imshow(percent, cmap=PERCENT.cmap, vmin=0, vmax=100)
     for (row, column), value in np.ndenumerate(percent):
         ax.text(
             column,
@@ -102,7 +105,6 @@ def _draw_matrix(ax: Axes, counts: np.ndarray, style: Style) -> AxesImage:
         )
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    return image
 
 
 def _label_axes(axes: np.ndarray, n_panels: int, classes: Sequence[str]) -> None:
@@ -116,5 +118,5 @@ def _label_axes(axes: np.ndarray, n_panels: int, classes: Sequence[str]) -> None
             ax.set_yticks(places, names)
             ax.set_ylabel("true class")
         if i + columns >= n_panels:
-            ax.set_xticks(places, names)
+            ax.set_xticks(places, names, rotation=90)
             ax.set_xlabel("predicted class")

@@ -50,7 +50,7 @@ def plot_embedding(
         height = style.width * 0.46 + 0.8
         figure, axes = new_figure(style, rows=1, columns=2, height=height, title=title)
         for ax, stage in zip(axes[0], STAGES, strict=True):
-            _draw_points(ax, points[points["stage"] == stage], colors)
+            _draw_points(ax, points.loc[points["stage"] == stage], colors)
             ax.set(title=f"{stage} adaptation", xlabel="embedding, first axis")
             ax.locator_params(nbins=5)
         axes[0, 0].set_ylabel("embedding, second axis")
@@ -73,7 +73,7 @@ def _draw_points(ax: Axes, points: pd.DataFrame, colors: Mapping[str, str]) -> N
     # A fixed shuffle: in the table's order the last class would hide the others.
     points = points.iloc[np.random.default_rng(0).permutation(len(points))]
     for role in ROLES:
-        chosen = points[points["role"] == role]
+        chosen = points.loc[points["role"] == role]
         face = [colors[label] for label in chosen["label"]]
         if role == "source":
             look = {"facecolors": face, "edgecolors": "none", "alpha": 0.45}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib import patheffects
 from matplotlib.artist import Artist
@@ -15,6 +14,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
 
 from lensml.figures.sky import draw_image, label_sky_axes
 from lensml.figures.style import (
@@ -34,6 +34,7 @@ PER_PERTURBER = [f"perturber_{name}" for name in ("x", "y", "mass", "length", "a
 OFFSET = "perturber_offset"
 
 LINEAR_WIDTH = 5.0  # the stretch is linear up to about this signal-to-noise ratio
+MOST = 5  # panels in a row: in narrower ones the captions would not fit
 TRUTH = "#7FE3FF"
 # Dark below light lines show on any colour map, on sky and on bright arcs alike.
 OUTLINE = [patheffects.Stroke(linewidth=1.6, foreground="black", alpha=0.6), patheffects.Normal()]
@@ -42,7 +43,7 @@ OUTLINE = [patheffects.Stroke(linewidth=1.6, foreground="black", alpha=0.6), pat
 def plot_gallery(
     examples: str | Path, *, title: str, style: Style, output: Sequence[str | Path]
 ) -> None:
-    """Draw one row of images per class, with point masses as circles and vortices as lines.
+    """Draw images class by class, with point masses as circles and vortices as lines.
 
     Args:
         examples: .npz file with ``image`` (N, H, W), e-/s; ``label`` (N,) str; ``background_rms``
@@ -59,15 +60,12 @@ def plot_gallery(
     """
     arrays = read_arrays(examples, [*PER_IMAGE, *PER_PERTURBER, OFFSET, "pixel_scale"])
     _check_offsets(arrays, examples)
-    rows = {
-        name: np.flatnonzero(arrays["label"] == name)
-        for name in in_known_order(str(label) for label in arrays["label"])
-    }
-    columns = max(len(members) for members in rows.values())
+    rows = _rows_of(arrays["label"])
+    columns = max(len(members) for _, members in rows)
     with apply_style(style):
         side = min(style.width * 0.84 / columns, style.width * 0.3)
         width = min(style.width, columns * side + 1.9)
-        height = len(rows) * side + 0.95
+        height = len(rows) * side + 1.05
         figure, axes = new_figure(
             style,
             rows=len(rows),
@@ -77,9 +75,18 @@ def plot_gallery(
             title=title,
             layout="compressed",
         )
-        label_sky_axes(axes, [readable(name) for name in rows])
-        _draw_all(figure, axes, arrays, list(rows.values()), style)
+        label_sky_axes(axes, [readable(name) for name, _ in rows])
+        _draw_all(figure, axes, arrays, [members for _, members in rows], style)
         save(figure, output)
+
+
+def _rows_of(labels: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Class and indices of the images of each row of panels, at most MOST of them in a row."""
+    rows = []
+    for name in in_known_order(str(label) for label in labels):
+        members = np.flatnonzero(labels == name)
+        rows += [(name, members[start : start + MOST]) for start in range(0, len(members), MOST)]
+    return rows
 
 
 def _check_offsets(arrays: Mapping[str, np.ndarray], path: str | Path) -> None:
@@ -100,20 +107,17 @@ def _draw_all(
 ) -> None:
     signal = arrays["image"] / arrays["background_rms"][:, None, None]
     top = max(10.0, float(np.percentile(signal, 99.9)))
-    norm = AsinhNorm(LINEAR_WIDTH, vmin=-3, vmax=top)
-    color_map = matplotlib.colormaps[style.color_map]
+    look = ScalarMappable(AsinhNorm(LINEAR_WIDTH, vmin=-3, vmax=top), style.color_map)
     for row, members in zip(axes, rows, strict=True):
         for ax, i in zip(row, members, strict=False):
-            draw_image(ax, signal[i], float(arrays["pixel_scale"]), color_map, norm)
+            draw_image(ax, signal[i], float(arrays["pixel_scale"]), look)
             _draw_truth(ax, arrays, i)
             _write_caption(ax, arrays, i, style)
         for ax in row[len(members) :]:
             ax.set_axis_off()
     ticks = [tick for tick in (0, 5, 10, 20, 50, 100, 200, 500, 1000, 5000) if tick < top]
     label = "flux / background rms"
-    bar = figure.colorbar(
-        ScalarMappable(norm, color_map), ax=axes, label=label, ticks=ticks, pad=0.02, aspect=40
-    )
+    bar = figure.colorbar(look, ax=axes, label=label, ticks=ticks, pad=0.02, aspect=40)
     bar.ax.set_yticklabels([str(tick) for tick in ticks])
     bar.minorticks_off()
     handles = _truth_handles(axes[0, 0], arrays)
@@ -122,7 +126,7 @@ def _draw_all(
 
 
 def _draw_points(
-    ax: Axes, x: Sequence[float], y: Sequence[float], mass: np.ndarray, label: str = ""
+    ax: Axes, x: ArrayLike, y: ArrayLike, mass: np.ndarray, label: str = ""
 ) -> PathCollection:
     """Circles at arcsec (x, y) whose size for a mass in Msun is the same in every figure."""
     diameter = 2.0 + 1.6 * np.clip(np.log10(mass) - 6, 0, 4)  # points
@@ -153,7 +157,7 @@ def _write_caption(ax: Axes, arrays: Mapping[str, np.ndarray], i: int, style: St
     }
     ax.text(0.96, 0.04, rf"$\theta_E$ = {theta_e:.2f}$''$", ha="right", va="bottom", **look)
     if mass > 0:
-        text = rf"$\log_{{10}}\,M_\mathrm{{sub}}/M_\odot$ = {np.log10(mass):.1f}"
+        text = rf"$M_\mathrm{{sub}} = 10^{{{np.log10(mass):.1f}}}\,M_\odot$"
         ax.text(0.04, 0.96, text, ha="left", va="top", **look)
 
 

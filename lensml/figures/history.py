@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -159,10 +160,11 @@ def _line(
 
 
 def _mark_selected(ax: Axes, table: pd.DataFrame, color: str) -> None:
-    if table[AUC].notna().any():
-        best = table.loc[table[AUC].idxmax()]
+    auc, epoch = (table[name].to_numpy(dtype=float) for name in (AUC, "epoch"))
+    if np.isfinite(auc).any():
+        best = np.nanargmax(auc)
         look = {"marker": "*", "markersize": 9, "mec": "black", "mew": 0.5, "zorder": 3}
-        ax.plot(best["epoch"], best[AUC], color=color, **look)
+        ax.plot(epoch[best], auc[best], color=color, **look)
 
 
 def _loss_handles(train_color: str, val_color: str | None = None) -> list[Line2D]:

@@ -21,6 +21,7 @@ from lensml.figures.style import (
     panel_grid,
     readable,
     save,
+    width_of,
 )
 from lensml.figures.tables import (
     PROBABILITY,
@@ -59,7 +60,7 @@ def plot_roc_classification(
     tables = read_all_predictions(predictions)
     classes = in_known_order(classes_of(next(iter(tables.values()))[0]))
     panels = {
-        f"{readable(target)} against the rest": {
+        f"{readable(target)}\nagainst the rest": {
             name: [
                 ((table["label"] == target).to_numpy(), table[PROBABILITY + target].to_numpy())
                 for table in seeds
@@ -181,8 +182,15 @@ def _plot_panels(
     colors = colors_of(names)
     rows, columns = panel_grid(len(panels))
     with apply_style(style):
-        height = rows * style.width * 0.37 + 1.0
-        figure, axes = new_figure(style, rows=rows, columns=columns, height=height, title=title)
+        height = rows * (style.width * 0.28 + 0.75) + 0.85
+        figure, axes = new_figure(
+            style,
+            rows=rows,
+            columns=columns,
+            height=height,
+            width=width_of(columns, style),
+            title=title,
+        )
         for ax, (panel_title, panel) in zip(axes.flat, panels.items(), strict=False):
             _draw_panel(ax, panel, colors)
             ax.set_title(panel_title)
@@ -210,6 +218,6 @@ def _draw_panel(ax: Axes, panel: Panel, colors: Mapping[str, str]) -> None:
             band = (tpr.min(axis=0), tpr.max(axis=0))
             ax.fill_between(FPR_GRID, *band, color=colors[name], alpha=0.2, linewidth=0)
     ax.legend(handles=lines, title="AUC", loc="lower right", handlelength=1.2, labelspacing=0.2)
-    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel="false positive rate")
+    ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xlabel="false positive rate")
     ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -21,6 +21,7 @@ from lensml.figures.style import (
     panel_grid,
     readable,
     save,
+    width_of,
 )
 from lensml.figures.tables import RUN_FILES, check_runs, read_table
 
@@ -51,7 +52,14 @@ def plot_score_distributions(
     rows, n_columns = panel_grid(len(tables))
     with apply_style(style):
         height = rows * style.width * 0.33 + 0.8
-        figure, axes = new_figure(style, rows=rows, columns=n_columns, height=height, title=title)
+        figure, axes = new_figure(
+            style,
+            rows=rows,
+            columns=n_columns,
+            height=height,
+            width=width_of(n_columns, style),
+            title=title,
+        )
         for ax, (name, table) in zip(axes.flat, tables.items(), strict=False):
             _draw_histograms(ax, table, colors)
             ax.set(title=readable(name), xlabel="anomaly score")

@@ -6,25 +6,22 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize
-from matplotlib.image import AxesImage
+from matplotlib.cm import ScalarMappable
 
 
-def draw_image(
-    ax: Axes, image: np.ndarray, pixel_scale: float, color_map: Colormap, norm: Normalize
-) -> AxesImage:
+def draw_image(ax: Axes, image: np.ndarray, pixel_scale: float, look: ScalarMappable) -> None:
     """Show an image with the origin of coordinates in its middle.
 
     Args:
         ax: where to draw.
         image: (H, W), its first row the lowest on the sky.
         pixel_scale: arcsec per pixel.
-        color_map: colours of values.
-        norm: values of the colour map's ends.
+        look: colour map and the range of values that it covers.
     """
     half_height, half_width = (size * pixel_scale / 2 for size in image.shape)
     extent = (-half_width, half_width, -half_height, half_height)
-    return ax.imshow(image, origin="lower", extent=extent, cmap=color_map, norm=norm)
+    shown = ax.imshow(image, origin="lower", extent=extent, cmap=look.cmap)
+    shown.norm = look.norm
 
 
 def label_sky_axes(axes: np.ndarray, row_labels: Sequence[str]) -> None:

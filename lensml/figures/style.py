@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -170,9 +172,14 @@ def new_figure(
 
 
 def panel_grid(n_panels: int, *, most: int = 3) -> tuple[int, int]:
-    """Rows and columns that hold ``n_panels`` with at most ``most`` in a row."""
-    columns = min(n_panels, most)
-    return -(-n_panels // columns), columns
+    """Rows and columns that hold ``n_panels`` with at most ``most`` in a row, evenly."""
+    rows = math.ceil(n_panels / most)
+    return rows, math.ceil(n_panels / rows)
+
+
+def width_of(columns: int, style: Style) -> float:
+    """Width in inches of a figure with so many panels in a row: one or two do not fill a page."""
+    return style.width * {1: 0.55, 2: 0.75}.get(columns, 1.0)
 
 
 def hide_unused(axes: Sequence[Axes] | np.ndarray, n_used: int) -> None:
@@ -184,11 +191,18 @@ def hide_unused(axes: Sequence[Axes] | np.ndarray, n_used: int) -> None:
 def legend_below(
     figure: Figure, handles: Sequence[Artist], *, style: Style, title: str = ""
 ) -> None:
-    """Legend under all axes, in as many columns as fit, so that it never covers data."""
+    """Legend under all axes, in as many columns as fit, so that it never covers data.
+
+    The figure grows by the rows after the first, so that the panels do not shrink.
+    """
     letter = 0.5 * style.font_size * SMALL / 72  # mean width, inches
-    widths = [len(str(handle.get_label())) * letter + 0.5 for handle in handles]  # with the line
+    # Of mathematics, markup has no width and a command such as \odot is about one letter.
+    texts = [re.sub(r"[${}^_]|\\,", "", str(handle.get_label())) for handle in handles]
+    widths = [len(re.sub(r"\\[a-z]+", "x", text)) * letter + 0.5 for text in texts]
     room = figure.get_figwidth()
     columns = len(handles) if sum(widths) < room else max(1, int(room / max(widths)))
+    rows = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + (rows - 1) * 3 * letter)
     figure.legend(
         handles=list(handles),
         loc="outside lower center",

@@ -22,6 +22,7 @@ from lensml.figures.style import (
     new_figure,
     readable,
     save,
+    width_of,
 )
 from lensml.figures.tables import read_table
 
@@ -102,12 +103,12 @@ def _select(
 ) -> pd.DataFrame:
     """Rows of the wanted domains and metrics; each metric must have some."""
     for column, value in wanted.items():
-        results = results[results[column] == value]
+        results = results.loc[results[column] == value]
     for metric in metrics:
-        if not (results["metric"] == metric).any():
+        if metric not in set(results["metric"]):
             where = " and ".join(f"{column} '{value}'" for column, value in wanted.items())
             raise ValueError(f"{path}: no row of {where}; expected some of metric '{metric}'")
-    return results[results["metric"].isin(list(metrics))]
+    return results.loc[results["metric"].isin(list(metrics))]
 
 
 def _plot_intervals(
@@ -128,15 +129,18 @@ def _plot_intervals(
             style, rows=len(groups), columns=len(metrics), height=height, title=title
         )
         for row, (group, results) in zip(axes, groups.items(), strict=True):
-            for ax, (metric, (label, chance)) in zip(row, metrics.items(), strict=True):
-                _draw_intervals(ax, results[results["metric"] == metric], methods, colors)
+            for column, (metric, (label, chance)) in enumerate(metrics.items()):
+                ax = row[column]
+                _draw_intervals(ax, results.loc[results["metric"] == metric], methods, colors)
                 ax.axvline(chance, color=CHANCE, linestyle="--", linewidth=0.8)
-                ax.set_yticks(range(len(methods)), [""] * len(methods))
+                labels = [readable(name) if column == 0 else "" for name in methods]
+                ax.set_yticks(range(len(methods)), labels)
                 ax.set_xlabel(label)
-            row[0].set_yticks(range(len(methods)), [readable(name) for name in methods])
+                if ax is not axes[0, column]:
+                    ax.sharex(axes[0, column])  # models compare down a column
             row[0].set_title(readable(group), loc="left")
         handles = [
-            Line2D([], [], color="black", marker="o", ms=3.5, label="one seed, with its confidence interval"),
+            Line2D([], [], color="black", marker="o", ms=3.5, label="one seed and its interval"),
             Line2D([], [], color=CHANCE, linestyle="--", label="chance"),
         ]
         legend_below(figure, handles, style=style)
@@ -147,7 +151,7 @@ def _draw_intervals(
     ax: Axes, results: pd.DataFrame, methods: Sequence[str], colors: Mapping[str, str]
 ) -> None:
     for place, method in enumerate(methods):
-        rows = results[results["method"] == method].sort_values("seed")
+        rows = results.loc[results["method"] == method].sort_values("seed")
         value = rows["value"].to_numpy(dtype=float)
         y = place + np.linspace(-0.3, 0.3, len(rows) + 2)[1:-1]
         _error_bars(ax, value, y, rows, colors[method], horizontal=True)
@@ -163,8 +167,8 @@ def _error_bars(
     low, high = rows["ci_low"].to_numpy(dtype=float), rows["ci_high"].to_numpy(dtype=float)
     # A bootstrap interval may lie beside its value by rounding; error bars must not be negative.
     reach = np.clip([value - low, high - value], 0, None)
-    error = {"xerr" if horizontal else "yerr": reach}
-    ax.errorbar(x, y, **error, fmt="o", ms=3.5, color=color, elinewidth=1.1, capsize=0)
+    xerr, yerr = (reach, None) if horizontal else (None, reach)
+    ax.errorbar(x, y, yerr, xerr, fmt="o", ms=3.5, color=color, elinewidth=1.1, capsize=0)
 
 
 def plot_strength(
@@ -191,15 +195,14 @@ def plot_strength(
     colors = colors_of(names.values())
     with apply_style(style):
         height = style.width * 0.4 + 0.8
+        n = len(quantities)
+        width = width_of(1, style) if n == 1 else style.width
         figure, axes = new_figure(
-            style, rows=1, columns=len(quantities), height=height, title=title
+            style, rows=1, columns=n, height=height, width=width, title=title
         )
         for ax, quantity in zip(axes[0], quantities, strict=True):
-            rows = results[results["quantity"] == quantity]
-            for k, (group, name) in enumerate(names.items()):
-                chosen = rows[(rows["domain"] == group[0]) & (rows["model"] == group[1])]
-                _draw_strength(ax, chosen, colors[name], (k + 1) / (len(names) + 1))
-            ax.axhline(0.5, color=CHANCE, linestyle="--", linewidth=0.8)
+            rows = results.loc[results["quantity"] == quantity]
+            _draw_strength(ax, rows, {group: colors[name] for group, name in names.items()})
             classes = ", ".join(readable(name) for name in in_known_order(rows["label"]))
             ax.set(title=classes, xlabel=QUANTITIES.get(quantity, quantity))
         axes[0, 0].set_ylabel("AUC against no substructure")
@@ -209,9 +212,15 @@ def plot_strength(
         save(figure, output)
 
 
-def _draw_strength(ax: Axes, rows: pd.DataFrame, color: str, place: float) -> None:
-    """Bins as horizontal bars, with intervals at ``place`` between a bin's edges, 0 to 1."""
-    auc = rows["roc_auc"].to_numpy(dtype=float)
-    low, high = rows["bin_low"].to_numpy(dtype=float), rows["bin_high"].to_numpy(dtype=float)
-    ax.hlines(auc, low, high, color=color, linewidth=0.8, alpha=0.6)
-    _error_bars(ax, low + place * (high - low), auc, rows, color, horizontal=False)
+def _draw_strength(ax: Axes, rows: pd.DataFrame, colors: Mapping[tuple[str, str], str]) -> None:
+    """Bins as horizontal bars; intervals of models and seeds stand side by side inside a bin."""
+    runs = list(rows.groupby(["domain", "model", "seed"], sort=False))
+    for k, (_, run) in enumerate(runs):
+        auc = run["roc_auc"].to_numpy(dtype=float)
+        low, high = (run[name].to_numpy(dtype=float) for name in ("bin_low", "bin_high"))
+        color = colors[run["domain"].iloc[0], run["model"].iloc[0]]
+        ax.hlines(auc, low, high, color=color, linewidth=0.8, alpha=0.6)
+        place = low + (k + 1) / (len(runs) + 1) * (high - low)
+        _error_bars(ax, place, auc, run, color, horizontal=False)
+    ax.axhline(0.5, color=CHANCE, linestyle="--", linewidth=0.8)
+    ax.locator_params(axis="x", nbins=5)

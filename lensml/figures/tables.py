@@ -37,16 +37,16 @@ def read_table(
     if table.empty:
         raise ValueError(f"{path}: the table has no rows; {expected}")
     for name in finite:
-        _check_finite(table[name], path)
+        _check_finite(table, name, path)
     return table
 
 
-def _check_finite(column: pd.Series, path: str | Path) -> None:
-    numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float)
+def _check_finite(table: pd.DataFrame, name: str, path: str | Path) -> None:
+    numbers = np.asarray(pd.to_numeric(table[name], errors="coerce"), dtype=float)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if len(bad):
         raise ValueError(
-            f"{path}: column '{column.name}' holds {column.iloc[bad[0]]!r} in row {bad[0] + 1}; "
+            f"{path}: column '{name}' holds '{table[name].iloc[bad[0]]}' in row {bad[0] + 1}; "
             "expected finite numbers"
         )
 
@@ -65,7 +65,7 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
             "expected label and p_<class> for two or more classes"
         )
     for name in classes:
-        _check_finite(table[PROBABILITY + name], path)
+        _check_finite(table, PROBABILITY + name, path)
     check_labels(table, classes, path)
     return table
 

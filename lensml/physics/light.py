@@ -11,7 +11,7 @@ SMOOTHING = 1e-4  # arcsec: lenstronomy floors the radius there
 
 
 def b_n(n_sersic: float) -> float:
-    """lenstronomy's approximation 1.9992 n - 0.3271 of the Sersic constant."""
+    """Lenstronomy's approximation 1.9992 n - 0.3271 of the Sersic constant."""
     return max(1.9992 * n_sersic - 0.3271, 1e-5)
 
 

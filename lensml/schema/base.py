@@ -28,7 +28,9 @@ def _check_name(name: str) -> str:
 def _check_unique(values: list) -> list:
     repeated = sorted({str(v) for v in values if values.count(v) > 1})
     if repeated:
-        raise ValueError(f"{', '.join(repeated)} listed more than once; each entry may appear once")
+        raise ValueError(
+            f"{', '.join(repeated)} listed more than once; each entry may appear once"
+        )
     return values
 
 

@@ -64,7 +64,9 @@ class Config(ConfigFile):
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
         if self.substructures[0] != "no_sub":
-            raise ValueError("substructures must begin with no_sub, the class without substructure")
+            raise ValueError(
+                "substructures must begin with no_sub, the class without substructure"
+            )
         return self
 
     def domain(self, name: str) -> Domain:
@@ -99,7 +101,9 @@ def load_config(
     return _validate(Config, {**tree, "resolved": resolved}, files=contents)
 
 
-def _validate(model: type, tree: Mapping[str, Any], *, files: Mapping, prefix: Sequence = ()) -> Any:
+def _validate(
+    model: type, tree: Mapping[str, Any], *, files: Mapping, prefix: Sequence = ()
+) -> Any:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -188,7 +192,9 @@ def _resolve(name: str, entries: Mapping, files: Mapping) -> dict[str, Any]:
     for kind, key in (("instruments", domain.instrument), ("populations", domain.population)):
         if key not in entries[kind]:
             singular = kind.removesuffix("s")
-            raise ConfigError([f"{file}: {singular} = '{key}': {_nearest(key, list(entries[kind]))}"])
+            raise ConfigError(
+                [f"{file}: {singular} = '{key}': {_nearest(key, list(entries[kind]))}"]
+            )
         part_file, part = entries[kind][key]
         changes = getattr(domain, f"{kind.removesuffix('s')}_changes")
         part = deep_merge(part, changes)

@@ -46,9 +46,7 @@ def dotted(path: Sequence[str | int]) -> str:
 
 def _lookup(tree: Any, path: Sequence[str | int]) -> tuple[bool, Any]:
     for part in path:
-        if isinstance(tree, Mapping) and part in tree:
-            tree = tree[part]
-        elif isinstance(tree, list) and isinstance(part, int) and part < len(tree):
+        if (isinstance(tree, Mapping) and part in tree) or (isinstance(tree, list) and isinstance(part, int) and part < len(tree)):
             tree = tree[part]
         else:
             return False, None

@@ -180,5 +180,3 @@ class Simulation(Section):
     def count(self, split: str) -> int:
         """Images per class in a split."""
         return {"train": self.n_train, "val": self.n_val, "test": self.n_test}[split]
-
-

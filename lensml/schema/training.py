@@ -135,6 +135,8 @@ class Adda(Section):
     hidden_dim: Count  # of the discriminator
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
     clip_grad_norm: Positive
+    ema_decay: Beta  # average of the target encoder's weights; 0 keeps the last ones
+    batch_norm: Literal["source", "target"]  # whose statistics the target encoder uses
 
 
 class AdaBn(Section):
@@ -214,7 +216,9 @@ class Evaluation(Section):
     n_bootstrap: Annotated[int, Field(ge=100)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     false_positive_rates: Annotated[
-        list[Annotated[float, Field(gt=0, lt=1)]], Field(min_length=1), AfterValidator(_check_unique)
+        list[Annotated[float, Field(gt=0, lt=1)]],
+        Field(min_length=1),
+        AfterValidator(_check_unique),
     ]
     calibration_bins: Annotated[int, Field(ge=2)]
     n_embedded: Annotated[int, Field(ge=10)]  # test images per domain in the embedding figure
@@ -236,5 +240,3 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda"]
     threads: Count  # torch threads of one job; the bits of a result depend on it
     max_memory_fraction: Annotated[float, Field(gt=0, le=1)]  # images above it stay on disk
-
-

@@ -45,7 +45,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         # The loader derives from SafeLoader: no tag can build anything but plain data.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
     except UnicodeDecodeError:
@@ -58,7 +58,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError([f"{path}: should hold 'key: value' pairs, found {type(content).__name__}"])
+        raise ConfigError(
+            [f"{path}: should hold 'key: value' pairs, found {type(content).__name__}"]
+        )
     return content
 
 

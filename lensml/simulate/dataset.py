@@ -130,7 +130,9 @@ def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: 
         _write_pool_block(chunk_file(store, block), part, chosen, stores, sizes, rms, rows)
         parts.append(part)
     first: dict[str, Any] = stores[0].attributes
-    attributes = {k: first[k] for k in ("schema_version", "lensml_version", "domain", "split", "seed")}
+    attributes = {
+        k: first[k] for k in ("schema_version", "lensml_version", "domain", "split", "seed")
+    }
     attributes |= {"units": {"truth": {"background_rms": TRUTH_UNITS["background_rms"]}}}
     seal_store(
         store,

@@ -99,7 +99,15 @@ def _add_line(bx, by, axis, y, line):
     """Subtract the deflection of a cored line mass from a row of rays."""
     half = bx.dtype.type(0.5)
     ln2 = bx.dtype.type(0.6931471805599453)
-    cx, cy, c, s, length, core2, scale = (line[0], line[1], line[2], line[3], line[4], line[5], line[6])
+    cx, cy, c, s, length, core2, scale = (
+        line[0],
+        line[1],
+        line[2],
+        line[3],
+        line[4],
+        line[5],
+        line[6],
+    )
     dy = y - cy
     for j in range(axis.size):
         dx = axis[j] - cx

@@ -113,7 +113,7 @@ def _interpolated_line(perturber: dict[str, float], axis: np.ndarray) -> dict[st
 
 
 def image_model(model: LenstronomyModel, domain: Domain) -> Any:
-    """lenstronomy's ``ImageModel`` of a system as the domain's camera sees it, free of noise."""
+    """Lenstronomy's ``ImageModel`` of a system as the domain's camera sees it, free of noise."""
     from lenstronomy.Data.imaging_data import ImageData
     from lenstronomy.Data.psf import PSF
     from lenstronomy.ImSim.image_model import ImageModel

@@ -38,7 +38,9 @@ def add_noise(
     """
     noisy = np.empty(images.shape, np.float32)
     for i, image in enumerate(images):
-        sequence = seed_sequence(seed, purpose="noise", domain=domain, split=split, index=start + i)
+        sequence = seed_sequence(
+            seed, purpose="noise", domain=domain, split=split, index=start + i
+        )
         draw = generator(sequence).standard_normal(image.shape, dtype=np.float32)
         variance = noise_variance(
             image,

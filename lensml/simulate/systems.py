@@ -104,7 +104,9 @@ def draw_systems(
     ]
     units = perturber_units(domain, substructure)
     truth = {
-        name: np.array([row[0][name] for row in rows], np.int64 if name in INTEGER_COLUMNS else float)
+        name: np.array(
+            [row[0][name] for row in rows], np.int64 if name in INTEGER_COLUMNS else float
+        )
         for name in TRUTH_UNITS
     }
     counts = [row[0]["n_perturbers"] for row in rows]

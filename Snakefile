@@ -1,0 +1,45 @@
+# lensml: from a physics prior to the figures of a paper.
+#   snakemake --cores 2                                     the default run
+#   snakemake --cores 2 --configfile config/smoke.yaml      every rule in seconds
+from snakemake.utils import min_version
+
+min_version("9.10")
+
+
+configfile: workflow.basedir + "/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/simulate.smk"
+include: "rules/classify.smk"
+include: "rules/adapt.smk"
+include: "rules/anomaly.smk"
+include: "rules/evaluate.smk"
+include: "rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        TABLES,
+        FIGURES,
+
+
+rule datasets:
+    input:
+        all_manifests(),
+
+
+rule models:
+    input:
+        all_weights(),
+
+
+rule tables:
+    input:
+        TABLES,
+
+
+rule figures:
+    input:
+        FIGURES,

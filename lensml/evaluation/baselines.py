@@ -1,0 +1,105 @@
+"""What a result must beat: radial profiles, principal components, total flux."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+from lensml.data.torch_dataset import Images
+from lensml.evaluation.predict import write_predictions, write_scores
+from lensml.training.runs import Setting
+
+N_RINGS = 13  # mean and spread in each ring: 26 features
+
+
+def radial_profile(images: np.ndarray, n_rings: int = N_RINGS) -> np.ndarray:
+    """Mean and standard deviation in concentric rings of equal width about the centre.
+
+    Args:
+        images: (N, H, W), H = W.
+        n_rings: rings out to the inscribed circle.
+
+    Returns:
+        (N, 2 n_rings).
+    """
+    size = images.shape[1]
+    axis = np.arange(size) - (size - 1) / 2
+    radius = np.hypot(axis[:, None], axis[None, :])
+    ring = np.minimum((radius / (size / 2) * n_rings).astype(int), n_rings).ravel()
+    flat = images.reshape(len(images), -1).astype(float)
+    features = []
+    for k in range(n_rings):
+        inside = flat[:, ring == k]
+        features += [inside.mean(1), inside.std(1)]
+    return np.stack(features, axis=1)
+
+
+def all_images(images: Images) -> np.ndarray:
+    """Every image on the network's scale, (N, H, W) float32."""
+    pieces = np.array_split(np.arange(len(images)), max(len(images) // 1000, 1))
+    return np.concatenate([images.batch(piece)[:, 0].cpu().numpy() for piece in pieces])
+
+
+def predict_radial_profile(
+    train: Sequence[str],
+    test: Sequence[str],
+    output: str,
+    *,
+    classes: Sequence[str],
+    setting: Setting,
+) -> None:
+    """Shortcut baseline: quadratic logistic regression on 26 radial-profile numbers.
+
+    What it reaches needs no substructure to be seen: an Einstein radius is enough.
+    """
+    fit, images = setting.images(train, "cpu"), setting.images(test, "cpu")
+    model = make_pipeline(
+        StandardScaler(),
+        PolynomialFeatures(2, include_bias=False),
+        StandardScaler(),
+        LogisticRegression(C=0.1, max_iter=300),
+    )
+    model.fit(_profiles(fit), fit.labels)
+    write_predictions(output, model.predict_proba(_profiles(images)), images, classes)
+
+
+def _profiles(images: Images) -> np.ndarray:
+    pieces = np.array_split(np.arange(len(images)), max(len(images) // 1000, 1))
+    return np.concatenate([radial_profile(images.batch(p)[:, 0].numpy()) for p in pieces])
+
+
+def score_pca(
+    train: str,
+    test: Sequence[str],
+    output: str,
+    *,
+    classes: Sequence[str],
+    n_components: int,
+    n_images: int,
+    setting: Setting,
+) -> None:
+    """Anomaly baseline: squared residual after projection on components of ``no_sub`` images."""
+    fit = all_images(setting.images([train], "cpu", limit=n_images))
+    images = setting.images(test, "cpu")
+    pca = PCA(
+        n_components=min(n_components, len(fit) - 1), svd_solver="randomized", random_state=0
+    )
+    pca.fit(fit.reshape(len(fit), -1))
+    x = all_images(images).reshape(len(images), -1)
+    residual = x - pca.inverse_transform(pca.transform(x))
+    write_scores(output, np.square(residual).mean(1), images, classes)
+
+
+def score_total_flux(
+    test: Sequence[str], output: str, *, classes: Sequence[str], setting: Setting
+) -> None:
+    """Anomaly baseline: the flux of the image in units of the background's standard deviation."""
+    images = setting.images(test, "cpu")
+    spec = setting.network_input
+    linear = np.sinh(all_images(images) * spec.scale) * spec.noise_units
+    write_scores(output, linear.sum((1, 2), dtype=float), images, classes)

@@ -1,0 +1,205 @@
+"""Data behind the figures that show images, embeddings and dependence on substructure strength."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.manifold import TSNE
+from sklearn.metrics import roc_auc_score
+
+from lensml.data.files import write_csv
+from lensml.data.store import Store, open_store
+from lensml.evaluation.bootstrap import interval, system_weights, weighted_auc
+from lensml.evaluation.metrics import read_predictions
+from lensml.evaluation.predict import write_examples
+from lensml.schema.training import Encoder, Evaluation
+from lensml.training.adda import embed
+from lensml.training.device import prepare_device
+from lensml.training.runs import Setting, load_classifier
+
+STRENGTHS = {"cdm": "log10_m_sub_total", "vortex": "log10_axion_mass"}
+N_BINS = 5
+
+
+def collect_gallery(
+    stores: Sequence[str],
+    output: str,
+    *,
+    classes: Sequence[str],
+    n_examples: int,
+    pixel_scale: float,
+) -> None:
+    """Write the first ``n_examples`` images of every class with their truth.
+
+    Classes share their lens systems, so columns of the gallery show one lens with different
+    substructure.
+    """
+    opened = [open_store(path) for path in stores]
+    n = min(n_examples, *(len(s) for s in opened))
+    rows = np.arange(n)
+    perturbers = [_perturbers(s, n) for s in opened]
+    lengths = np.concatenate([np.diff(s.perturber_offset[: n + 1]) for s in opened])
+    write_examples(
+        output,
+        image=np.concatenate([s.image[rows] for s in opened]),
+        label=np.repeat(list(classes), n),
+        pixel_scale=np.float64(pixel_scale),
+        perturber_offset=np.concatenate([[0], np.cumsum(lengths)]),
+        **{
+            name: np.concatenate([s.truth[name][:n] for s in opened])
+            for name in ("background_rms", "theta_E", "m_sub_total")
+        },
+        **{f"perturber_{k}": np.concatenate([p[k] for p in perturbers]) for k in perturbers[0]},
+    )
+
+
+def _perturbers(store: Store, n: int) -> dict[str, np.ndarray]:
+    last = int(store.perturber_offset[n])
+    columns = {k: v[:last] for k, v in store.perturbers.items()}
+    missing = np.full(last, np.nan)
+    return {
+        "x": columns["center_x"],
+        "y": columns["center_y"],
+        "mass": columns["mass"],
+        "length": columns.get("length", missing),
+        "angle": columns.get("angle", missing),
+    }
+
+
+def embed_domains(
+    stores: Mapping[str, Sequence[str]],
+    weights: Mapping[str, str],
+    output: str,
+    *,
+    domains: tuple[str, str],
+    classes: Sequence[str],
+    encoder: Encoder,
+    n_embedded: int,
+    setting: Setting,
+) -> None:
+    """Two-dimensional map (t-SNE) of source and target embeddings before and after adaptation.
+
+    Args:
+        stores: 'source' and 'target' -> test stores, one per class.
+        weights: 'source', and 'target' after adaptation.
+        output: CSV with stage, domain, role, label, x, y.
+        domains: names of source and target.
+        classes: names in the order of the stores.
+        encoder: architecture.
+        n_embedded: images per domain.
+        setting: see :class:`lensml.training.runs.Setting`.
+    """
+    device = prepare_device(setting.compute)
+    per_class = -(-n_embedded // len(classes))
+    images = {
+        role: setting.images(paths, device, limit=per_class) for role, paths in stores.items()
+    }
+    networks = {
+        role: load_classifier(
+            path,
+            encoder=encoder,
+            img_size=images["source"].img_size,
+            num_classes=len(classes),
+            device=device,
+        )
+        for role, path in weights.items()
+    }
+    every = {role: np.arange(len(x)) for role, x in images.items()}
+    source = embed(networks["source"].encoder, images["source"], every["source"])  # type: ignore[arg-type]
+    tables = []
+    for stage, role in (("before", "source"), ("after", "target")):
+        target = embed(networks[role].encoder, images["target"], every["target"])  # type: ignore[arg-type]
+        points = np.concatenate([source.cpu().numpy(), target.cpu().numpy()])
+        perplexity = min(30.0, (len(points) - 1) / 4)
+        xy = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(points)
+        tables.append(_embedding_rows(stage, xy, images, domains, classes))
+    write_csv(output, pd.concat(tables))
+
+
+def _embedding_rows(
+    stage: str, xy: np.ndarray, images: Mapping, domains: tuple[str, str], classes: Sequence[str]
+) -> pd.DataFrame:
+    sizes = [len(images["source"]), len(images["target"])]
+    labels = np.concatenate([images["source"].labels, images["target"].labels])
+    return pd.DataFrame(
+        {
+            "stage": stage,
+            "domain": np.repeat(list(domains), sizes),
+            "role": np.repeat(["source", "target"], sizes),
+            "label": np.array(list(classes))[labels],
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+        }
+    )
+
+
+def tabulate_strength(
+    runs: Sequence[Mapping[str, str]],
+    stores: Mapping[str, str],
+    output: str,
+    spec: Evaluation,
+    *,
+    seed: int,
+) -> None:
+    """AUC against ``no_sub`` in bins of the substructure's strength.
+
+    Args:
+        runs: mappings with ``domain, model, seed`` and ``path`` of a predictions.csv.
+        stores: class -> test store of the domain, for the truth.
+        output: CSV.
+        spec: bootstrap.
+        seed: of the bootstrap.
+    """
+    rows = []
+    for run in runs:
+        for label, store in stores.items():
+            if label in STRENGTHS:
+                rows += _strength_rows(run, label, open_store(store, check=False), spec, seed)
+    columns = ["domain", "model", "seed", "label", "quantity", "bin_low", "bin_high"]
+    table = pd.DataFrame(rows, columns=[*columns, "roc_auc", "ci_low", "ci_high", "n"])
+    write_csv(output, table, float_format="%.6f")
+
+
+def _strength_rows(
+    run: Mapping[str, str], label: str, store: Store, spec: Evaluation, seed: int
+) -> list[dict]:
+    system_id, truth, p, classes = read_predictions(run["path"])
+    quantity = STRENGTHS[label]
+    k = classes.index(label)
+    # The class against no_sub alone: its probability where only these two are possible.
+    score = p[:, k] / np.maximum(p[:, 0] + p[:, k], 1e-30)
+    strength = _strength(store, quantity)
+    finite = np.isfinite(strength)
+    edges = np.quantile(strength[finite], np.linspace(0, 1, N_BINS + 1))
+    rows = []
+    for low, high in zip(edges[:-1], edges[1:], strict=True):
+        chosen = store.truth["system_id"][(strength >= low) & (strength <= high)]
+        keep = (truth == 0) | ((truth == k) & np.isin(system_id, chosen))
+        positive = truth[keep] == k
+        if positive.sum() < 2:
+            continue
+        weights = system_weights(system_id[keep], spec.n_bootstrap, seed)
+        bounds = interval(weighted_auc(score[keep], positive, weights), spec.confidence)
+        rows.append(
+            {
+                **{name: run[name] for name in ("domain", "model", "seed")},
+                "label": label,
+                "quantity": quantity,
+                "bin_low": low,
+                "bin_high": high,
+                "roc_auc": roc_auc_score(positive, score[keep]),
+                "ci_low": bounds[0],
+                "ci_high": bounds[1],
+                "n": int(positive.sum()),
+            }
+        )
+    return rows
+
+
+def _strength(store: Store, quantity: str) -> np.ndarray:
+    if quantity == "log10_axion_mass":
+        return store.truth["log10_axion_mass"]
+    with np.errstate(divide="ignore"):
+        return np.log10(store.truth["m_sub_total"])

@@ -1,0 +1,135 @@
+"""Tidy tables of metrics, as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lensml.data.files import write_bytes, write_csv
+from lensml.evaluation.metrics import Measured, anomaly_metrics, classification_metrics
+from lensml.schema.training import Evaluation
+
+# Columns of a paper's table; every other metric is in the CSV.
+SHOWN = {
+    "classification": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
+    "adaptation": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
+    "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
+}
+KEYS = {
+    "classification": ["domain", "model"],
+    "adaptation": ["source_domain", "target_domain", "model", "method"],
+    "anomaly": ["domain", "method"],
+}
+
+
+def tabulate_classification(
+    runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
+) -> None:
+    """Table of classifiers.
+
+    Args:
+        runs: mappings with ``domain, model, seed`` and ``path`` of a predictions.csv.
+        outputs: the .csv, .md and .tex files to write.
+        spec: bootstrap and operating points.
+        seed: of the bootstrap.
+    """
+    _tabulate("classification", runs, outputs, spec, seed)
+
+
+def tabulate_adaptation(
+    runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
+) -> None:
+    """Table of adaptation; ``runs`` have ``source_domain, target_domain, model, method, seed, path``."""
+    _tabulate("adaptation", runs, outputs, spec, seed)
+
+
+def tabulate_anomaly(
+    runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
+) -> None:
+    """Table of anomaly scores; ``runs`` have ``domain, method, seed`` and ``path`` of a scores.csv."""
+    _tabulate("anomaly", runs, outputs, spec, seed)
+
+
+def _tabulate(
+    kind: str,
+    runs: Sequence[Mapping[str, str]],
+    outputs: Sequence[str],
+    spec: Evaluation,
+    seed: int,
+) -> None:
+    measure = anomaly_metrics if kind == "anomaly" else classification_metrics
+    rows = [
+        {**{k: run[k] for k in [*KEYS[kind], "seed"]}, **measured._asdict()}
+        for run in runs
+        for measured in measure(run["path"], spec, seed=seed)
+    ]
+    columns = [*KEYS[kind], "seed", *Measured._fields]
+    table = pd.DataFrame(rows, columns=columns)
+    write_table(table, outputs, kind=kind, confidence=spec.confidence)
+
+
+def write_table(
+    table: pd.DataFrame, outputs: Sequence[str], *, kind: str, confidence: float
+) -> None:
+    """Write a tidy table as CSV, and its main metrics as Markdown and LaTeX."""
+    for output in outputs:
+        suffix = Path(output).suffix
+        if suffix == ".csv":
+            write_csv(output, table, float_format="%.6f")
+            continue
+        summary = summarise(table, KEYS[kind], SHOWN[kind])
+        caption = (
+            f"{kind.capitalize()}. One seed: value [{confidence:.0%} bootstrap interval over lens "
+            "systems]. Several seeds: mean ± standard deviation over seeds [mean interval]."
+        )
+        text = _markdown(summary, caption) if suffix == ".md" else _latex(summary, caption)
+        write_bytes(output, text.encode())
+
+
+def summarise(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
+    """One row per method with its number of seeds and a text per metric."""
+    rows = []
+    for key, group in table.groupby(list(keys), sort=False):
+        row = dict(zip(keys, key, strict=True))
+        row["seeds"] = str(group["seed"].nunique())
+        for metric in metrics:
+            chosen = group[group["metric"] == metric]
+            row[metric] = _text(chosen) if len(chosen) else "–"
+        rows.append(row)
+    return pd.DataFrame(rows, columns=[*keys, "seeds", *metrics])
+
+
+def _text(rows: pd.DataFrame) -> str:
+    low, high = rows["ci_low"].mean(), rows["ci_high"].mean()
+    spread = f" ± {rows['value'].std(ddof=1):.3f}" if len(rows) > 1 else ""
+    return f"{rows['value'].mean():.3f}{spread} [{low:.3f}, {high:.3f}]"
+
+
+def _markdown(summary: pd.DataFrame, caption: str) -> str:
+    lines = [
+        "| " + " | ".join(summary.columns) + " |",
+        "|" + " --- |" * len(summary.columns),
+        *("| " + " | ".join(map(str, row)) + " |" for row in summary.to_numpy()),
+    ]
+    return "\n".join([*lines, "", caption, ""])
+
+
+def _latex(summary: pd.DataFrame, caption: str) -> str:
+    def escape(text: object) -> str:
+        return str(text).replace("_", r"\_").replace("%", r"\%").replace("±", r"$\pm$")
+
+    columns = "l" * len(summary.columns)
+    lines = [
+        rf"% {caption}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\hline",
+        " & ".join(map(escape, summary.columns)) + r" \\",
+        r"\hline",
+        *(" & ".join(map(escape, row)) + r" \\" for row in summary.to_numpy()),
+        r"\hline",
+        r"\end{tabular}",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,169 @@
+"""Masked autoencoder for one-channel images (He et al. 2021, arXiv:2111.06377) on timm's blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+
+from lensml.schema.training import Mae
+
+
+@dataclass(frozen=True)
+class Masking:
+    """Which patches a batch keeps.
+
+    Attributes:
+        ids_keep: (N, L_keep) visible patches.
+        ids_restore: (N, L) position of every patch in the shuffled order.
+        mask: (N, L) 1 where a patch is hidden.
+    """
+
+    ids_keep: Tensor
+    ids_restore: Tensor
+    mask: Tensor
+
+    def expand(self, n: int) -> Masking:
+        """The masking of one image for ``n`` images."""
+        return Masking(*(t.expand(n, -1) for t in (self.ids_keep, self.ids_restore, self.mask)))
+
+    def to(self, device: torch.device) -> Masking:
+        """The same masking on another device."""
+        return Masking(*(t.to(device) for t in (self.ids_keep, self.ids_restore, self.mask)))
+
+
+def random_masking(
+    n: int, num_patches: int, mask_ratio: float, generator: torch.Generator
+) -> Masking:
+    """Hide a random share of the patches of every image.
+
+    Args:
+        n: images.
+        num_patches: patches per image, L.
+        mask_ratio: share that is hidden; at least one patch is kept and one hidden.
+        generator: on the CPU.
+    """
+    keep = min(max(round(num_patches * (1 - mask_ratio)), 1), num_patches - 1)
+    ids_shuffle = torch.rand(n, num_patches, generator=generator).argsort(1)
+    ids_restore = ids_shuffle.argsort(1)
+    mask = torch.ones(n, num_patches)
+    mask[:, :keep] = 0
+    return Masking(ids_shuffle[:, :keep], ids_restore, mask.gather(1, ids_restore))
+
+
+def sincos_position_embedding(embed_dim: int, grid: int) -> Tensor:
+    """Fixed 2-D sine-cosine position embedding, (1, grid^2, embed_dim)."""
+    quarter = embed_dim // 4
+    omega = 1.0 / 10000 ** (torch.arange(quarter, dtype=torch.float64) / quarter)
+    y, x = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    parts = []
+    for coordinate in (y, x):
+        angle = coordinate.flatten().to(torch.float64)[:, None] * omega
+        parts += [angle.sin(), angle.cos()]
+    return torch.cat(parts, 1).float()[None]
+
+
+class MaskedAutoencoder(nn.Module):
+    """The encoder sees visible patches only; mask tokens enter in the decoder.
+
+    ``forward`` is the figure of the paper: patchify, mask, encode, decode, loss on hidden patches.
+    """
+
+    pos_embed: Tensor
+    decoder_pos_embed: Tensor
+
+    def __init__(self, spec: Mae, img_size: int) -> None:
+        super().__init__()
+        if img_size % spec.patch_size:
+            raise ValueError(
+                f"image size {img_size} is not a multiple of patch_size {spec.patch_size}"
+            )
+        self.patch_size = spec.patch_size
+        self.grid = img_size // spec.patch_size
+        self.num_patches = self.grid**2
+        self.norm_pix_loss = spec.norm_pix_loss
+        pixels, dim, decoder_dim = spec.patch_size**2, spec.embed_dim, spec.decoder_embed_dim
+
+        self.patch_embed = nn.Linear(pixels, dim)
+        self.register_buffer("pos_embed", sincos_position_embedding(dim, self.grid))
+        self.blocks = _blocks(dim, spec.depth, spec.num_heads, spec.mlp_ratio)
+        self.norm = nn.LayerNorm(dim)
+
+        self.decoder_embed = nn.Linear(dim, decoder_dim)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder_dim))
+        self.register_buffer(
+            "decoder_pos_embed", sincos_position_embedding(decoder_dim, self.grid)
+        )
+        self.decoder_blocks = _blocks(
+            decoder_dim, spec.decoder_depth, spec.decoder_num_heads, spec.mlp_ratio
+        )
+        self.decoder_norm = nn.LayerNorm(decoder_dim)
+        self.decoder_pred = nn.Linear(decoder_dim, pixels)
+        self.apply(_initialise)
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def patchify(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) -> (N, L, patch_size^2)."""
+        n, p, g = len(x), self.patch_size, self.grid
+        return x.reshape(n, g, p, g, p).permute(0, 1, 3, 2, 4).reshape(n, g * g, p * p)
+
+    def unpatchify(self, patches: Tensor) -> Tensor:
+        """(N, L, patch_size^2) -> (N, 1, H, W)."""
+        n, p, g = len(patches), self.patch_size, self.grid
+        x = patches.reshape(n, g, g, p, p).permute(0, 1, 3, 2, 4)
+        return x.reshape(n, 1, g * p, g * p)
+
+    def forward_encoder(self, patches: Tensor, ids_keep: Tensor) -> Tensor:
+        """(N, L, patch_size^2) -> (N, L_keep, D): hidden patches never enter."""
+        tokens = self.patch_embed(_take(patches, ids_keep))
+        position = self.pos_embed.expand(len(patches), -1, -1)
+        return self.norm(self.blocks(tokens + _take(position, ids_keep)))
+
+    def forward_decoder(self, latent: Tensor, ids_restore: Tensor) -> Tensor:
+        """(N, L_keep, D) -> (N, L, patch_size^2)."""
+        x = self.decoder_embed(latent)
+        hidden = ids_restore.shape[1] - x.shape[1]
+        x = torch.cat([x, self.mask_token.expand(len(x), hidden, -1)], 1)
+        x = _take(x, ids_restore) + self.decoder_pos_embed
+        return self.decoder_pred(self.decoder_norm(self.decoder_blocks(x)))
+
+    def patch_error(self, prediction: Tensor, patches: Tensor) -> Tensor:
+        """Mean squared error of every patch, (N, L)."""
+        if self.norm_pix_loss:
+            mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
+            patches = (patches - mean) / (var + 1e-6).sqrt()
+        return (prediction - patches).square().mean(-1)
+
+    def forward(self, x: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
+        """Reconstruct the hidden patches.
+
+        Args:
+            x: (N, 1, H, W).
+            masking: of the same N images.
+
+        Returns:
+            (N,) mean squared error over the hidden patches, and the (N, L, patch_size^2) prediction.
+        """
+        patches = self.patchify(x)
+        latent = self.forward_encoder(patches, masking.ids_keep)
+        prediction = self.forward_decoder(latent, masking.ids_restore)
+        error = self.patch_error(prediction, patches)
+        return (error * masking.mask).sum(1) / masking.mask.sum(1), prediction
+
+
+def _blocks(dim: int, depth: int, num_heads: int, mlp_ratio: float) -> nn.Sequential:
+    return nn.Sequential(*[Block(dim, num_heads, mlp_ratio, qkv_bias=True) for _ in range(depth)])
+
+
+def _take(x: Tensor, ids: Tensor) -> Tensor:
+    """Rows ``ids`` (N, K) of (N, L, D)."""
+    return x.gather(1, ids[:, :, None].expand(-1, -1, x.shape[2]))
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,191 @@
+"""Adversarial discriminative domain adaptation (Tzeng et al. 2017, arXiv:1702.05464) and AdaBN.
+
+Nothing here can read a target label: the target enters as a pool of images that has none. A fixed
+number of steps is run and the average of the last weights is kept, so nothing is selected either.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lensml.data.torch_dataset import Images
+from lensml.models.discriminator import Discriminator
+from lensml.models.encoders import batch_norm_layers
+from lensml.models.symmetry import random_symmetry
+from lensml.schema.training import Adda
+from lensml.training.classifier import PREDICTION_BATCH, update_average
+from lensml.training.loop import BatchOrder, step_generator
+
+STATISTICS_IMAGES = 2000  # source images from which the embedding's mean and scale are taken
+SOURCE, TARGET = 0.0, 1.0  # domain labels
+
+
+class AddaTask:
+    """Two encoders and a discriminator on the transformer's embedding.
+
+    The source encoder is frozen; the target encoder starts from it and learns to be taken for it.
+    The classifier's head is shared and stays as it is.
+    """
+
+    def __init__(
+        self,
+        source_encoder: nn.Module,
+        source: Images,
+        target: Images,
+        *,
+        spec: Adda,
+        seed: int,
+        source_symmetry: str,
+        target_symmetry: str,
+        device: torch.device,
+    ) -> None:
+        """Prepare adaptation.
+
+        Args:
+            source_encoder: trained on the source domain.
+            source: source images (their labels are not used).
+            target: a pool of target images without labels.
+            spec: steps and optimisers.
+            seed: of data order, augmentation and the discriminator.
+            source_symmetry, target_symmetry: augmentation, keys of ``SYMMETRIES``.
+            device: of networks and batches.
+
+        Raises:
+            ValueError: the target images carry labels.
+        """
+        if target.labels is not None:
+            raise ValueError("adaptation must not see target labels: hand it an unlabelled pool")
+        self.source_encoder = source_encoder.to(device).eval().requires_grad_(False)
+        self.target_encoder = copy.deepcopy(self.source_encoder).requires_grad_(True)
+        self.average = copy.deepcopy(self.source_encoder)
+        self.source, self.target, self.spec, self.seed = source, target, spec, seed
+        self.symmetries = source_symmetry, target_symmetry
+        self.source_order = BatchOrder(len(source), spec.batch_size, seed)
+        self.target_order = BatchOrder(len(target), spec.batch_size, seed + 1)
+        mean, std = embedding_statistics(self.source_encoder, source, seed)
+        torch.manual_seed(seed)
+        self.discriminator = Discriminator(mean, std, spec.hidden_dim).to(device)
+        self.optimizer_d = self._adam(self.discriminator, spec.learning_rate_discriminator)
+        self.optimizer_t = self._adam(self.target_encoder, spec.learning_rate_encoder)
+        self.device = device
+
+    def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
+        betas = (self.spec.betas[0], self.spec.betas[1])
+        decay = self.spec.weight_decay
+        return torch.optim.AdamW(module.parameters(), lr=rate, betas=betas, weight_decay=decay)
+
+    def step(self, step: int) -> dict[str, float]:
+        """The discriminator learns to tell the domains, then the target encoder to deceive it."""
+        self.target_encoder.train()
+        if self.spec.batch_norm == "source":
+            for layer in batch_norm_layers(self.target_encoder):
+                layer.eval()
+        source, target = self._batches(step)
+        with torch.no_grad():
+            embedded_source = self.source_encoder(source)
+        embedded_target = self.target_encoder(target)
+        loss_d, accuracy = self._discriminate(embedded_source, embedded_target.detach())
+        self._optimise(self.optimizer_d, loss_d, self.discriminator)
+        # Inverted labels (eq. 9 of the paper): the target is to look like the source.
+        loss_t = self._cross_entropy(self.discriminator(embedded_target), SOURCE, smooth=False)
+        self._optimise(self.optimizer_t, loss_t, self.target_encoder)
+        update_average(self.average, self.target_encoder, self.spec.ema_decay)
+        with torch.no_grad():
+            shift = (embedded_source.mean(0) - embedded_target.mean(0)) / self.discriminator.std
+        return {
+            "discriminator_loss": loss_d.item(),
+            "discriminator_accuracy": accuracy,
+            "encoder_loss": loss_t.item(),
+            "feature_distance": shift.square().mean().sqrt().item(),
+        }
+
+    def _batches(self, step: int) -> tuple[Tensor, Tensor]:
+        source = self.source.batch(self.source_order(step))
+        target = self.target.batch(self.target_order(step))
+        source = random_symmetry(source, self.symmetries[0], step_generator(self.seed, step, 1))
+        return source, random_symmetry(
+            target, self.symmetries[1], step_generator(self.seed, step, 2)
+        )
+
+    def _discriminate(self, source: Tensor, target: Tensor) -> tuple[Tensor, float]:
+        logit_s, logit_t = self.discriminator(source), self.discriminator(target)
+        loss = self._cross_entropy(logit_s, SOURCE) + self._cross_entropy(logit_t, TARGET)
+        accuracy = ((logit_s < 0).float().mean() + (logit_t >= 0).float().mean()) / 2
+        return loss / 2, accuracy.item()
+
+    def _cross_entropy(self, logit: Tensor, label: float, *, smooth: bool = True) -> Tensor:
+        smoothing = self.spec.label_smoothing if smooth else 0.0
+        goal = torch.full_like(logit, label * (1 - smoothing) + (1 - label) * smoothing)
+        return functional.binary_cross_entropy_with_logits(logit, goal)
+
+    def _optimise(self, optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), self.spec.clip_grad_norm)
+        optimizer.step()
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Nothing more than the losses can be known without labels."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Target encoder and its average, discriminator, both optimisers."""
+        return {
+            "target_encoder": self.target_encoder.state_dict(),
+            "average": self.average.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer_d": self.optimizer_d.state_dict(),
+            "optimizer_t": self.optimizer_t.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state_dict`."""
+        for name, content in state.items():
+            getattr(self, name).load_state_dict(content)
+
+
+@torch.no_grad()
+def embed(encoder: nn.Module, images: Images, index: np.ndarray) -> Tensor:
+    """Embeddings of the images at ``index``, (len(index), D)."""
+    encoder.eval()
+    pieces = np.array_split(index, max(-(-len(index) // PREDICTION_BATCH), 1))
+    return torch.cat([encoder(images.batch(piece)) for piece in pieces])
+
+
+def embedding_statistics(encoder: nn.Module, images: Images, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every embedding dimension, (D,) each."""
+    count = min(STATISTICS_IMAGES, len(images))
+    index = np.random.default_rng(seed).choice(len(images), count, replace=False)
+    embedding = embed(encoder, images, index)
+    return embedding.mean(0), embedding.std(0)
+
+
+@torch.no_grad()
+def adapt_batch_norm(encoder: nn.Module, target: Images, *, n_images: int, seed: int) -> None:
+    """Replace batch-norm statistics by those of target images (AdaBN, Li et al. 2016), in place.
+
+    Args:
+        encoder: with or without batch norm; without, nothing changes.
+        target: a pool of target images; labels are not used.
+        n_images: how many of them.
+        seed: chooses which.
+    """
+    layers = batch_norm_layers(encoder)
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a plain mean over the batches
+    encoder.train()
+    count = min(n_images, len(target))
+    index = np.random.default_rng(seed).permutation(len(target))[:count]
+    for piece in np.array_split(index, max(count // PREDICTION_BATCH, 1)):
+        encoder(target.batch(piece))
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+    encoder.eval()

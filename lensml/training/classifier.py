@@ -1,0 +1,204 @@
+"""Supervised training of a substructure classifier, selected on validation images."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lensml.data.torch_dataset import Images
+from lensml.models.encoders import Classifier
+from lensml.models.symmetry import SYMMETRIES, random_symmetry, transform
+from lensml.schema.training import Optimization
+from lensml.training.loop import BatchOrder, learning_rate_at, step_generator
+
+PREDICTION_BATCH = 250
+
+
+class ClassifierTask:
+    """Cross-entropy with AdamW; an exponential moving average of the weights is what is kept.
+
+    The weights with the best validation AUC are kept; test images are not seen here.
+    """
+
+    def __init__(
+        self,
+        model: Classifier,
+        train: Images,
+        validation: Images,
+        *,
+        spec: Optimization,
+        steps: int,
+        seed: int,
+        symmetry: str,
+        label_smoothing: float,
+        ema_decay: float,
+        device: torch.device,
+    ) -> None:
+        """Prepare training.
+
+        Args:
+            model: to be trained, in place.
+            train, validation: labelled images.
+            spec: optimiser and schedule.
+            steps: in total.
+            seed: of data order and augmentation.
+            symmetry: augmentation, key of ``SYMMETRIES``.
+            label_smoothing: of the cross-entropy.
+            ema_decay: 0 keeps the trained weights themselves.
+            device: of model and batches.
+        """
+        self.model = model.to(device).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.train, self.validation, self.spec = train, validation, spec
+        self.steps, self.seed, self.symmetry = steps, seed, symmetry
+        self.label_smoothing, self.ema_decay = label_smoothing, ema_decay
+        self.order = BatchOrder(len(train), spec.batch_size, seed)
+        self.labels = torch.from_numpy(_labels(train)).to(device)
+        self.optimizer = adamw(self.model, spec)
+        self.best: dict[str, Tensor] = {}
+        self.best_auc = -1.0
+
+    def step(self, step: int) -> dict[str, float]:
+        """One batch."""
+        self.model.train()
+        index = self.order(step)
+        x = random_symmetry(
+            self.train.batch(index), self.symmetry, step_generator(self.seed, step)
+        )
+        target = self.labels[torch.from_numpy(index).to(self.labels.device)]
+        logits = self.model(x.contiguous(memory_format=torch.channels_last))
+        loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        self.learning_rate = set_learning_rate(self.optimizer, self.spec, step, self.steps)
+        optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm)
+        update_average(self.average, self.model, min(self.ema_decay, (1 + step) / (10 + step)))
+        return {"train_loss": loss.item()}
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Loss and AUC on the validation images; keeps the best weights so far."""
+        p = predict_probabilities(self.average, self.validation, symmetry="none")
+        labels = _labels(self.validation)
+        auc = macro_auc(labels, p)
+        loss = -np.log(np.clip(p[np.arange(len(p)), labels], 1e-12, 1)).mean()
+        if auc > self.best_auc:
+            self.best_auc = auc
+            self.best = {k: v.detach().clone().cpu() for k, v in self.average.state_dict().items()}
+        return {
+            "epoch": step / self.order.per_epoch,
+            "val_loss": float(loss),
+            "val_roc_auc_ovr_macro": auc,
+            "learning_rate": self.learning_rate,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Model, average, optimiser and the best weights so far."""
+        return {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best,
+            "best_auc": self.best_auc,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state_dict`."""
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best, self.best_auc = state["best"], state["best_auc"]
+
+
+def _labels(images: Images) -> np.ndarray:
+    if images.labels is None:
+        raise ValueError("these images have no labels")
+    return images.labels
+
+
+def adamw(module: nn.Module, spec: Optimization) -> torch.optim.AdamW:
+    """AdamW that does not decay biases, norms and scales (one-dimensional weights)."""
+    weights = [p for p in module.parameters() if p.ndim > 1]
+    others = [p for p in module.parameters() if p.ndim <= 1]
+    groups = [{"params": weights}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(
+        groups,
+        lr=spec.learning_rate,
+        betas=(spec.betas[0], spec.betas[1]),
+        weight_decay=spec.weight_decay,
+    )
+
+
+def set_learning_rate(
+    optimizer: torch.optim.Optimizer, spec: Optimization, step: int, steps: int
+) -> float:
+    """Set and return the learning rate of a step."""
+    rate = learning_rate_at(
+        step,
+        steps=steps,
+        warmup=max(round(steps * spec.warmup_fraction), 1),
+        learning_rate=spec.learning_rate,
+        min_learning_rate=spec.min_learning_rate,
+    )
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate
+
+
+def optimise(
+    optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, clip_grad_norm: float
+) -> None:
+    """Backward pass, clipping, one step."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(module.parameters(), clip_grad_norm)
+    optimizer.step()
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights (and batch-norm statistics) towards the model's."""
+    for a, b in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if a.is_floating_point():
+            a.lerp_(b, 1 - decay)
+        else:
+            a.copy_(b)
+
+
+@torch.no_grad()
+def predict_probabilities(model: nn.Module, images: Images, *, symmetry: str) -> np.ndarray:
+    """Class probabilities, averaged over the elements of a symmetry group.
+
+    Args:
+        model: classifier; switched to evaluation.
+        images: N images.
+        symmetry: key of ``SYMMETRIES``; 'none' for a single pass.
+
+    Returns:
+        (N, K) float64, rows sum to 1.
+    """
+    model.eval()
+    out = []
+    for start in range(0, len(images), PREDICTION_BATCH):
+        x = images.batch(np.arange(start, min(start + PREDICTION_BATCH, len(images))))
+        passes = [model(_last(transform(x, e))).softmax(1) for e in SYMMETRIES[symmetry]]
+        out.append(torch.stack(passes).double().mean(0).cpu().numpy())
+    return np.concatenate(out)
+
+
+def _last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def macro_auc(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean one-vs-rest area under the ROC curve.
+
+    Args:
+        labels: (N,) int.
+        probabilities: (N, K).
+    """
+    classes = range(probabilities.shape[1])
+    return float(np.mean([roc_auc_score(labels == k, probabilities[:, k]) for k in classes]))

@@ -1,0 +1,158 @@
+"""One resumable loop for every kind of training.
+
+A task says what a step and an evaluation are; the loop counts steps, keeps the history, writes
+checkpoints and resumes from them. A run that was killed and resumed is bit-identical to one that was
+not, because data order and augmentation follow from (seed, step) and the rest is in the checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from lensml.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
+
+log = logging.getLogger(__name__)
+
+
+class Task(Protocol):
+    """What the loop trains."""
+
+    def step(self, step: int) -> dict[str, float]:
+        """One optimisation step; returns its losses by history column."""
+        ...
+
+    def evaluate(self, step: int) -> dict[str, float]:
+        """Further columns of the history after ``step`` steps."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Inverse of :meth:`state_dict`."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """History (one row per evaluation) and speed of a run."""
+
+    history: pd.DataFrame
+    seconds: float
+    steps_per_second: float
+
+
+def run_training(
+    task: Task,
+    *,
+    steps: int,
+    steps_per_evaluation: int,
+    state: str | Path,
+    fingerprint: str,
+    label: str,
+) -> Outcome:
+    """Train for a number of steps, resuming from ``state`` if a killed run left one.
+
+    Args:
+        task: what to train.
+        steps: in total.
+        steps_per_evaluation: between two rows of the history (the last row comes at the end).
+        state: folder of the checkpoint.
+        fingerprint: of configuration and data; another run's checkpoint is not used.
+        label: shown by the progress bar.
+
+    Raises:
+        FloatingPointError: a loss is not finite; names the step.
+    """
+    done, rows = 0, []
+    resumed = load_checkpoint(state, fingerprint)
+    if resumed is not None:
+        task.load_state_dict(resumed["task"])
+        torch.set_rng_state(resumed["rng"])
+        done, rows = resumed["done"], resumed["rows"]
+        log.info("resuming after step %d of %d", done, steps)
+    started = time.perf_counter()
+    # disable=None: silent when the output is not a terminal.
+    with tqdm(total=steps, initial=done, desc=label, unit="step", disable=None) as bar:
+        first = done
+        while done < steps:
+            until = min(done + steps_per_evaluation, steps)
+            losses = _run_steps(task, done, until, bar)
+            done = until
+            row = {"step": done, **losses, **task.evaluate(done)}
+            rows.append(row)
+            log.info("%s", "  ".join(f"{k}={v:.5g}" for k, v in row.items()))
+            bar.set_postfix({k: f"{v:.3g}" for k, v in list(row.items())[1:4]})
+            _save(state, fingerprint, task, done, rows)
+    seconds = time.perf_counter() - started
+    return Outcome(pd.DataFrame(rows), seconds, (steps - first) / max(seconds, 1e-9))
+
+
+def _run_steps(task: Task, start: int, stop: int, bar: tqdm) -> dict[str, float]:
+    """Mean losses over the steps from ``start`` to ``stop``."""
+    totals: dict[str, float] = {}
+    for step in range(start, stop):
+        for name, value in task.step(step).items():
+            if not math.isfinite(value):
+                raise FloatingPointError(f"{name} is {value} at step {step}; the run stops here")
+            totals[name] = totals.get(name, 0.0) + value
+        bar.update()
+    return {name: total / (stop - start) for name, total in totals.items()}
+
+
+def _save(state: str | Path, fingerprint: str, task: Task, done: int, rows: list[dict]) -> None:
+    content = {"task": task.state_dict(), "rng": torch.get_rng_state(), "done": done, "rows": rows}
+    save_checkpoint(state, fingerprint, content)
+
+
+def finish(state: str | Path) -> None:
+    """Remove the checkpoint of a run whose results are written."""
+    remove_checkpoint(state)
+
+
+def learning_rate_at(
+    step: int, *, steps: int, warmup: int, learning_rate: float, min_learning_rate: float
+) -> float:
+    """Linear warm-up, then half a cosine down to ``min_learning_rate``."""
+    if step < warmup:
+        return learning_rate * (step + 1) / warmup
+    progress = (step - warmup) / max(steps - warmup, 1)
+    cosine = 0.5 * (1 + math.cos(math.pi * progress))
+    return min_learning_rate + (learning_rate - min_learning_rate) * cosine
+
+
+class BatchOrder:
+    """Which images a step sees: each once per epoch, in an order drawn from (seed, epoch).
+
+    An epoch has ``n // batch_size`` batches; what is left over differs from epoch to epoch.
+    """
+
+    def __init__(self, n: int, batch_size: int, seed: int) -> None:
+        if n < 2:
+            raise ValueError(f"training needs at least two images, got {n}")
+        self.n, self.batch_size, self.seed = n, min(batch_size, n), seed
+        self.per_epoch = n // self.batch_size
+        self._epoch, self._order = -1, np.zeros(0, np.int64)
+
+    def __call__(self, step: int) -> np.ndarray:
+        """Indices of a step's batch."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
+        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+
+
+def step_generator(seed: int, step: int, purpose: int = 0) -> torch.Generator:
+    """Generator of a step's random numbers, so that none depends on the steps before it."""
+    entropy = np.random.SeedSequence([seed, step, purpose]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(entropy >> np.uint64(1)))

@@ -1,0 +1,352 @@
+"""Whole runs, from stores on disk to weights, history and ``run.json``: one function per rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from lensml.data.files import write_csv
+from lensml.data.torch_dataset import Images
+from lensml.models.encoders import Classifier as ClassifierNetwork
+from lensml.models.encoders import build_classifier
+from lensml.models.mae import MaskedAutoencoder
+from lensml.schema.training import (
+    AdaBn,
+    Adda,
+    Classifier,
+    Compute,
+    Encoder,
+    Mae,
+    NetworkInput,
+    Optimization,
+    Oracle,
+)
+from lensml.training.adda import AddaTask, adapt_batch_norm
+from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
+from lensml.training.classifier import ClassifierTask
+from lensml.training.device import prepare_device
+from lensml.training.loop import Outcome, finish, run_training
+from lensml.training.mae import MaeTask
+from lensml.training.record import data_fingerprint, write_run
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every run shares.
+
+    Attributes:
+        network_input: scale of the images.
+        compute: device, threads, memory.
+        seed: of this run.
+        state: folder of its checkpoint.
+        label: shown by the progress bar.
+    """
+
+    network_input: NetworkInput
+    compute: Compute
+    seed: int
+    state: str
+    label: str
+
+    def images(self, stores: Sequence[str], device: torch.device, **options: Any) -> Images:
+        """Images of stores on this run's scale and device."""
+        fraction = self.compute.max_memory_fraction
+        return Images(
+            stores, self.network_input, max_memory_fraction=fraction, device=device, **options
+        )
+
+
+@dataclass(frozen=True)
+class Results:
+    """Files that a run writes."""
+
+    weights: str
+    history: str
+    run: str
+
+
+def steps_of(n_images: int, batch_size: int, epochs: int) -> int:
+    """Optimisation steps of a number of epochs."""
+    return epochs * max(n_images // min(batch_size, n_images), 1)
+
+
+def train_classifier(
+    train: Sequence[str],
+    validation: Sequence[str],
+    results: Results,
+    *,
+    encoder: Encoder,
+    classifier: Classifier,
+    symmetry: str,
+    setting: Setting,
+) -> None:
+    """Train a classifier on labelled stores, one per class.
+
+    Args:
+        train, validation: stores, in the order of the classes.
+        results: files to write.
+        encoder, classifier: architecture and recipe.
+        symmetry: of the domain's population.
+        setting: see :class:`Setting`.
+    """
+    device = prepare_device(setting.compute)
+    images = setting.images(train, device)
+    network = build_classifier(
+        encoder, img_size=images.img_size, num_classes=len(train), seed=setting.seed
+    )
+    config = {
+        "encoder": encoder.model_dump(),
+        "classifier": classifier.model_dump(exclude={"domains", "encoders", "seeds"}),
+    }
+    _fit_classifier(
+        network,
+        images,
+        setting.images(validation, device),
+        results,
+        spec=classifier,
+        epochs=classifier.epochs,
+        evaluations=classifier.evaluations_per_epoch,
+        symmetry=symmetry if classifier.augment else "none",
+        label_smoothing=classifier.label_smoothing,
+        ema_decay=classifier.ema_decay,
+        config=config,
+        data=data_fingerprint([*train, *validation]),
+        setting=setting,
+        device=device,
+    )
+
+
+def train_oracle(
+    train: Sequence[str],
+    validation: Sequence[str],
+    source_weights: str,
+    results: Results,
+    *,
+    encoder: Encoder,
+    classifier: Classifier,
+    oracle: Oracle,
+    symmetry: str,
+    setting: Setting,
+) -> None:
+    """Train the source classifier further on *labelled* target stores: an upper reference.
+
+    Args: as for :func:`train_classifier`, and ``source_weights``, where it starts.
+    """
+    device = prepare_device(setting.compute)
+    images = setting.images(train, device)
+    network = _load_classifier(source_weights, encoder, images.img_size, len(train))
+    _fit_classifier(
+        network,
+        images,
+        setting.images(validation, device),
+        results,
+        spec=oracle,
+        epochs=oracle.epochs,
+        evaluations=oracle.evaluations_per_epoch,
+        symmetry=symmetry if classifier.augment else "none",
+        label_smoothing=classifier.label_smoothing,
+        ema_decay=classifier.ema_decay,
+        config={"encoder": encoder.model_dump(), "oracle": oracle.model_dump()},
+        data=data_fingerprint([*train, *validation]),
+        setting=setting,
+        device=device,
+    )
+
+
+def _fit_classifier(
+    network: ClassifierNetwork,
+    images: Images,
+    validation: Images,
+    results: Results,
+    *,
+    spec: Optimization,
+    epochs: int,
+    evaluations: int,
+    symmetry: str,
+    label_smoothing: float,
+    ema_decay: float,
+    config: dict[str, Any],
+    data: list[str],
+    setting: Setting,
+    device: torch.device,
+) -> None:
+    steps = steps_of(len(images), spec.batch_size, epochs)
+    task = ClassifierTask(
+        network,
+        images,
+        validation,
+        spec=spec,
+        steps=steps,
+        seed=setting.seed,
+        symmetry=symmetry,
+        label_smoothing=label_smoothing,
+        ema_decay=ema_decay,
+        device=device,
+    )
+    per_evaluation = max(task.order.per_epoch // evaluations, 1)
+    outcome = _run(task, steps, per_evaluation, config, data, setting)
+    save_weights(results.weights, task.best, config)
+    _write(outcome, results, config, data, setting, device, task.order.batch_size)
+
+
+def adapt_adda(
+    source: Sequence[str],
+    target_pool: str,
+    source_weights: str,
+    results: Results,
+    *,
+    encoder: Encoder,
+    adda: Adda,
+    adabn: AdaBn,
+    num_classes: int,
+    symmetries: tuple[str, str],
+    setting: Setting,
+) -> None:
+    """Adapt a source classifier to a pool of unlabelled target images.
+
+    With ``batch_norm: target`` the statistics are taken from the target after the last step, as in
+    AdaBN: the running ones are those of the last few batches.
+
+    Args:
+        source: stores of the source domain.
+        target_pool: store without labels.
+        source_weights: classifier trained on the source.
+        results: files to write.
+        encoder, adda, adabn: architecture and recipes.
+        num_classes: of the classifier.
+        symmetries: of the source's and of the target's population.
+        setting: see :class:`Setting`.
+    """
+    device = prepare_device(setting.compute)
+    target = setting.images([target_pool], device, labelled=False)
+    network = _load_classifier(source_weights, encoder, target.img_size, num_classes).to(device)
+    task = AddaTask(
+        network.encoder,
+        setting.images(source, device),
+        target,
+        spec=adda,
+        seed=setting.seed,
+        source_symmetry=symmetries[0],
+        target_symmetry=symmetries[1],
+        device=device,
+    )
+    config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
+    data = data_fingerprint([*source, target_pool])
+    outcome = _run(task, adda.steps, max(adda.steps // 20, 1), config, data, setting)
+    network.encoder = task.average
+    if adda.batch_norm == "target":
+        adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
+    save_weights(results.weights, network.state_dict(), config)
+    _write(outcome, results, config, data, setting, device, 2 * adda.batch_size)
+
+
+def adapt_adabn(
+    target_pool: str,
+    source_weights: str,
+    results: Results,
+    *,
+    encoder: Encoder,
+    adabn: AdaBn,
+    num_classes: int,
+    setting: Setting,
+) -> None:
+    """Replace the batch-norm statistics of a source classifier by the target's."""
+    device = prepare_device(setting.compute)
+    target = setting.images([target_pool], device, labelled=False)
+    network = _load_classifier(source_weights, encoder, target.img_size, num_classes).to(device)
+    adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
+    config = {"encoder": encoder.model_dump(), "adabn": adabn.model_dump()}
+    save_weights(results.weights, network.state_dict(), config)
+    outcome = Outcome(pd.DataFrame({"step": [0]}), 0.0, 0.0)
+    data = data_fingerprint([target_pool])
+    _write(outcome, results, config, data, setting, device, adabn.n_images)
+
+
+def train_mae(
+    train: str,
+    validation: str,
+    results: Results,
+    *,
+    mae: Mae,
+    symmetry: str,
+    setting: Setting,
+) -> None:
+    """Train a masked autoencoder on the stores of the class ``no_sub``."""
+    device = prepare_device(setting.compute)
+    images = setting.images([train], device)
+    torch.manual_seed(setting.seed)
+    model = MaskedAutoencoder(mae, images.img_size)
+    steps = steps_of(len(images), mae.batch_size, mae.epochs)
+    task = MaeTask(
+        model,
+        images,
+        setting.images([validation], device),
+        spec=mae,
+        steps=steps,
+        seed=setting.seed,
+        symmetry=symmetry,
+        device=device,
+    )
+    config, data = {"mae": mae.model_dump()}, data_fingerprint([train, validation])
+    outcome = _run(task, steps, task.order.per_epoch, config, data, setting)
+    save_weights(results.weights, model.state_dict(), config)
+    _write(outcome, results, config, data, setting, device, task.order.batch_size)
+
+
+def _load_classifier(
+    weights: str, encoder: Encoder, img_size: int, num_classes: int
+) -> ClassifierNetwork:
+    network = build_classifier(encoder, img_size=img_size, num_classes=num_classes, seed=0)
+    load_weights(weights, network)
+    return network
+
+
+def load_classifier(
+    weights: str, *, encoder: Encoder, img_size: int, num_classes: int, device: torch.device
+) -> nn.Module:
+    """A trained classifier, ready to predict."""
+    return _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+
+
+def _run(
+    task: Any, steps: int, per_evaluation: int, config: Any, data: list[str], setting: Setting
+) -> Outcome:
+    return run_training(
+        task,
+        steps=steps,
+        steps_per_evaluation=per_evaluation,
+        state=setting.state,
+        fingerprint=fingerprint_of(
+            [config, data, setting.seed, setting.network_input.model_dump()]
+        ),
+        label=setting.label,
+    )
+
+
+def _write(
+    outcome: Outcome,
+    results: Results,
+    config: dict[str, Any],
+    data: list[str],
+    setting: Setting,
+    device: torch.device,
+    images_per_step: int,
+) -> None:
+    write_csv(results.history, outcome.history)
+    write_run(
+        results.run,
+        config={**config, "network_input": setting.network_input.model_dump()},
+        data=data,
+        device=device,
+        seconds=outcome.seconds,
+        images_per_second=outcome.steps_per_second * images_per_step,
+        seed=setting.seed,
+        weights=Path(results.weights).name,
+    )
+    finish(setting.state)

@@ -1,0 +1,78 @@
+"""What the adapters in ``workflow_scripts/`` share: logging, errors, typed parameters."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
+
+if TYPE_CHECKING:
+    from lensml.schema.training import Encoder
+    from lensml.training.runs import Results, Setting
+
+# Mistakes of data, configuration or machine: the message says it all, a traceback would hide it.
+EXPECTED = (ValueError, OSError, FloatingPointError, MemoryError)
+
+
+@contextmanager
+def job(snakemake: Any) -> Iterator[None]:
+    """Run a job: its messages go to the rule's log, an expected error is one line.
+
+    Args:
+        snakemake: the object that Snakemake hands to a script.
+    """
+    logging.captureWarnings(True)
+    target = Path(snakemake.log[0])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=target, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s"
+    )
+    try:
+        yield
+    except EXPECTED as error:
+        logging.error("%s", traceback.format_exc())
+        line = " ".join(str(error).split()) or type(error).__name__
+        sys.exit(f"{snakemake.rule}: {line} (details: {target})")
+
+
+def encoder_of(section: dict[str, Any]) -> Encoder:
+    """An encoder's typed section."""
+    from lensml.schema.training import Encoder
+
+    return TypeAdapter(Encoder).validate_python(section)
+
+
+def setting_of(snakemake: Any) -> Setting:
+    """What every run with networks shares; its checkpoints lie under ``state/``."""
+    from lensml.schema.training import Compute, NetworkInput
+    from lensml.training.runs import Setting
+
+    given = snakemake.params.setting
+    first = Path(snakemake.output[0])
+    return Setting(
+        network_input=NetworkInput.model_validate(given["network_input"]),
+        compute=Compute.model_validate(given["compute"]),
+        seed=given["seed"],
+        state=str(Path("state", *first.parent.parts[1:])),
+        label=given["label"],
+    )
+
+
+def results_of(output: Any) -> Results:
+    """Files that a training run writes."""
+    from lensml.training.runs import Results
+
+    return Results(output.weights, output.history, output.run)
+
+
+def style_of(section: dict[str, Any]) -> Any:
+    """Look of the figures; what the section says of their content is not part of it."""
+    from lensml.figures import Style
+
+    return Style(**{name: section[name] for name in ("dpi", "font_size", "width", "color_map")})

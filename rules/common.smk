@@ -1,0 +1,118 @@
+# Configuration, wildcards and the paths that rules share.
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+# Jobs import lensml from this checkout whether or not it is installed.
+sys.path.insert(0, workflow.basedir)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
+)
+
+from lensml.schema import ConfigError, load_config
+
+
+def checked_config():
+    """The configuration, or one line per problem and no job."""
+    given = [Path(f) for f in workflow.configfiles]
+    files = list(dict.fromkeys([Path(workflow.basedir) / "config" / "config.yaml", *given]))
+    try:
+        return load_config(
+            config, catalogue_dir=Path(workflow.basedir) / "config" / "catalogue", files=files
+        )
+    except ConfigError as error:
+        for line in error.lines:
+            print(f"configuration error: {line}", file=sys.stderr)
+        sys.exit(1)
+
+
+CFG = checked_config()
+CLASSES = CFG.substructures
+SEED = CFG.seed
+# Before numpy or torch start: jobs share the cores, so none may take them all.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+    os.environ[variable] = str(CFG.compute.threads)
+# A GPU job takes the GPU; on a machine without one, training jobs share the cores.
+GPU = int(
+    CFG.compute.device == "cuda"
+    or (CFG.compute.device == "auto" and shutil.which("nvidia-smi") is not None)
+)
+FIGURE_ENDINGS = ["pdf", "png"]
+TABLE_ENDINGS = ["csv", "md", "tex"]
+ENVS = workflow.basedir + "/envs"
+LIBRARY = workflow.basedir + "/lensml"
+
+
+wildcard_constraints:
+    domain="|".join(map(re.escape, CFG.resolved)),
+    source="|".join(map(re.escape, CFG.resolved)),
+    target="|".join(map(re.escape, CFG.resolved)),
+    substructure="|".join(CLASSES),
+    split="train|val|test",
+    block=r"\d+",
+    seed=r"\d+",
+    encoder="|".join(map(re.escape, CFG.encoders)),
+
+
+def dump(section):
+    """A configuration section as plain data: what Snakemake compares to decide what is new."""
+    return section.model_dump()
+
+
+def store(domain, substructure, split):
+    return f"results/datasets/{domain}/{substructure}/{split}.zarr"
+
+
+def manifest(domain, substructure, split):
+    return f"results/datasets/{domain}/{substructure}/{split}.manifest.json"
+
+
+def manifests(domain, split):
+    """Manifests of every class: what a rule that reads a domain's images waits for."""
+    return [manifest(domain, s, split) for s in CLASSES]
+
+
+def stores(domain, split):
+    return [store(domain, s, split) for s in CLASSES]
+
+
+def run_files(folder):
+    """What every training run writes."""
+    return {name: f"{folder}/{file}" for name, file in RUN_FILES.items()}
+
+
+RUN_FILES = {"weights": "weights.safetensors", "history": "history.csv", "run": "run.json"}
+
+
+def setting(wildcards, label):
+    """Parameters that every rule with networks shares."""
+    seed = getattr(wildcards, "seed", None)
+    return {
+        "network_input": dump(CFG.network_input),
+        "compute": dump(CFG.compute),
+        "seed": int(seed) if seed is not None else SEED,
+        "label": label,
+    }
+
+
+def symmetry(domain):
+    return CFG.domain(domain).population.symmetry
+
+
+def test_symmetry(domain):
+    return symmetry(domain) if CFG.classifier.test_time_augmentation else "none"
+
+
+def figure(name):
+    return [f"results/figures/{name}.{ending}" for ending in FIGURE_ENDINGS]
+
+
+def table(name):
+    return [f"results/tables/{name}.{ending}" for ending in TABLE_ENDINGS]
+
+
+def source(*modules):
+    """Code that a table or figure is remade for when it changes."""
+    return [f"{LIBRARY}/{module}" for module in modules]

@@ -1,0 +1,16 @@
+"""Adapter of the rules predict_classifier and predict_adapted."""
+
+from lensml.evaluation.predict import predict
+from lensml.workflow import encoder_of, job, setting_of
+
+with job(snakemake):
+    given = snakemake.params
+    predict(
+        given.test,
+        snakemake.input.weights,
+        snakemake.output.predictions,
+        classes=given.classes,
+        encoder=encoder_of(given.encoder),
+        symmetry=given.symmetry,
+        setting=setting_of(snakemake),
+    )

@@ -1,0 +1,16 @@
+"""Adapter of the rule train_mae."""
+
+from lensml.schema.training import Mae
+from lensml.training.runs import train_mae
+from lensml.workflow import job, results_of, setting_of
+
+with job(snakemake):
+    given = snakemake.params
+    train_mae(
+        given.train,
+        given.validation,
+        results_of(snakemake.output),
+        mae=Mae.model_validate(given.mae),
+        symmetry=given.symmetry,
+        setting=setting_of(snakemake),
+    )
