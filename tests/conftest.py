@@ -1,0 +1,84 @@
+"""Fixtures that the test files share: the shipped configuration, small domains, small datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+from lensml.schema import Config, load_config
+from lensml.schema.simulation import Domain
+from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.simulate.dataset import seal_dataset, simulate_block
+
+REPOSITORY = Path(__file__).parents[1]
+CONFIG_DIR = REPOSITORY / "config"
+DOMAINS = ["euclid", "hst", "model_i", "model_ii", "model_iii"]
+
+# The same examples in every run: a failure can be looked at again, and none comes out of the blue.
+hypothesis.settings.register_profile("lensml", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("lensml")
+
+
+@pytest.fixture(scope="session")
+def default_config() -> Config:
+    """The shipped configuration with every domain of the catalogue that it or its overlays use."""
+    file = CONFIG_DIR / "config.yaml"
+    merged = deep_merge(read_yaml(file), {"domains": DOMAINS})
+    return load_config(merged, catalogue_dir=CONFIG_DIR / "catalogue", files=[file])
+
+
+@pytest.fixture(scope="session")
+def domain(default_config: Config) -> Callable[..., Domain]:
+    """Factory: a domain of the catalogue with changes, ``domain("euclid", num_pix=16)``.
+
+    Mappings merge into what the catalogue says: ``domain("hst", instrument={"psf_fwhm": 0.2})``.
+    """
+
+    def make(name: str = "euclid", **changes: Any) -> Domain:
+        content = default_config.domain(name).model_dump(exclude_none=True)
+        return Domain.model_validate(deep_merge(content, changes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def simulate_store() -> Callable[..., Path]:
+    """Factory: a sealed dataset in ``folder``, as the workflow's rules lay it out."""
+
+    def make(
+        folder: Path,
+        domain: Domain,
+        substructure: str,
+        split: str = "train",
+        *,
+        n_images: int = 10,
+        images_per_block: int = 4,
+        seed: int = 1,
+        engine: str = "numba",
+        precision: str = "float32",
+    ) -> Path:
+        store = folder / domain.name / substructure / f"{split}.zarr"
+        given: dict[str, Any] = {
+            "domain": domain,
+            "substructure": substructure,
+            "split": split,
+            "seed": seed,
+            "images_per_block": images_per_block,
+            "engine": engine,
+            "precision": precision,
+        }
+        parts = []
+        for block, start in enumerate(range(0, n_images, images_per_block)):
+            part = store.with_name(f"{split}.parts") / f"{block}.npz"
+            chunk = store / "image" / "c" / str(block) / "0" / "0"
+            stop = min(start + images_per_block, n_images)
+            simulate_block(chunk, part, start=start, stop=stop, **given)
+            parts.append(part)
+        seal_dataset(store, parts, n_images=n_images, **given)
+        return store
+
+    return make

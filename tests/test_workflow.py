@@ -1,0 +1,200 @@
+"""The workflow as a user runs it: Snakemake in a fresh folder with the smoke configuration."""
+
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SMOKE = ROOT / "config" / "smoke.yaml"
+# Snakemake gives each checkout's lock to one process: every test works in a folder of its own.
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+
+def command(*arguments, overlays=(), cores=2):
+    files = [str(SMOKE), *map(str, overlays)]
+    return [
+        *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")),
+        *("--cores", str(cores), "--configfile", *files, *arguments),
+    ]
+
+
+def snakemake(folder, *arguments, overlays=(), cores=2, check=True):
+    done = subprocess.run(
+        command(*arguments, overlays=overlays, cores=cores),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    if check:
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done
+
+
+def planned(folder, *arguments, overlays=()):
+    """Rule -> number of jobs that a dry run announces."""
+    done = snakemake(folder, "-n", *arguments, overlays=overlays)
+    text = done.stdout + done.stderr
+    if "Nothing to be done" in text:
+        return {}
+    table = text.split("Job stats:")[1].split("total")[0]
+    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+def overlay(folder, content, name="overlay.yaml"):
+    path = folder / name
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def digests(folder):
+    """Relative path -> checksum of every file."""
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder of a complete smoke run."""
+    folder = tmp_path_factory.mktemp("smoke run")  # a space in the path is a user's right
+    snakemake(folder)
+    return folder
+
+
+def test_a_run_ends_in_tables_and_figures(finished):
+    tables = {p.name for p in (finished / "results" / "tables").iterdir()}
+    for name in ("classification", "adaptation", "anomaly"):
+        assert {f"{name}.csv", f"{name}.md", f"{name}.tex"} <= tables
+    figures = list((finished / "results" / "figures").rglob("*.p*"))
+    assert len(figures) >= 30
+    assert all(f.stat().st_size > 2000 for f in figures)
+
+
+def test_every_metric_has_an_interval_and_every_table_its_baseline(finished):
+    classification = pd.read_csv(finished / "results/tables/classification.csv")
+    adaptation = pd.read_csv(finished / "results/tables/adaptation.csv")
+    anomaly = pd.read_csv(finished / "results/tables/anomaly.csv")
+    for table in (classification, adaptation, anomaly):
+        auc = table[table["metric"].str.startswith("roc_auc")]
+        assert (auc["ci_low"] <= auc["value"] + 1e-9).all()
+        assert (auc["value"] <= auc["ci_high"] + 1e-9).all()
+        assert (auc["ci_low"] < auc["ci_high"]).all()
+    assert "radial_profile" in set(classification["model"])
+    assert {"source_only", "adabn", "adda", "oracle"} == set(adaptation["method"])
+    assert {"mae", "pca", "total_flux"} == set(anomaly["method"])
+
+
+def test_runs_leave_no_checkpoint_behind(finished):
+    assert not list((finished / "state").rglob("*.pt")) if (finished / "state").exists() else True
+
+
+def test_a_finished_run_has_nothing_to_do(finished):
+    assert planned(finished) == {}
+
+
+def test_a_figure_option_remakes_figures_alone(finished, tmp_path):
+    change = overlay(tmp_path, {"figures": {"font_size": 8.0}})
+    rules = planned(finished, overlays=[change])
+    assert rules
+    assert all(name == "all" or name.startswith("plot_") for name in rules)
+
+
+def test_a_learning_rate_retrains_the_classifier_and_simulates_nothing(finished, tmp_path):
+    change = overlay(tmp_path, {"classifier": {"learning_rate": 1.5e-3}})
+    rules = planned(finished, overlays=[change])
+    assert {"train_classifier", "predict_classifier", "adapt_adda", "train_oracle"} <= set(rules)
+    assert not {"simulate_block", "seal_dataset", "train_mae", "score_pca"} & set(rules)
+
+
+def test_a_new_domain_leaves_the_others_alone(finished, tmp_path):
+    change = overlay(tmp_path, {"domains": ["euclid", "hst", "model_ii"]})
+    done = snakemake(finished, "-n", overlays=[change])
+    made = re.findall(r"output: (results/datasets/\S+)", done.stdout + done.stderr)
+    assert made
+    assert all(path.startswith("results/datasets/model_ii/") for path in made)
+    assert not {"train_classifier", "train_mae"} & set(planned(finished, overlays=[change]))
+
+
+def test_a_changed_psf_simulates_that_domain_alone(finished, tmp_path):
+    change = overlay(tmp_path, {"catalogue": {"instruments": {"hst_f160w": {"psf_fwhm": 0.2}}}})
+    done = snakemake(finished, "-n", overlays=[change])
+    made = re.findall(r"output: (results/datasets/\S+)", done.stdout + done.stderr)
+    assert made
+    assert all(path.startswith("results/datasets/hst/") for path in made)
+
+
+def test_a_larger_dataset_simulates_its_new_blocks_only(finished, tmp_path):
+    # 96 images are one block of 64 and half of another; 192 are three whole ones.
+    change = overlay(tmp_path, {"simulation": {"n_train": 192}})
+    done = snakemake(finished, "-n", "datasets", overlays=[change])
+    blocks = re.findall(r"train\.zarr/image/c/(\d+)/0/0, ", done.stdout + done.stderr)
+    outputs = re.findall(r"output: \S*train\.zarr/image/c/(\d+)/0/0", done.stdout + done.stderr)
+    assert set(outputs) == {"1", "2"}
+    assert blocks
+
+
+@pytest.fixture(scope="module")
+def one_core(tmp_path_factory):
+    """Datasets of the smoke run made on one core."""
+    folder = tmp_path_factory.mktemp("one")
+    snakemake(folder, "datasets", cores=1)
+    return digests(folder / "results" / "datasets")
+
+
+def test_stores_are_the_same_bytes_on_one_core_and_on_two(finished, one_core):
+    two = digests(finished / "results" / "datasets")
+    assert one_core.items() <= two.items()  # the finished run also holds the unlabelled pool
+
+
+def test_stores_are_the_same_bytes_after_a_kill(one_core, tmp_path):
+    running = subprocess.Popen(
+        command("datasets"),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    started = time.monotonic()
+    while len(list(tmp_path.rglob("*.npz"))) < 5:
+        assert running.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() - started < 300
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    snakemake(tmp_path, "--unlock")
+    snakemake(tmp_path, "datasets")
+    assert digests(tmp_path / "results" / "datasets") == one_core
+
+
+MISTAKES = {
+    "misspelt key": ({"classifier": {"learning_rat": 0.1}}, "classifier.learning_rat"),
+    "negative count": ({"simulation": {"n_train": -3}}, "simulation.n_train = -3"),
+    "unknown domain": ({"domains": ["euclid", "hst", "hubble"]}, "'hubble'"),
+    "class listed twice": ({"substructures": ["no_sub", "cdm", "cdm"]}, "substructures"),
+    "number as text": ({"classifier": {"learning_rate": "1e-4"}}, "classifier.learning_rate"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_stops_with_one_line_before_any_job(mistake, tmp_path):
+    content, named = MISTAKES[mistake]
+    done = snakemake(tmp_path, overlays=[overlay(tmp_path, content)], check=False)
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if "configuration error" in line]
+    assert len(lines) == 1
+    assert named in lines[0]
+    assert "overlay.yaml" in lines[0]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
