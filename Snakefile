@@ -6,10 +6,11 @@ from snakemake.utils import min_version
 min_version("9.10")
 
 
-configfile: workflow.basedir + "/config/config.yaml"
+configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "rules/common.smk"
+include: "rules/runs.smk"
 include: "rules/simulate.smk"
 include: "rules/classify.smk"
 include: "rules/adapt.smk"

@@ -1,4 +1,4 @@
-"""lensml: dark-matter substructure in strong gravitational lenses, from physics priors to figures."""
+"""lensml: dark-matter substructure in gravitational lenses, from physics priors to figures."""
 
 from importlib.metadata import PackageNotFoundError, version
 

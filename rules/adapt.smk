@@ -1,34 +1,5 @@
 # Domain adaptation. The target's training images enter as a pool without labels; only the oracle,
 # which is an upper reference, is given labelled target stores.
-ADAPTED_RUN = "results/adaptation/{source}/{target}/{encoder}/{method}/seed{seed}"
-PAIRS = [(pair.source, pair.target) for pair in CFG.adaptation.pairs]
-
-
-def methods(encoder):
-    """Methods that apply to an encoder: AdaBN needs batch norm, which a plain ViT has not."""
-    plain = CFG.encoders[encoder].kind == "vit"
-    return [m for m in CFG.adaptation.methods if not (plain and m == "adabn")]
-
-
-def adapted_runs(source, target, encoder):
-    """Method -> run folders of every seed."""
-    return {
-        m: [
-            f"results/adaptation/{source}/{target}/{encoder}/{m}/seed{s}" for s in CFG.classifier.seeds
-        ]
-        for m in methods(encoder)
-    }
-
-
-def source_weights(wildcards):
-    return f"{classifier_run(wildcards.source, wildcards.encoder, wildcards.seed)}/weights.safetensors"
-
-
-def adapted_weights(wildcards):
-    """Weights that a method predicts with; source-only has none of its own."""
-    if wildcards.method == "source_only":
-        return source_weights(wildcards)
-    return expand(ADAPTED_RUN + "/weights.safetensors", **wildcards)[0]
 
 
 rule adapt_adda:
@@ -40,6 +11,13 @@ rule adapt_adda:
         **run_files("results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}"),
     log:
         "logs/adapt_adda/{source}/{target}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 12000 * attempt,
+        runtime=720,
     params:
         source=lambda w: stores(w.source, "train"),
         target=lambda w: store(w.target, "unlabelled", "train"),
@@ -49,13 +27,6 @@ rule adapt_adda:
         num_classes=len(CLASSES),
         symmetries=lambda w: [symmetry(w.source), symmetry(w.target)],
         setting=lambda w: setting(w, f"ADDA {w.source} to {w.target} seed {w.seed}"),
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=720,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/adapt_adda.py"
 
@@ -68,19 +39,19 @@ rule adapt_adabn:
         **run_files("results/adaptation/{source}/{target}/{encoder}/adabn/seed{seed}"),
     log:
         "logs/adapt_adabn/{source}/{target}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=60,
     params:
         target=lambda w: store(w.target, "unlabelled", "train"),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
         setting=lambda w: setting(w, f"AdaBN {w.source} to {w.target} seed {w.seed}"),
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=60,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/adapt_adabn.py"
 
@@ -94,6 +65,13 @@ rule train_oracle:
         **run_files("results/adaptation/{source}/{target}/{encoder}/oracle/seed{seed}"),
     log:
         "logs/train_oracle/{source}/{target}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=720,
     params:
         train=lambda w: stores(w.target, "train"),
         validation=lambda w: stores(w.target, "val"),
@@ -102,13 +80,6 @@ rule train_oracle:
         oracle=dump(CFG.adaptation.oracle),
         symmetry=lambda w: symmetry(w.target),
         setting=lambda w: setting(w, f"oracle {w.target} seed {w.seed}"),
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/train_oracle.py"
 
@@ -118,23 +89,23 @@ rule predict_adapted:
         test=lambda w: manifests(w.target, "test"),
         weights=adapted_weights,
     output:
-        predictions=ADAPTED_RUN + "/predictions.csv",
+        predictions=f"{ADAPTED_RUN}/predictions.csv",
     log:
         "logs/predict_adapted/{source}/{target}/{encoder}/{method}/seed{seed}.log",
     wildcard_constraints:
         method="source_only|adabn|adda|oracle",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
     params:
         test=lambda w: stores(w.target, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         symmetry=lambda w: test_symmetry(w.target),
         setting=lambda w: setting(w, "predict"),
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/predict.py"

@@ -1,22 +1,4 @@
 # Supervised classifiers and the shortcut baseline.
-CLASSIFIER_RUN = "results/classification/{domain}/{encoder}/seed{seed}"
-
-
-def classifier_run(domain, encoder, seed):
-    return f"results/classification/{domain}/{encoder}/seed{seed}"
-
-
-def classifier_runs(domain):
-    """Encoder -> run folders of every seed."""
-    return {
-        e: [classifier_run(domain, e, s) for s in CFG.classifier.seeds] for e in CFG.classifier.encoders
-    }
-
-
-def classifier_params(wildcards):
-    """The recipe, without the lists that say which runs exist."""
-    section = dump(CFG.classifier)
-    return {k: v for k, v in section.items() if k not in ("domains", "encoders", "seeds")}
 
 
 rule train_classifier:
@@ -27,6 +9,13 @@ rule train_classifier:
         **run_files(CLASSIFIER_RUN),
     log:
         "logs/train_classifier/{domain}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 8000 * attempt,
+        runtime=720,
     params:
         train=lambda w: stores(w.domain, "train"),
         validation=lambda w: stores(w.domain, "val"),
@@ -34,13 +23,6 @@ rule train_classifier:
         classifier=classifier_params,
         symmetry=lambda w: symmetry(w.domain),
         setting=lambda w: setting(w, f"classifier {w.domain} {w.encoder} seed {w.seed}"),
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/train_classifier.py"
 
@@ -48,24 +30,24 @@ rule train_classifier:
 rule predict_classifier:
     input:
         test=lambda w: manifests(w.domain, "test"),
-        weights=CLASSIFIER_RUN + "/weights.safetensors",
+        weights=f"{CLASSIFIER_RUN}/weights.safetensors",
     output:
-        predictions=CLASSIFIER_RUN + "/predictions.csv",
+        predictions=f"{CLASSIFIER_RUN}/predictions.csv",
     log:
         "logs/predict_classifier/{domain}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
     params:
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         symmetry=lambda w: test_symmetry(w.domain),
         setting=lambda w: setting(w, "predict"),
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/predict.py"
 
@@ -78,16 +60,16 @@ rule predict_radial_profile:
         predictions="results/classification/{domain}/radial_profile/predictions.csv",
     log:
         "logs/predict_radial_profile/{domain}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=60,
     params:
         train=lambda w: stores(w.domain, "train"),
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
         setting=lambda w: setting(w, "radial profile"),
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
-    conda:
-        ENVS + "/torch.yaml"
     script:
         "../workflow_scripts/predict_radial_profile.py"

@@ -7,9 +7,8 @@ from pathlib import Path
 
 # Jobs import lensml from this checkout whether or not it is installed.
 sys.path.insert(0, workflow.basedir)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])
-)
+inherited = dict(os.environ).get("PYTHONPATH")
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inherited])))
 
 from lensml.schema import ConfigError, load_config
 
@@ -32,7 +31,12 @@ CFG = checked_config()
 CLASSES = CFG.substructures
 SEED = CFG.seed
 # Before numpy or torch start: jobs share the cores, so none may take them all.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"):
+for variable in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+):
     os.environ[variable] = str(CFG.compute.threads)
 # A GPU job takes the GPU; on a machine without one, training jobs share the cores.
 GPU = int(
@@ -41,8 +45,7 @@ GPU = int(
 )
 FIGURE_ENDINGS = ["pdf", "png"]
 TABLE_ENDINGS = ["csv", "md", "tex"]
-ENVS = workflow.basedir + "/envs"
-LIBRARY = workflow.basedir + "/lensml"
+LIBRARY = f"{workflow.basedir}/lensml"
 
 
 wildcard_constraints:

@@ -35,7 +35,7 @@ def test_conda_versions_are_those_of_the_lock(path):
 def test_every_rule_names_an_environment_that_exists():
     named = set()
     for rules in (ROOT / "rules").glob("*.smk"):
-        named |= set(re.findall(r'ENVS \+ "/(\w+)\.yaml"', rules.read_text()))
+        named |= set(re.findall(r'"../envs/(\w+)\.yaml"', rules.read_text()))
     assert named == {path.stem for path in ENVIRONMENTS}
 
 

@@ -7,4 +7,6 @@ from lensml.workflow import job
 with job(snakemake):
     given = snakemake.params
     evaluation = Evaluation.model_validate(given.evaluation)
-    tabulate_strength(given.rows, given.stores, snakemake.output.table, evaluation, seed=given.seed)
+    tabulate_strength(
+        given.rows, given.stores, snakemake.output.table, evaluation, seed=given.seed
+    )

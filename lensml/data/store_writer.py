@@ -1,8 +1,8 @@
 """Writing datasets: blocks by independent jobs, then one job that seals them.
 
-A block is a whole chunk of the store, so parallel jobs never share a file. The job of a block writes
-the chunk in place and its truth as a part beside the store; sealing collects the parts, writes the
-Zarr metadata and the manifest.
+A block is a whole chunk of the store, so parallel jobs never share a file. The job of a block
+writes the chunk in place and its truth as a part beside the store; sealing collects the parts,
+writes the Zarr metadata and the manifest.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -15,6 +16,7 @@ from lensml.evaluation.predict import write_predictions, write_scores
 from lensml.training.runs import Setting
 
 N_RINGS = 13  # mean and spread in each ring: 26 features
+CPU = torch.device("cpu")
 
 
 def radial_profile(images: np.ndarray, n_rings: int = N_RINGS) -> np.ndarray:
@@ -57,7 +59,7 @@ def predict_radial_profile(
 
     What it reaches needs no substructure to be seen: an Einstein radius is enough.
     """
-    fit, images = setting.images(train, "cpu"), setting.images(test, "cpu")
+    fit, images = setting.images(train, CPU), setting.images(test, CPU)
     model = make_pipeline(
         StandardScaler(),
         PolynomialFeatures(2, include_bias=False),
@@ -84,8 +86,8 @@ def score_pca(
     setting: Setting,
 ) -> None:
     """Anomaly baseline: squared residual after projection on components of ``no_sub`` images."""
-    fit = all_images(setting.images([train], "cpu", limit=n_images))
-    images = setting.images(test, "cpu")
+    fit = all_images(setting.images([train], CPU, limit=n_images))
+    images = setting.images(test, CPU)
     pca = PCA(
         n_components=min(n_components, len(fit) - 1), svd_solver="randomized", random_state=0
     )
@@ -99,7 +101,7 @@ def score_total_flux(
     test: Sequence[str], output: str, *, classes: Sequence[str], setting: Setting
 ) -> None:
     """Anomaly baseline: the flux of the image in units of the background's standard deviation."""
-    images = setting.images(test, "cpu")
+    images = setting.images(test, CPU)
     spec = setting.network_input
     linear = np.sinh(all_images(images) * spec.scale) * spec.noise_units
     write_scores(output, linear.sum((1, 2), dtype=float), images, classes)

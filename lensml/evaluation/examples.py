@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def collect_gallery(
         output,
         image=np.concatenate([s.image[rows] for s in opened]),
         label=np.repeat(list(classes), n),
-        pixel_scale=np.float64(pixel_scale),
+        pixel_scale=np.array(pixel_scale, float),
         perturber_offset=np.concatenate([[0], np.cumsum(lengths)]),
         **{
             name: np.concatenate([s.truth[name][:n] for s in opened])
@@ -174,7 +175,7 @@ def _strength_rows(
     finite = np.isfinite(strength)
     edges = np.quantile(strength[finite], np.linspace(0, 1, N_BINS + 1))
     rows = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         chosen = store.truth["system_id"][(strength >= low) & (strength <= high)]
         keep = (truth == 0) | ((truth == k) & np.isin(system_id, chosen))
         positive = truth[keep] == k

@@ -47,7 +47,7 @@ def read_predictions(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
     unknown = set(table["label"]) - set(classes)
     if unknown:
         raise ValueError(f"{path}: label {sorted(unknown)[0]!r} has no column p_<class>")
-    label = table["label"].map({name: k for k, name in enumerate(classes)}).to_numpy()
+    label = np.array([classes.index(name) for name in table["label"]])
     probabilities = table[[f"p_{name}" for name in classes]].to_numpy()
     return table["system_id"].to_numpy(), label, probabilities, classes
 

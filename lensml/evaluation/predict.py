@@ -165,7 +165,7 @@ def write_reconstructions(
     write_examples(
         output,
         label=np.array(list(classes)),
-        pixel_scale=np.float64(pixel_scale),
+        pixel_scale=np.array(pixel_scale, float),
         **{name: a[:, 0].cpu().numpy().astype(np.float32) for name, a in arrays.items()},
     )
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
+from lensml.evaluation.comparison import auc_gain
 from lensml.evaluation.metrics import Measured, anomaly_metrics, classification_metrics
 from lensml.schema.training import Evaluation
 
 # Columns of a paper's table; every other metric is in the CSV.
 SHOWN = {
     "classification": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
-    "adaptation": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
+    "adaptation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy", "ece"],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
 }
 KEYS = {
@@ -41,14 +42,18 @@ def tabulate_classification(
 def tabulate_adaptation(
     runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
 ) -> None:
-    """Table of adaptation; ``runs`` have ``source_domain, target_domain, model, method, seed, path``."""
+    """Table of adaptation.
+
+    ``runs`` have ``path``, ``seed`` and the keys of ``KEYS``, and ``reference``, the predictions
+    that they are compared with (empty for the reference itself).
+    """
     _tabulate("adaptation", runs, outputs, spec, seed)
 
 
 def tabulate_anomaly(
     runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
 ) -> None:
-    """Table of anomaly scores; ``runs`` have ``domain, method, seed`` and ``path`` of a scores.csv."""
+    """Table of anomaly; ``runs`` have ``domain, method, seed`` and ``path`` of a scores.csv."""
     _tabulate("anomaly", runs, outputs, spec, seed)
 
 
@@ -60,11 +65,13 @@ def _tabulate(
     seed: int,
 ) -> None:
     measure = anomaly_metrics if kind == "anomaly" else classification_metrics
-    rows = [
-        {**{k: run[k] for k in [*KEYS[kind], "seed"]}, **measured._asdict()}
-        for run in runs
-        for measured in measure(run["path"], spec, seed=seed)
-    ]
+    rows = []
+    for run in runs:
+        found = measure(run["path"], spec, seed=seed)
+        if run.get("reference"):
+            found.append(auc_gain(run["path"], run["reference"], spec, seed=seed))
+        identity = {k: run[k] for k in [*KEYS[kind], "seed"]}
+        rows += [{**identity, **measured._asdict()} for measured in found]
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
     write_table(table, outputs, kind=kind, confidence=spec.confidence)
@@ -91,11 +98,11 @@ def write_table(
 def summarise(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:
     """One row per method with its number of seeds and a text per metric."""
     rows = []
-    for key, group in table.groupby(list(keys), sort=False):
-        row = dict(zip(keys, key, strict=True))
+    for _, group in table.groupby(list(keys), sort=False):
+        row = {key: str(group[key].iloc[0]) for key in keys}
         row["seeds"] = str(group["seed"].nunique())
         for metric in metrics:
-            chosen = group[group["metric"] == metric]
+            chosen = group.loc[group["metric"] == metric]
             row[metric] = _text(chosen) if len(chosen) else "–"
         rows.append(row)
     return pd.DataFrame(rows, columns=[*keys, "seeds", *metrics])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
@@ -80,7 +82,9 @@ def build_encoder(spec: Encoder, img_size: int) -> nn.Module:
         raise ValueError(
             f"image size {img_size} is not a multiple of patch_size {spec.patch_size}"
         )
-    patch = {"patch_size": spec.patch_size} if isinstance(spec, Vit) else _stem(spec, img_size)
+    patch: dict[str, Any] = (
+        {"patch_size": spec.patch_size} if isinstance(spec, Vit) else _stem(spec, img_size)
+    )
     return VisionTransformer(
         img_size=img_size,
         in_chans=1,

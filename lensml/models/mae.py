@@ -1,4 +1,4 @@
-"""Masked autoencoder for one-channel images (He et al. 2021, arXiv:2111.06377) on timm's blocks."""
+"""Masked autoencoder for one-channel images (He et al. 2021, arXiv:2111.06377), timm's blocks."""
 
 from __future__ import annotations
 
@@ -144,7 +144,8 @@ class MaskedAutoencoder(nn.Module):
             masking: of the same N images.
 
         Returns:
-            (N,) mean squared error over the hidden patches, and the (N, L, patch_size^2) prediction.
+            (N,) mean squared error over the hidden patches, and the prediction,
+            (N, L, patch_size^2).
         """
         patches = self.patchify(x)
         latent = self.forward_encoder(patches, masking.ids_keep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 
@@ -63,7 +64,6 @@ class LensDistances:
         return SPEED_OF_LIGHT * np.sqrt(ratio * self.D_S / (4 * np.pi * self.D_LS))
 
 
-@lru_cache(maxsize=64)
 def lens_distances(
     cosmology: Cosmology, z_lens: float, z_source: float, kind: str = "angular_diameter"
 ) -> LensDistances:
@@ -79,11 +79,19 @@ def lens_distances(
     Raises:
         ValueError: the source is not behind the lens.
     """
+    return _distances(cosmology.H0, cosmology.Om0, cosmology.Ob0, z_lens, z_source, kind)
+
+
+@lru_cache(maxsize=64)
+def _distances(
+    H0: float, Om0: float, Ob0: float, z_lens: float, z_source: float, kind: str
+) -> LensDistances:
     from astropy.cosmology import FlatLambdaCDM  # slow to import, needed once per job
 
     if not 0 < z_lens < z_source:
         raise ValueError(f"need 0 < z_lens < z_source, got z_lens={z_lens}, z_source={z_source}")
-    flat = FlatLambdaCDM(H0=cosmology.H0, Om0=cosmology.Om0, Ob0=cosmology.Ob0)
+    # Astropy's class decorator hides the type of its classes.
+    flat = cast(Any, FlatLambdaCDM)(H0=H0, Om0=Om0, Ob0=Ob0)
     if kind == "luminosity":
         D_L = float(flat.luminosity_distance(z_lens).value)
         D_S = float(flat.luminosity_distance(z_source).value)

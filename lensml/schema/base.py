@@ -11,7 +11,7 @@ NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
 
 
 class Section(BaseModel):
-    """A frozen configuration section that refuses keys it does not know and types it must guess."""
+    """A frozen configuration section: no key that it does not know, no type that it must guess."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 

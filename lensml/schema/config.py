@@ -31,9 +31,9 @@ KINDS = {"instruments": Instrument, "populations": Population, "domains": Domain
 class Catalogue(Section):
     """Entries that add to, or change, the shipped instruments, populations and domains."""
 
-    instruments: dict[Name, dict[str, Any]] = {}
-    populations: dict[Name, dict[str, Any]] = {}
-    domains: dict[Name, dict[str, Any]] = {}
+    instruments: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    populations: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    domains: dict[Name, dict[str, Any]] = Field(default_factory=dict)
 
 
 class ConfigFile(Section):
@@ -98,7 +98,45 @@ def load_config(
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in wanted}
-    return _validate(Config, {**tree, "resolved": resolved}, files=contents)
+    config = _validate(Config, {**tree, "resolved": resolved}, files=contents)
+    misfits = _misfits(config, contents)
+    if misfits:
+        raise ConfigError(misfits)
+    return config
+
+
+def _misfits(config: Config, files: Mapping) -> list[str]:
+    """Images that a network cannot take: patches that do not fit, pairs of different size."""
+    lines = []
+    size = {name: domain.num_pix for name, domain in config.resolved.items()}
+    for name in config.classifier.encoders:
+        encoder = config.encoders[name]
+        if encoder.kind == "vit":
+            where = (
+                f"{_where(files, 'encoders', name)}: encoders.{name}",
+                config.classifier.domains,
+            )
+            lines += _patch_misfits(*where, encoder.patch_size, size)
+    where = f"{_where(files, 'anomaly', 'mae', 'patch_size')}: anomaly.mae"
+    lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
+    for index, pair in enumerate(config.adaptation.pairs):
+        if size[pair.source] != size[pair.target]:
+            lines.append(
+                f"{_where(files, 'adaptation', 'pairs')}: adaptation.pairs[{index}]: images of "
+                f"'{pair.source}' have {size[pair.source]} pixels and those of '{pair.target}' "
+                f"{size[pair.target]}; an encoder takes one size"
+            )
+    return lines
+
+
+def _patch_misfits(
+    where: str, domains: Sequence[str], patch_size: int, size: Mapping[str, int]
+) -> list[str]:
+    return [
+        f"{where}.patch_size = {patch_size}: must divide the {size[name]} pixels of domain '{name}'"
+        for name in domains
+        if size[name] % patch_size
+    ]
 
 
 def _validate(
@@ -148,7 +186,8 @@ def _where(files: Mapping[str, Any], *keys: str) -> str:
 
 def _unknown_domains(wanted: Sequence[str], known: Mapping, files: Mapping) -> list[str]:
     return [
-        f"{_where(files, 'domains')}: domains = '{name}': unknown domain; {_nearest(name, list(known))}"
+        f"{_where(files, 'domains')}: domains = '{name}': unknown domain; "
+        f"{_nearest(name, list(known))}"
         for name in wanted
         if name not in known
     ]

@@ -4,28 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
-
-# Tags that pydantic puts into an error's path for the member of a union that it tried.
-_UNION_TAGS = {
-    "constant",
-    "uniform",
-    "log_uniform",
-    "normal",
-    "poisson",
-    "disc",
-    "annulus",
-    "square",
-    "fixed",
-    "points",
-    "line",
-    "vit",
-    "vit_conv_stem",
-    "cnn",
-    "timm",
-}
+from pydantic import BaseModel, Tag, ValidationError
 
 
 class ConfigError(ValueError):
@@ -46,19 +27,40 @@ def dotted(path: Sequence[str | int]) -> str:
 
 def _lookup(tree: Any, path: Sequence[str | int]) -> tuple[bool, Any]:
     for part in path:
-        if (isinstance(tree, Mapping) and part in tree) or (isinstance(tree, list) and isinstance(part, int) and part < len(tree)):
-            tree = tree[part]
-        else:
+        if not _holds(tree, part):
             return False, None
+        tree = tree[part]
     return True, tree
 
 
-def _real_path(tree: Any, path: Sequence[str | int]) -> list[str | int]:
-    """Drop union tags: keep a part unless it is a tag that the configuration tree does not hold."""
+def _holds(tree: Any, part: str | int) -> bool:
+    if isinstance(tree, Mapping):
+        return part in tree
+    return isinstance(tree, list) and isinstance(part, int) and part < len(tree)
+
+
+def _union_tags(annotation: Any) -> set[str]:
+    """Tags that pydantic puts into an error's path for the member of a union that it tried.
+
+    They are the ``Tag`` of a member, or the one value that its discriminator key may have.
+    """
+    if get_origin(annotation) is Literal:
+        values = get_args(annotation)
+        return set(values) if len(values) == 1 else set()
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        inner = [field.annotation for field in annotation.model_fields.values()]
+    else:
+        inner = get_args(annotation)
+    tags = {m.tag for m in getattr(annotation, "__metadata__", ()) if isinstance(m, Tag)}
+    return tags.union(*map(_union_tags, inner))
+
+
+def _real_path(tree: Any, path: Sequence[str | int], tags: set[str]) -> list[str | int]:
+    """Drop union tags: parts that are a tag and that the configuration tree does not hold."""
     kept: list[str | int] = []
     for part in path:
         found, _ = _lookup(tree, [*kept, part])
-        if found or part not in _UNION_TAGS:
+        if found or part not in tags:
             kept.append(part)
     return kept
 
@@ -145,8 +147,9 @@ def lines_from(
         prefix: key path of ``tree`` inside the files.
     """
     lines = {}
+    tags = _union_tags(model)
     for item in error.errors():
-        path = _real_path(tree, item["loc"])
+        path = _real_path(tree, item["loc"], tags)
         full = [*prefix, *path]
         where = f"{_file_of(full, files)}: {dotted(full) or 'top level'}"
         found, value = _lookup(tree, path)

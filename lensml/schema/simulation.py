@@ -153,8 +153,8 @@ class DomainFile(Section):
     population: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]
     supersampling_factor: Annotated[int, Field(ge=1, le=16)]
-    instrument_changes: dict[str, Any] = {}
-    population_changes: dict[str, Any] = {}
+    instrument_changes: dict[str, Any] = Field(default_factory=dict)
+    population_changes: dict[str, Any] = Field(default_factory=dict)
 
 
 class Domain(Section):

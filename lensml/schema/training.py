@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -19,6 +19,7 @@ from lensml.schema.base import (
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
+_Section = TypeVar("_Section", bound=Section)
 
 
 class VitConvStem(Section):
@@ -62,7 +63,7 @@ class Cnn(Section):
     widths: Annotated[list[Count], Field(min_length=1)]
 
 
-def _check_heads(section: Section, embed_dim: int, num_heads: int) -> Section:
+def _check_heads(section: _Section, embed_dim: int, num_heads: int) -> _Section:
     if embed_dim % num_heads:
         raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
     return section
@@ -126,7 +127,8 @@ class Pair(Section):
 class Adda(Section):
     """Adversarial discriminative domain adaptation (Tzeng et al. 2017, arXiv:1702.05464)."""
 
-    steps: Count
+    steps: Count  # warm-up included
+    warmup_steps: Annotated[int, Field(ge=0)]  # the discriminator alone learns
     batch_size: Annotated[int, Field(ge=2)]  # per domain
     learning_rate_encoder: Positive
     learning_rate_discriminator: Positive
@@ -146,7 +148,7 @@ class AdaBn(Section):
 
 
 class Oracle(Optimization):
-    """The classifier trained further on labelled target images: an upper reference, not a method."""
+    """The classifier trained further on labelled target images: a reference, not a method."""
 
     epochs: Count
     evaluations_per_epoch: Count

@@ -1,9 +1,10 @@
 """The fused ray tracer: deflections, source light, PSF and binning of one image after the other.
 
-Per fine row of rays the kernel sums the deflection of an isothermal ellipsoid, external shear, point
-masses and cored lines, evaluates the Sersic source there, and finally convolves with a Gaussian and
-bins to pixels in one separable pass. float32 and float64 share this code: the type of the tables
-decides. The formulas are those of :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
+Per fine row of rays the kernel sums the deflection of an isothermal ellipsoid, external shear,
+point masses and cored lines, evaluates the Sersic source there, and finally convolves with a
+Gaussian and bins to pixels in one separable pass. float32 and float64 share this code: the type of
+the tables decides. The formulas are those of :mod:`lensml.physics.profiles` and
+:mod:`lensml.physics.light`.
 """
 
 from __future__ import annotations

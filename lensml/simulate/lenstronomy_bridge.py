@@ -128,12 +128,12 @@ def image_model(model: LenstronomyModel, domain: Domain) -> Any:
         dec_at_xy_0=corner,
         transform_pix2angle=np.array([[scale, 0.0], [0.0, scale]]),
     )
-    psf = PSF(
-        psf_type="GAUSSIAN",
-        fwhm=domain.instrument.psf_fwhm,
-        pixel_size=scale,
-        truncation=domain.instrument.psf_truncation,
-    )
+    gaussian: dict[str, Any] = {
+        "fwhm": domain.instrument.psf_fwhm,
+        "pixel_size": scale,
+        "truncation": domain.instrument.psf_truncation,
+    }
+    psf = PSF(psf_type="GAUSSIAN", **gaussian)
     return ImageModel(
         data,
         psf,

@@ -95,6 +95,8 @@ def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> 
 
 def _macro_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarray]:
     """Lens and source of every image in the kernel's own terms (``kernel.MACRO_COLUMNS``)."""
+    from lensml.simulate.kernel import MACRO_COLUMNS
+
     rows, terms = [], []
     truth = systems.truth
     for i in range(len(systems)):
@@ -126,7 +128,8 @@ def _macro_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarr
             )
         )
         terms.append(_series_terms(ratio, SERIES_TOLERANCE[precision]))
-    return np.array(rows, precision).reshape(len(rows), 18), np.array(terms, np.int64)
+    table = np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
+    return table, np.array(terms, np.int64)
 
 
 def _series_terms(ratio: float, tolerance: float) -> int:
@@ -145,8 +148,11 @@ def _point_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarr
 
 
 def _line_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarray]:
+    from lensml.simulate.kernel import LINE_COLUMNS
+
     if systems.profile != "LINE_MASS":
-        return np.zeros(len(systems) + 1, np.int64), np.empty((0, 7), precision)
+        empty = np.empty((0, len(LINE_COLUMNS)), precision)
+        return np.zeros(len(systems) + 1, np.int64), empty
     p = systems.perturbers
     columns = (
         p["center_x"],

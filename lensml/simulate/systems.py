@@ -181,10 +181,11 @@ def _draw_source(
 ) -> dict[str, float]:
     magnitude = draw(prior.magnitude, rng)
     R_sersic, n_sersic = draw(prior.R_sersic, rng), draw(prior.n_sersic, rng)
-    if prior.q is None:
-        modulus = draw(prior.ellipticity, rng)  # type: ignore[arg-type]  # exactly one is given
-    else:
+    if prior.q is not None:
         modulus = modulus_of_q(draw(prior.q, rng))
+    else:
+        assert prior.ellipticity is not None  # the schema demands exactly one
+        modulus = draw(prior.ellipticity, rng)
     e1, e2 = polar_to_cartesian(modulus, draw(prior.phi, rng))
     x, y = draw_positions(prior.position, 1, rng)[0]
     flux = flux_of_magnitude(magnitude, instrument.magnitude_zero_point)
@@ -204,11 +205,14 @@ def _draw_exposure(instrument: Instrument, rng: np.random.Generator) -> dict[str
     exposure_time = draw(instrument.exposure_time, rng)
     rms = instrument.background_rms
     if rms is None:
+        # the schema demands both
+        assert instrument.read_noise is not None
+        assert instrument.sky_brightness is not None
         rms = background_rms(
             exposure_time=exposure_time,
             num_exposures=instrument.num_exposures,
-            read_noise=instrument.read_noise,  # type: ignore[arg-type]  # the schema demands both
-            sky_brightness=instrument.sky_brightness,  # type: ignore[arg-type]
+            read_noise=instrument.read_noise,
+            sky_brightness=instrument.sky_brightness,
             magnitude_zero_point=instrument.magnitude_zero_point,
             pixel_scale=instrument.pixel_scale,
         )

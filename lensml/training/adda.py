@@ -92,16 +92,26 @@ class AddaTask:
         embedded_target = self.target_encoder(target)
         loss_d, accuracy = self._discriminate(embedded_source, embedded_target.detach())
         self._optimise(self.optimizer_d, loss_d, self.discriminator)
-        # Inverted labels (eq. 9 of the paper): the target is to look like the source.
-        loss_t = self._cross_entropy(self.discriminator(embedded_target), SOURCE, smooth=False)
+        measured = self._measure(loss_d, accuracy, embedded_source, embedded_target.detach())
+        if step < self.spec.warmup_steps:
+            # An encoder that chases an untrained discriminator follows noise: let it learn first.
+            return {**measured, "encoder_loss": self._deception(embedded_target.detach()).item()}
+        loss_t = self._deception(embedded_target)
         self._optimise(self.optimizer_t, loss_t, self.target_encoder)
         update_average(self.average, self.target_encoder, self.spec.ema_decay)
-        with torch.no_grad():
-            shift = (embedded_source.mean(0) - embedded_target.mean(0)) / self.discriminator.std
+        return {**measured, "encoder_loss": loss_t.item()}
+
+    def _deception(self, embedded_target: Tensor) -> Tensor:
+        """Loss with inverted labels (eq. 9 of the paper): target is to look like source."""
+        return self._cross_entropy(self.discriminator(embedded_target), SOURCE, smooth=False)
+
+    def _measure(
+        self, loss_d: Tensor, accuracy: float, source: Tensor, target: Tensor
+    ) -> dict[str, float]:
+        shift = (source.mean(0) - target.mean(0)) / self.discriminator.std
         return {
             "discriminator_loss": loss_d.item(),
             "discriminator_accuracy": accuracy,
-            "encoder_loss": loss_t.item(),
             "feature_distance": shift.square().mean().sqrt().item(),
         }
 

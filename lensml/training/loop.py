@@ -1,8 +1,9 @@
 """One resumable loop for every kind of training.
 
 A task says what a step and an evaluation are; the loop counts steps, keeps the history, writes
-checkpoints and resumes from them. A run that was killed and resumed is bit-identical to one that was
-not, because data order and augmentation follow from (seed, step) and the rest is in the checkpoint.
+checkpoints and resumes from them. A run that was killed and resumed is bit-identical to one that
+was not, because data order and augmentation follow from (seed, step) and the rest is in the
+checkpoint.
 """
 
 from __future__ import annotations

@@ -1,0 +1,199 @@
+# Which runs and files the configuration asks for, and what their rules are given.
+CLASSIFIER_RUN = "results/classification/{domain}/{encoder}/seed{seed}"
+ADAPTED_RUN = "results/adaptation/{source}/{target}/{encoder}/{method}/seed{seed}"
+MAE_RUN = "results/anomaly/{domain}/mae/seed{seed}"
+PAIRS = [(pair.source, pair.target) for pair in CFG.adaptation.pairs]
+BASELINE = "radial_profile"
+REFERENCE = "source_only"  # what every method of adaptation is compared with
+
+
+def n_blocks(split):
+    return -(-CFG.simulation.count(split) // CFG.simulation.images_per_block)
+
+
+def simulation_params(wildcards):
+    """Everything that the images of a store depend on, except their number."""
+    return {
+        "domain": dump(CFG.domain(wildcards.domain)),
+        "substructure": wildcards.substructure,
+        "split": wildcards.split,
+        "seed": SEED,
+        "images_per_block": CFG.simulation.images_per_block,
+        "engine": CFG.simulation.engine,
+        "precision": CFG.simulation.precision,
+    }
+
+
+def block_range(wildcards):
+    """Images of a block: only the last one changes when a dataset grows."""
+    start = int(wildcards.block) * CFG.simulation.images_per_block
+    stop = start + CFG.simulation.images_per_block
+    return {"start": start, "stop": min(stop, CFG.simulation.count(wildcards.split))}
+
+
+def all_manifests():
+    return [
+        manifest(d, s, split)
+        for d in CFG.domains
+        for s in CLASSES
+        for split in ("train", "val", "test")
+    ]
+
+
+def classifier_run(domain, encoder, seed):
+    return f"results/classification/{domain}/{encoder}/seed{seed}"
+
+
+def classifier_runs(domain):
+    """Encoder -> run folders of every seed."""
+    return {
+        e: [classifier_run(domain, e, s) for s in CFG.classifier.seeds]
+        for e in CFG.classifier.encoders
+    }
+
+
+def classifier_params(wildcards):
+    """The recipe, without the lists that say which runs exist."""
+    section = dump(CFG.classifier)
+    return {k: v for k, v in section.items() if k not in ("domains", "encoders", "seeds")}
+
+
+def methods(encoder):
+    """Methods that apply to an encoder: AdaBN needs batch norm, which a plain ViT has not."""
+    plain = CFG.encoders[encoder].kind == "vit"
+    return [m for m in CFG.adaptation.methods if not (plain and m == "adabn")]
+
+
+def adapted_runs(source, target, encoder):
+    """Method -> run folders of every seed."""
+    return {
+        m: [
+            f"results/adaptation/{source}/{target}/{encoder}/{m}/seed{s}"
+            for s in CFG.classifier.seeds
+        ]
+        for m in methods(encoder)
+    }
+
+
+def source_weights(wildcards):
+    return f"{classifier_run(wildcards.source, wildcards.encoder, wildcards.seed)}/weights.safetensors"
+
+
+def adapted_weights(wildcards):
+    """Weights that a method predicts with; source-only has none of its own."""
+    if wildcards.method == "source_only":
+        return source_weights(wildcards)
+    return expand(f"{ADAPTED_RUN}/weights.safetensors", **wildcards)[0]
+
+
+def anomaly_scores(domain):
+    """Method -> scores of every seed."""
+    folder = f"results/anomaly/{domain}"
+    return {
+        "mae": [f"{folder}/mae/seed{s}/scores.csv" for s in CFG.anomaly.seeds],
+        "pca": [f"{folder}/pca/scores.csv"],
+        "total_flux": [f"{folder}/total_flux/scores.csv"],
+    }
+
+
+def classification_rows():
+    rows = []
+    for domain in CFG.classifier.domains:
+        for encoder, folders in classifier_runs(domain).items():
+            rows += [
+                {"domain": domain, "model": encoder, "seed": s, "path": f"{f}/predictions.csv"}
+                for s, f in zip(CFG.classifier.seeds, folders)
+            ]
+        path = f"results/classification/{domain}/{BASELINE}/predictions.csv"
+        rows.append({"domain": domain, "model": BASELINE, "seed": 0, "path": path})
+    return rows
+
+
+def reference_of(source, target, encoder, method, seed):
+    """Predictions that a method is compared with image by image; none for the reference itself."""
+    if method == REFERENCE or REFERENCE not in methods(encoder):
+        return ""
+    folder = f"results/adaptation/{source}/{target}/{encoder}/{REFERENCE}/seed{seed}"
+    return f"{folder}/predictions.csv"
+
+
+def adaptation_rows():
+    return [
+        {
+            "source_domain": source,
+            "target_domain": target,
+            "model": encoder,
+            "method": method,
+            "seed": s,
+            "path": f"{folder}/predictions.csv",
+            "reference": reference_of(source, target, encoder, method, s),
+        }
+        for source, target in PAIRS
+        for encoder in CFG.adaptation.encoders
+        for method, folders in adapted_runs(source, target, encoder).items()
+        for s, folder in zip(CFG.classifier.seeds, folders)
+    ]
+
+
+def anomaly_rows():
+    return [
+        {"domain": domain, "method": method, "seed": seed, "path": path}
+        for domain in CFG.anomaly.domains
+        for method, paths in anomaly_scores(domain).items()
+        for seed, path in enumerate(paths)
+    ]
+
+
+def all_weights():
+    """Weights of every run of the configuration."""
+    rows = classification_rows() + adaptation_rows() + anomaly_rows()
+    unweighted = (BASELINE, "source_only", "pca", "total_flux")
+    folders = [
+        str(Path(r["path"]).parent)
+        for r in rows
+        if r.get("method") not in unweighted and r.get("model") != BASELINE
+    ]
+    return [f"{folder}/weights.safetensors" for folder in folders]
+
+
+def predictions_of(runs):
+    """Method or encoder -> predictions of every seed."""
+    return {
+        name: [f"{folder}/predictions.csv" for folder in folders] for name, folders in runs.items()
+    }
+
+
+def classification_predictions(domain):
+    baseline = f"results/classification/{domain}/{BASELINE}/predictions.csv"
+    return {**predictions_of(classifier_runs(domain)), BASELINE: [baseline]}
+
+
+def adaptation_predictions(source, target, encoder):
+    return predictions_of(adapted_runs(source, target, encoder))
+
+
+def histories_of(runs):
+    return {
+        name: [f"{folder}/history.csv" for folder in folders] for name, folders in runs.items()
+    }
+
+
+def flat(mapping):
+    return [path for paths in mapping.values() for path in paths]
+
+
+def figure_names():
+    names = [f"gallery/{d}" for d in CFG.domains]
+    for d in CFG.classifier.domains:
+        names += [
+            f"classification/{kind}_{d}" for kind in ("roc", "confusion", "history", "strength")
+        ]
+    for s, t in PAIRS:
+        for e in CFG.adaptation.encoders:
+            kinds = ["roc", "confusion", "summary"]
+            kinds += ["history", "embedding"] if "adda" in CFG.adaptation.methods else []
+            names += [f"adaptation/{kind}_{s}_{t}_{e}" for kind in kinds]
+    for d in CFG.anomaly.domains:
+        kinds = ("roc", "scores", "history", "summary", "reconstructions")
+        names += [f"anomaly/{kind}_{d}" for kind in kinds]
+    return names

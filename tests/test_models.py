@@ -1,0 +1,525 @@
+"""Networks: tensor code against the obvious slow version, and the laws they must obey."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from lensml.models.discriminator import Discriminator
+from lensml.models.encoders import (
+    Classifier,
+    ConvStem,
+    batch_norm_layers,
+    build_classifier,
+    build_encoder,
+)
+from lensml.models.mae import (
+    MaskedAutoencoder,
+    Masking,
+    random_masking,
+    sincos_position_embedding,
+)
+from lensml.models.symmetry import SYMMETRIES, random_symmetry, transform
+from lensml.schema.training import Cnn, Encoder, Mae, Vit, VitConvStem
+
+STEM = VitConvStem(
+    kind="vit_conv_stem",
+    stem_widths=[4, 4, 8],
+    embed_dim=16,
+    depth=1,
+    num_heads=2,
+    mlp_ratio=2.0,
+    init_values=0.1,
+    drop_path_rate=0.0,
+)
+VIT = Vit(
+    kind="vit",
+    patch_size=8,
+    embed_dim=16,
+    depth=1,
+    num_heads=2,
+    mlp_ratio=2.0,
+    init_values=0.1,
+    drop_path_rate=0.0,
+)
+CNN = Cnn(kind="cnn", widths=[4, 8])
+ENCODERS = [
+    pytest.param(STEM, 16, id="vit_conv_stem"),
+    pytest.param(VIT, 16, id="vit"),
+    pytest.param(CNN, 8, id="cnn"),
+]
+SPECS = [pytest.param(spec, id=spec.kind) for spec in (STEM, VIT, CNN)]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=generator(seed))
+
+
+def autoencoder(
+    *, img_size: int = 16, patch_size: int = 4, norm_pix_loss: bool = False, embed_dim: int = 16
+) -> MaskedAutoencoder:
+    spec = Mae(
+        epochs=1,
+        batch_size=2,
+        learning_rate=1e-3,
+        min_learning_rate=0.0,
+        weight_decay=0.0,
+        betas=[0.9, 0.95],
+        warmup_fraction=0.0,
+        clip_grad_norm=1.0,
+        patch_size=patch_size,
+        mask_ratio=0.5,
+        norm_pix_loss=norm_pix_loss,
+        embed_dim=embed_dim,
+        depth=1,
+        num_heads=2,
+        mlp_ratio=2.0,
+        decoder_embed_dim=8,
+        decoder_depth=1,
+        decoder_num_heads=2,
+    )
+    torch.manual_seed(0)
+    return MaskedAutoencoder(spec, img_size).eval()
+
+
+# Patches
+
+
+@settings(max_examples=30)
+@given(n=st.integers(1, 3), grid=st.integers(1, 4), patch=st.integers(1, 5))
+def test_patches_are_the_slices_of_the_image(n, grid, patch):
+    model = autoencoder(img_size=grid * patch, patch_size=patch, embed_dim=4)
+    x = noise(n, 1, grid * patch, grid * patch)
+    patches = model.patchify(x)
+    assert patches.shape == (n, grid**2, patch**2)
+    for i, row, column in itertools.product(range(n), range(grid), range(grid)):
+        top, left = row * patch, column * patch
+        by_hand = x[i, 0, top : top + patch, left : left + patch].flatten()
+        assert torch.equal(patches[i, row * grid + column], by_hand)
+
+
+@settings(max_examples=30)
+@given(n=st.integers(1, 3), grid=st.integers(1, 4), patch=st.integers(1, 5))
+def test_unpatchify_inverts_patchify(n, grid, patch):
+    model = autoencoder(img_size=grid * patch, patch_size=patch, embed_dim=4)
+    x = noise(n, 1, grid * patch, grid * patch)
+    assert torch.equal(model.unpatchify(model.patchify(x)), x)
+
+
+def test_an_image_that_cannot_be_cut_into_patches_is_refused():
+    with pytest.raises(ValueError, match="image size 150 is not a multiple of patch_size 8"):
+        autoencoder(img_size=150, patch_size=8)
+
+
+# Masks
+
+
+@given(
+    n=st.integers(1, 4),
+    num_patches=st.integers(2, 70),
+    mask_ratio=st.floats(0.01, 0.99),
+    seed=st.integers(0, 2**31),
+)
+def test_a_mask_hides_the_asked_share_and_marks_exactly_what_it_hides(
+    n, num_patches, mask_ratio, seed
+):
+    masking = random_masking(n, num_patches, mask_ratio, generator(seed))
+    keep = masking.ids_keep.shape[1]
+    wanted = num_patches * (1 - mask_ratio)
+    assert 1 <= keep <= num_patches - 1
+    assert abs(keep - wanted) <= 0.5 + 1e-9 or keep in (1, num_patches - 1)
+    assert masking.ids_restore.shape == masking.mask.shape == (n, num_patches)
+    for i in range(n):
+        visible = set(masking.ids_keep[i].tolist())
+        assert len(visible) == keep
+        by_hand = [0.0 if patch in visible else 1.0 for patch in range(num_patches)]
+        assert masking.mask[i].tolist() == by_hand
+
+
+@given(n=st.integers(1, 4), num_patches=st.integers(2, 70), seed=st.integers(0, 2**31))
+def test_ids_restore_is_the_inverse_of_the_shuffle(n, num_patches, seed):
+    masking = random_masking(n, num_patches, 0.5, generator(seed))
+    for i in range(n):
+        restore = masking.ids_restore[i].tolist()
+        assert sorted(restore) == list(range(num_patches))
+        for position, patch in enumerate(masking.ids_keep[i].tolist()):
+            assert restore[patch] == position
+
+
+def test_masks_follow_from_the_generator_and_differ_between_images():
+    first, second = (random_masking(8, 16, 0.5, generator(3)) for _ in range(2))
+    assert torch.equal(first.mask, second.mask)
+    assert not torch.equal(first.mask, random_masking(8, 16, 0.5, generator(4)).mask)
+    assert len({tuple(row.tolist()) for row in first.mask}) > 1
+
+
+def test_every_patch_is_hidden_equally_often():
+    n, ratio = 4000, 0.25
+    frequency = random_masking(n, 16, ratio, generator()).mask.mean(0)
+    # Binomial; 16 patches stay within 5 standard errors with probability 1 - 1e-5.
+    tolerance = 5 * math.sqrt(ratio * (1 - ratio) / n)
+    assert (frequency - ratio).abs().max() < tolerance
+
+
+def test_one_masking_expands_to_a_batch():
+    one = random_masking(1, 9, 0.5, generator())
+    many = one.expand(3)
+    for name in ("ids_keep", "ids_restore", "mask"):
+        assert torch.equal(getattr(many, name), getattr(one, name).repeat(3, 1))
+
+
+# Masked autoencoder
+
+
+def pixels_of(model: MaskedAutoencoder, patches: Tensor) -> Tensor:
+    """(L,) choice of patches -> (H, W) choice of pixels, cell by cell."""
+    p, g = model.patch_size, model.grid
+    chosen = torch.zeros(g * p, g * p, dtype=torch.bool)
+    for row, column in itertools.product(range(g), range(g)):
+        chosen[row * p : row * p + p, column * p : column * p + p] = bool(patches[row * g + column])
+    return chosen
+
+
+def test_hidden_pixels_reach_neither_latent_nor_prediction():
+    model, x = autoencoder(), noise(3, 1, 16, 16)
+    masking = random_masking(3, model.num_patches, 0.5, generator())
+    changed = x.clone()
+    for i in range(3):
+        changed[i, 0, pixels_of(model, masking.mask[i])] = torch.nan
+    assert changed.isnan().any()
+    assert torch.equal(
+        model.forward_encoder(model.patchify(x), masking.ids_keep),
+        model.forward_encoder(model.patchify(changed), masking.ids_keep),
+    )
+    assert torch.equal(model(x, masking)[1], model(changed, masking)[1])
+
+
+def test_every_visible_patch_changes_latent_and_prediction():
+    model, x = autoencoder(), noise(1, 1, 16, 16)
+    masking = random_masking(1, model.num_patches, 0.5, generator())
+    latent = model.forward_encoder(model.patchify(x), masking.ids_keep)
+    prediction = model(x, masking)[1]
+    assert len(masking.ids_keep[0]) == 8
+    for patch in masking.ids_keep[0].tolist():
+        chosen = torch.zeros(model.num_patches)
+        chosen[patch] = 1
+        changed = x + pixels_of(model, chosen) * noise(1, 1, 16, 16, seed=1)
+        changed_latent = model.forward_encoder(model.patchify(changed), masking.ids_keep)
+        assert not torch.allclose(latent, changed_latent, rtol=0, atol=1e-4)
+        assert not torch.allclose(prediction, model(changed, masking)[1], rtol=0, atol=1e-5)
+
+
+def test_the_encoder_is_the_transformer_on_the_visible_tokens_with_their_positions():
+    model, x = autoencoder(), noise(2, 1, 16, 16)
+    masking = random_masking(2, model.num_patches, 0.5, generator())
+    patches = model.patchify(x)
+    latent = model.forward_encoder(patches, masking.ids_keep)
+    for i in range(2):
+        tokens = [
+            model.patch_embed(patches[i, patch]) + model.pos_embed[0, patch]
+            for patch in masking.ids_keep[i].tolist()
+        ]
+        by_hand = model.norm(model.blocks(torch.stack(tokens)[None]))
+        torch.testing.assert_close(latent[i : i + 1], by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_the_decoder_sees_mask_tokens_where_patches_are_hidden():
+    model = autoencoder()
+    masking = random_masking(2, model.num_patches, 0.75, generator())
+    latent = noise(2, masking.ids_keep.shape[1], 16)
+    prediction = model.forward_decoder(latent, masking.ids_restore)
+    for i in range(2):
+        visible = masking.ids_keep[i].tolist()
+        tokens = []
+        for patch in range(model.num_patches):
+            token = model.mask_token[0, 0]
+            if patch in visible:
+                token = model.decoder_embed(latent[i, visible.index(patch)])
+            tokens.append(token + model.decoder_pos_embed[0, patch])
+        x = model.decoder_norm(model.decoder_blocks(torch.stack(tokens)[None]))
+        by_hand = model.decoder_pred(x)
+        torch.testing.assert_close(prediction[i : i + 1], by_hand, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_pix_loss", [False, True])
+def test_the_loss_is_the_mean_square_over_hidden_patches_alone(norm_pix_loss):
+    model, x = autoencoder(norm_pix_loss=norm_pix_loss), noise(3, 1, 16, 16)
+    masking = random_masking(3, model.num_patches, 0.7, generator())
+    loss, prediction = model(x, masking)
+    patches = model.patchify(x)
+    assert loss.shape == (3,)
+    for i in range(3):
+        squares = []
+        for patch in range(model.num_patches):
+            if masking.mask[i, patch] == 0:
+                continue
+            goal = patches[i, patch].tolist()
+            if norm_pix_loss:
+                mean = sum(goal) / len(goal)
+                variance = sum((v - mean) ** 2 for v in goal) / (len(goal) - 1)
+                goal = [(v - mean) / math.sqrt(variance + 1e-6) for v in goal]
+            predicted = prediction[i, patch].tolist()
+            squares += [(p - g) ** 2 for p, g in zip(predicted, goal, strict=True)]
+        assert loss[i].item() == pytest.approx(sum(squares) / len(squares), rel=1e-5)
+
+
+def test_normalised_loss_does_not_see_the_brightness_of_a_patch():
+    model, x = autoencoder(norm_pix_loss=True), noise(1, 1, 16, 16)
+    prediction, patches = noise(1, 16, 16, seed=1), model.patchify(x)
+    error = model.patch_error(prediction, patches)
+    brighter = model.patch_error(prediction, 7 * patches + 3)
+    torch.testing.assert_close(error, brighter, rtol=1e-4, atol=1e-5)
+
+
+# Position embedding
+
+
+@pytest.mark.parametrize(("embed_dim", "grid"), [(8, 2), (16, 4), (96, 8)])
+def test_positions_are_embedded_as_sines_and_cosines_of_row_and_column(embed_dim, grid):
+    embedding = sincos_position_embedding(embed_dim, grid)
+    assert embedding.shape == (1, grid**2, embed_dim)
+    quarter = embed_dim // 4
+    for row, column in itertools.product(range(grid), range(grid)):
+        by_hand = [
+            function(coordinate / 10000 ** (k / quarter))
+            for coordinate in (row, column)
+            for function in (math.sin, math.cos)
+            for k in range(quarter)
+        ]
+        found = embedding[0, row * grid + column]
+        torch.testing.assert_close(found, torch.tensor(by_hand), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("embed_dim", "grid"), [(8, 8), (16, 16), (96, 32)])
+def test_no_two_positions_share_an_embedding(embed_dim, grid):
+    embedding = sincos_position_embedding(embed_dim, grid)[0]
+    distance = torch.cdist(embedding, embedding) + 10 * torch.eye(grid**2)
+    assert distance.min() > 1e-2
+
+
+# Encoders
+
+
+@pytest.mark.parametrize(("spec", "width"), ENCODERS)
+def test_an_encoder_maps_64_pixels_to_its_features(spec: Encoder, width: int):
+    encoder = build_encoder(spec, 64).eval()
+    assert encoder.num_features == width
+    assert encoder(noise(2, 1, 64, 64)).shape == (2, width)
+
+
+@pytest.mark.parametrize(("spec", "width"), [ENCODERS[0], ENCODERS[2]])
+def test_a_convolutional_encoder_takes_150_pixels(spec: Encoder, width: int):
+    encoder = build_encoder(spec, 150).eval()
+    assert encoder(noise(2, 1, 150, 150)).shape == (2, width)
+
+
+def test_a_plain_transformer_refuses_150_pixels_in_patches_of_8():
+    with pytest.raises(ValueError, match="image size 150 is not a multiple of patch_size 8"):
+        build_encoder(VIT, 150)
+
+
+@pytest.mark.parametrize("img_size", [15, 16, 17, 64, 150])
+def test_the_stem_knows_how_many_tokens_it_makes(img_size):
+    stem = ConvStem(img_size, [2, 2, 2], 8).eval()
+    tokens = stem(noise(1, 1, img_size, img_size))
+    assert tokens.shape == (1, stem.num_patches, 8)
+    assert stem.grid_size == (math.ceil(img_size / 8), math.ceil(img_size / 8))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_the_same_seed_gives_the_same_weights(spec: Encoder):
+    def weights(seed: int) -> dict[str, Tensor]:
+        return build_classifier(spec, img_size=16, num_classes=3, seed=seed).state_dict()
+
+    first = weights(1)
+    torch.rand(7)  # what was drawn before must not matter
+    second, other = weights(1), weights(2)
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not torch.equal(first["head.weight"], other["head.weight"])
+    name = next(k for k, v in first.items() if k.startswith("encoder") and v.ndim == 4)
+    assert not torch.equal(first[name], other[name])
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_a_classifier_is_a_linear_map_of_its_embedding(spec: Encoder):
+    model = build_classifier(spec, img_size=16, num_classes=3, seed=0).eval()
+    x = noise(4, 1, 16, 16)
+    logits = model(x)
+    assert logits.shape == (4, 3)
+    embedding = model.encoder(x)
+    for i, k in itertools.product(range(4), range(3)):
+        by_hand = sum((embedding[i] * model.head.weight[k]).tolist()) + model.head.bias[k].item()
+        assert logits[i, k].item() == pytest.approx(by_hand, abs=1e-5)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_an_embedding_does_not_depend_on_the_rest_of_its_batch(spec: Encoder):
+    encoder, x = build_encoder(spec, 16).eval(), noise(3, 1, 16, 16)
+    alone = torch.cat([encoder(x[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(encoder(x), alone, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_weight_of_a_classifier_gets_a_gradient(spec: Encoder):
+    model = build_classifier(spec, img_size=16, num_classes=3, seed=0).train()
+    nn.functional.cross_entropy(model(noise(6, 1, 16, 16)), torch.arange(6) % 3).backward()
+    assert without_gradient(model) == []
+
+
+def test_every_weight_of_the_autoencoder_gets_a_gradient():
+    model = autoencoder().train()
+    masking = random_masking(4, model.num_patches, 0.5, generator())
+    model(noise(4, 1, 16, 16), masking)[0].mean().backward()
+    assert without_gradient(model) == []
+
+
+def without_gradient(model: nn.Module) -> list[str]:
+    parameters = model.named_parameters()
+    return [name for name, p in parameters if p.grad is None or not p.grad.any()]
+
+
+def test_batch_norm_layers_come_in_order_of_definition():
+    encoder = build_encoder(CNN, 16)
+    assert [layer.num_features for layer in batch_norm_layers(encoder)] == [4, 4, 8, 8]
+    assert batch_norm_layers(build_encoder(VIT, 16)) == []
+    assert len(batch_norm_layers(Classifier(encoder, 2))) == 4
+
+
+# Symmetries
+
+
+def moved_by_hand(x: Tensor, element: tuple[bool, bool, bool]) -> Tensor:
+    """An element applied pixel by pixel."""
+    transpose, rows, columns = element
+    size = x.shape[2]
+    out = torch.empty_like(x)
+    for r, c in itertools.product(range(size), range(size)):
+        a, b = (size - 1 - r if rows else r), (size - 1 - c if columns else c)
+        out[:, :, r, c] = x[:, :, b, a] if transpose else x[:, :, a, b]
+    return out
+
+
+def key(x: Tensor) -> tuple[float, ...]:
+    return tuple(x.flatten().tolist())
+
+
+@pytest.mark.parametrize("element", SYMMETRIES["square"])
+def test_an_element_moves_pixels_as_it_says(element):
+    x = noise(2, 3, 5, 5)
+    assert torch.equal(transform(x, element), moved_by_hand(x, element))
+
+
+@pytest.mark.parametrize(
+    ("name", "order"), [("none", 1), ("half_turn", 2), ("flips", 4), ("square", 8)]
+)
+def test_symmetries_form_a_group_of_distinct_elements(name, order):
+    x = torch.arange(9.0).reshape(1, 1, 3, 3)
+    elements = SYMMETRIES[name]
+    orbit = {key(transform(x, e)) for e in elements}
+    assert len(elements) == len(orbit) == order
+    assert key(x) in orbit
+    for a, b in itertools.product(elements, elements):
+        assert key(transform(transform(x, a), b)) in orbit
+
+
+def test_the_square_group_is_rotations_and_mirrored_rotations():
+    x = torch.arange(9.0).reshape(1, 1, 3, 3)
+    rotations = [torch.rot90(x, k, (2, 3)) for k in range(4)]
+    expected = {key(r) for r in rotations} | {key(r.flip(3)) for r in rotations}
+    assert {key(transform(x, e)) for e in SYMMETRIES["square"]} == expected
+
+
+def test_half_a_turn_is_two_quarter_turns():
+    x = noise(1, 1, 4, 4)
+    assert torch.equal(transform(x, SYMMETRIES["half_turn"][1]), torch.rot90(x, 2, (2, 3)))
+
+
+@pytest.mark.parametrize("name", list(SYMMETRIES))
+def test_random_symmetry_gives_every_element_equally_often_and_nothing_else(name):
+    n, order = 1600, len(SYMMETRIES[name])
+    one = torch.arange(9.0).reshape(1, 1, 3, 3)
+    count = dict.fromkeys((key(transform(one, e)) for e in SYMMETRIES[name]), 0)
+    for image in random_symmetry(one.repeat(n, 1, 1, 1), name, generator()):
+        count[key(image)] += 1  # KeyError: not of the group
+    tolerance = 5 * math.sqrt(n / order * (1 - 1 / order))  # binomial, 5 standard errors
+    assert all(abs(c - n / order) <= tolerance for c in count.values())
+
+
+def test_random_symmetry_keeps_every_image_in_its_place():
+    x = noise(50, 1, 4, 4)
+    out = random_symmetry(x, "square", generator())
+    for before, after in zip(x, out, strict=True):
+        assert key(after) in {key(transform(before[None], e)) for e in SYMMETRIES["square"]}
+
+
+def test_random_symmetry_follows_from_the_generator():
+    x = noise(50, 1, 4, 4)
+    first, second = (random_symmetry(x, "square", generator(5)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, random_symmetry(x, "square", generator(6)))
+
+
+# Discriminator
+
+
+def test_the_discriminator_standardises_embeddings():
+    mean, std = noise(6), noise(6, seed=1).abs() + 0.1
+    torch.manual_seed(0)
+    model = Discriminator(mean, std, hidden_dim=8)
+    embedding = noise(5, 6, seed=2) * std + mean
+    standard = torch.empty(5, 6)
+    for i, j in itertools.product(range(5), range(6)):
+        standard[i, j] = (embedding[i, j].item() - mean[j].item()) / std[j].item()
+    logit = model(embedding)
+    assert logit.shape == (5,)
+    torch.testing.assert_close(logit, model.layers(standard)[:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_the_discriminator_does_not_see_the_scale_of_the_encoder():
+    mean, std, embedding = noise(6), noise(6, seed=1).abs() + 0.1, noise(5, 6, seed=2)
+
+    def logit(scale: float) -> Tensor:
+        torch.manual_seed(0)
+        return Discriminator(scale * mean, scale * std, hidden_dim=8)(scale * embedding)
+
+    torch.testing.assert_close(logit(1.0), logit(1000.0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_dimension_that_never_varies_does_not_break_the_discriminator():
+    model = Discriminator(torch.zeros(3), torch.tensor([1.0, 0.0, 1.0]), hidden_dim=4)
+    assert model(torch.zeros(2, 3)).isfinite().all()
+    assert model(torch.ones(2, 3)).isfinite().all()
+
+
+def test_the_discriminator_keeps_its_statistics_with_its_weights():
+    model = Discriminator(torch.full((3,), 2.0), torch.full((3,), 4.0), hidden_dim=4)
+    state = model.state_dict()
+    assert state["mean"].tolist() == [2.0] * 3
+    assert state["std"].tolist() == [4.0] * 3
+
+
+def test_a_masking_moves_between_devices_whole():
+    masking = random_masking(2, 9, 0.5, generator()).to(torch.device("meta"))
+    assert isinstance(masking, Masking)
+    assert {t.device.type for t in (masking.ids_keep, masking.ids_restore, masking.mask)} == {
+        "meta"
+    }
