@@ -133,7 +133,7 @@ def _patch_misfits(
     where: str, domains: Sequence[str], patch_size: int, size: Mapping[str, int]
 ) -> list[str]:
     return [
-        f"{where}.patch_size = {patch_size}: must divide the {size[name]} pixels of domain '{name}'"
+        f"{where}.patch_size = {patch_size}: must divide the {size[name]} pixels of '{name}'"
         for name in domains
         if size[name] % patch_size
     ]
