@@ -194,7 +194,9 @@ def pixels_of(model: MaskedAutoencoder, patches: Tensor) -> Tensor:
     p, g = model.patch_size, model.grid
     chosen = torch.zeros(g * p, g * p, dtype=torch.bool)
     for row, column in itertools.product(range(g), range(g)):
-        chosen[row * p : row * p + p, column * p : column * p + p] = bool(patches[row * g + column])
+        chosen[row * p : row * p + p, column * p : column * p + p] = bool(
+            patches[row * g + column]
+        )
     return chosen
 
 
@@ -469,6 +471,16 @@ def test_random_symmetry_keeps_every_image_in_its_place():
     out = random_symmetry(x, "square", generator())
     for before, after in zip(x, out, strict=True):
         assert key(after) in {key(transform(before[None], e)) for e in SYMMETRIES["square"]}
+
+
+def test_corresponding_images_of_a_batch_get_the_same_element():
+    part = noise(20, 1, 4, 4)
+    out = random_symmetry(part.repeat(3, 1, 1, 1), "square", generator(), copies=3)
+    first, second, third = out.split(20)
+    assert torch.equal(first, second)
+    assert torch.equal(first, third)
+    changed = sum(not torch.equal(x, y) for x, y in zip(part, first, strict=True))
+    assert 10 <= changed <= 20  # 17.5 +- 1.5: all but one element of eight move an image
 
 
 def test_random_symmetry_follows_from_the_generator():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
@@ -49,7 +51,7 @@ def positions(rng: np.random.Generator, n: int = 400) -> tuple[np.ndarray, np.nd
     return x, y
 
 
-# ---------------------------------------------------------------------------------- cosmology
+# --------------------------------------------------------------------------------------- cosmology
 
 
 def test_distances_have_their_reference_values(distances):
@@ -84,7 +86,9 @@ def test_einstein_radius_of_a_point_mass_has_its_reference_value(distances, mass
 @pytest.mark.parametrize(("z_lens", "z_source"), [(0.5, 1.0), (0.2, 0.6), (0.8, 2.5)])
 def test_distances_and_masses_agree_with_lenstronomy(z_lens, z_source):
     ours = lens_distances(COSMOLOGY, z_lens, z_source)
-    theirs = LensCosmo(z_lens, z_source, cosmo=FlatLambdaCDM(H0=70, Om0=0.3, Ob0=0.05))
+    # astropy's class decorator hides the type of its classes.
+    cosmology = cast(Any, FlatLambdaCDM)(H0=70, Om0=0.3, Ob0=0.05)
+    theirs = LensCosmo(z_lens, z_source, cosmo=cosmology)
     expected = [theirs.dd, theirs.ds, theirs.dds]
     np.testing.assert_allclose([ours.D_L, ours.D_S, ours.D_LS], expected, rtol=1e-10)
     # lenstronomy rounds G and Msun to four digits.
@@ -127,7 +131,7 @@ def test_de_broglie_wavelength_has_its_reference_values(distances):
     assert length / distances.kpc_per_arcsec == pytest.approx(0.79, abs=0.005)
 
 
-# -------------------------------------------------------------------------------- ellipticity
+# ------------------------------------------------------------------------------------- ellipticity
 
 
 @given(
@@ -151,7 +155,7 @@ def test_shear_follows_the_convention_of_lenstronomy(gamma, phi):
     assert polar_to_cartesian(gamma, phi) == pytest.approx(expected, abs=1e-15)
 
 
-# ------------------------------------------------------------------- profiles of lenstronomy
+# ------------------------------------------------------------------------- profiles of lenstronomy
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -202,7 +206,7 @@ def test_point_mass_agrees_with_lenstronomy_also_on_the_mass_itself():
         assert found[0][i] == found[1][i] == 0.0
 
 
-# ---------------------------------------------------------------------------------- line mass
+# --------------------------------------------------------------------------------------- line mass
 
 
 def random_line(rng: np.random.Generator) -> dict[str, float]:
@@ -324,7 +328,7 @@ def test_enclosed_mass_of_a_line_is_the_share_of_its_points_inside(
 
 @pytest.mark.parametrize("seed", range(5))
 def test_enclosed_mass_of_a_line_is_its_mean_radial_deflection(seed):
-    # Gauss's theorem: the radial deflection averaged over a circle of radius R is theta_E^2(<R) / R.
+    # Gauss's theorem: radial deflection averaged over a circle of radius R is theta_E^2(<R) / R.
     rng = np.random.default_rng(seed)
     line = random_line(rng) | {"core": 1e-4}
     radius = rng.uniform(0.3, 1.5)
@@ -339,7 +343,7 @@ def test_enclosed_mass_of_a_line_is_its_mean_radial_deflection(seed):
     assert mean * radius == pytest.approx(expected, abs=2e-3 * line["theta_E"] ** 2)
 
 
-# -------------------------------------------------------------------------------------- light
+# ------------------------------------------------------------------------------------------- light
 
 
 def sersic_of(rng: np.random.Generator, n_sersic: float) -> dict[str, float]:
@@ -426,7 +430,7 @@ def test_background_agrees_with_lenstronomy_for_every_camera(default_config, dom
     assert background_rms(**given_values) == pytest.approx(sim.background_noise, rel=1e-12)
 
 
-# ------------------------------------------------------------------------------ mass function
+# ----------------------------------------------------------------------------------- mass function
 
 
 def cumulative(mass: np.ndarray, slope: float) -> np.ndarray:

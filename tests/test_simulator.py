@@ -43,7 +43,7 @@ SEED = 11
 P_VALUE = 1e-4
 
 
-# ------------------------------------------------------------------- systems built by hand
+# --------------------------------------------------------------------------- systems built by hand
 
 
 def random_systems(rng: np.random.Generator, domain: Domain, profile: str, n: int) -> Systems:
@@ -106,7 +106,7 @@ def subset(systems: Systems, i: int) -> Systems:
     )
 
 
-# ------------------------------------------------------------------- kernel against lenstronomy
+# ---------------------------------------------------------------------- kernel against lenstronomy
 
 # Largest error allowed, as a share of the peak.
 TOLERANCE = {"float32": 1e-4, "float64": 1e-6}
@@ -233,9 +233,7 @@ def test_an_unlensed_source_has_its_magnitude(domain):
     assert image.sum() == pytest.approx(flux, rel=1e-2)
 
 
-@given(
-    psf_fwhm=st.floats(0.05, 0.5), pixel_scale=st.floats(0.04, 0.2), ss=st.integers(1, 6)
-)
+@given(psf_fwhm=st.floats(0.05, 0.5), pixel_scale=st.floats(0.04, 0.2), ss=st.integers(1, 6))
 def test_the_binned_psf_is_symmetric_and_keeps_the_flux(psf_fwhm, pixel_scale, ss):
     taps = binned_gaussian(
         psf_fwhm=psf_fwhm, psf_truncation=4.0, pixel_scale=pixel_scale, supersampling_factor=ss
@@ -244,23 +242,23 @@ def test_the_binned_psf_is_symmetric_and_keeps_the_flux(psf_fwhm, pixel_scale, s
     np.testing.assert_allclose(taps, taps[::-1], rtol=1e-12)
 
 
-# ------------------------------------------------------------------- elementary functions
+# ---------------------------------------------------------------------------- elementary functions
 
 
 def compiled(function: Callable[..., float], arguments: int) -> Callable[..., np.ndarray]:
     """Apply an elementary function to float32 arrays as the kernel does."""
-    if arguments == 1:
 
-        @numba.njit(fastmath=True, error_model="numpy")
-        def loop(out, x):
-            for i in range(out.size):
-                out[i] = function(x[i])
-    else:
+    @numba.njit(fastmath=True, error_model="numpy")
+    def of_one(out, x):
+        for i in range(out.size):
+            out[i] = function(x[i])
 
-        @numba.njit(fastmath=True, error_model="numpy")
-        def loop(out, x, y):
-            for i in range(out.size):
-                out[i] = function(x[i], y[i])
+    @numba.njit(fastmath=True, error_model="numpy")
+    def of_two(out, x, y):
+        for i in range(out.size):
+            out[i] = function(x[i], y[i])
+
+    loop = {1: of_one, 2: of_two}[arguments]  # compiled when it is called
 
     def apply(*values: np.ndarray) -> np.ndarray:
         out = np.empty(values[0].shape, np.float32)
@@ -309,7 +307,7 @@ def test_atan2_agrees_with_numpy_in_the_upper_half_plane():
     np.testing.assert_allclose(found, expected, rtol=ROUNDING)
 
 
-# ------------------------------------------------------------------- noise
+# ------------------------------------------------------------------------------------------- noise
 
 
 @pytest.fixture(scope="module")
@@ -404,7 +402,7 @@ def test_noise_of_an_image_does_not_depend_on_where_its_block_starts(observed):
     np.testing.assert_array_equal(again[0], noisy[7])
 
 
-# ------------------------------------------------------------------- priors
+# ------------------------------------------------------------------------------------------ priors
 
 
 def truncated_normal(mean: float, std: float, low: float, high: float) -> Any:
@@ -466,7 +464,7 @@ def test_positions_fill_their_square():
     assert abs(np.corrcoef(xy.T)[0, 1]) < 4 / np.sqrt(4000)  # four standard errors
 
 
-# ------------------------------------------------------------------- systems of the default run
+# ---------------------------------------------------------------------- systems of the default run
 
 N = 800
 
@@ -474,9 +472,7 @@ N = 800
 @pytest.fixture(scope="module")
 def varied(domain) -> dict[str, Systems]:
     euclid = domain("euclid")
-    return {
-        c: draw_systems(euclid, c, seed=SEED, split="train", start=0, stop=N) for c in CLASSES
-    }
+    return {c: draw_systems(euclid, c, seed=SEED, split="train", start=0, stop=N) for c in CLASSES}
 
 
 LIMITS: Mapping[str, tuple[Any, float, float]] = {
@@ -634,7 +630,7 @@ def test_truth_is_complete_and_has_units(domain, domain_name, substructure):
     assert all(len(column) == systems.offset[-1] for column in systems.perturbers.values())
 
 
-# ------------------------------------------------------------------- substructure replaces mass
+# ---------------------------------------------------------------------- substructure replaces mass
 
 
 def radial_deflection(systems: Systems, i: int, *, lens: bool) -> float:
@@ -724,15 +720,13 @@ def test_mean_deflection_of_an_ellipsoid_is_its_einstein_radius_to_second_order(
         assert share == pytest.approx(2 / np.pi * np.sqrt(q) * ellipk(1 - q**2), abs=1e-8)
 
 
-# ------------------------------------------------------------------- the published benchmark
+# ------------------------------------------------------------------------- the published benchmark
 
 
 @pytest.fixture(scope="module")
 def published(domain) -> Callable[..., Systems]:
     def make(name: str, substructure: str, n: int = 200) -> Systems:
-        return draw_systems(
-            domain(name), substructure, seed=SEED, split="train", start=0, stop=n
-        )
+        return draw_systems(domain(name), substructure, seed=SEED, split="train", start=0, stop=n)
 
     return make
 
@@ -808,9 +802,7 @@ def test_published_subhalos(published, name, scale):
     assert p["mass"].min() >= 1e6
     assert p["mass"].max() <= 1e10
     # theta_E^2 goes with the mass and with the scale of deflections: 1e12 Msun is 1.28149 arcsec.
-    np.testing.assert_allclose(
-        p["theta_E"] ** 2, p["mass"] / 1e12 * 1.28149**2 * scale, rtol=1e-5
-    )
+    np.testing.assert_allclose(p["theta_E"] ** 2, p["mass"] / 1e12 * 1.28149**2 * scale, rtol=1e-5)
 
 
 def test_published_vortex_is_a_chain_of_100_points_through_the_lens(published):
@@ -832,7 +824,7 @@ def test_published_vortex_is_a_chain_of_100_points_through_the_lens(published):
         assert np.linalg.norm(xy[-1]) == pytest.approx(half_length, rel=1e-9)
 
 
-# ------------------------------------------------------------------- stored systems
+# ---------------------------------------------------------------------------------- stored systems
 
 
 @pytest.mark.parametrize("domain_name", ["euclid", "model_ii"])

@@ -54,7 +54,10 @@ def write_store(
         "split": path.stem,
         "seed": 0,
         "config": {"images_per_block": images_per_block},
-        "units": {"truth": dict.fromkeys(columns, ""), "perturbers": dict.fromkeys(perturbers, "")},
+        "units": {
+            "truth": dict.fromkeys(columns, ""),
+            "perturbers": dict.fromkeys(perturbers, ""),
+        },
     }
     seal_store(
         path,

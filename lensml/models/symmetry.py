@@ -22,18 +22,22 @@ def transform(x: Tensor, element: tuple[bool, bool, bool]) -> Tensor:
     return x.flip(dims) if dims else x
 
 
-def random_symmetry(x: Tensor, symmetry: str, generator: torch.Generator) -> Tensor:
+def random_symmetry(
+    x: Tensor, symmetry: str, generator: torch.Generator, *, copies: int = 1
+) -> Tensor:
     """Every image under a random element of the group.
 
     Args:
         x: (N, C, H, W).
         symmetry: key of ``SYMMETRIES``.
         generator: on the CPU.
+        copies: the batch is this many parts of equal length whose images correspond; those at
+            equal position get the same element.
     """
     elements = SYMMETRIES[symmetry]
     if len(elements) == 1:
         return x
-    choice = torch.randint(len(elements), (len(x),), generator=generator)
+    choice = torch.randint(len(elements), (len(x) // copies,), generator=generator).repeat(copies)
     out = torch.empty_like(x)
     for k, element in enumerate(elements):
         mask = (choice == k).to(x.device)

@@ -107,6 +107,7 @@ class Classifier(Optimization):
     evaluations_per_epoch: Count  # validations between two of which the best is chosen
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     ema_decay: Annotated[float, Field(ge=0, lt=1)]  # 0 switches the averaging off
+    paired_batches: bool  # a batch holds its lens systems once per class
     augment: bool
     test_time_augmentation: bool
 

@@ -38,6 +38,7 @@ class ClassifierTask:
         symmetry: str,
         label_smoothing: float,
         ema_decay: float,
+        paired: bool,
         device: torch.device,
     ) -> None:
         """Prepare training.
@@ -51,6 +52,7 @@ class ClassifierTask:
             symmetry: augmentation, key of ``SYMMETRIES``.
             label_smoothing: of the cross-entropy.
             ema_decay: 0 keeps the trained weights themselves.
+            paired: batches hold whole systems, see :func:`batch_order`.
             device: of model and batches.
         """
         self.model = model.to(device).to(memory_format=torch.channels_last)
@@ -58,7 +60,7 @@ class ClassifierTask:
         self.train, self.validation, self.spec = train, validation, spec
         self.steps, self.seed, self.symmetry = steps, seed, symmetry
         self.label_smoothing, self.ema_decay = label_smoothing, ema_decay
-        self.order = BatchOrder(len(train), spec.batch_size, seed)
+        self.order = batch_order(train, spec.batch_size, seed, paired=paired)
         self.labels = torch.from_numpy(_labels(train)).to(device)
         self.optimizer = adamw(self.model, spec)
         self.best: dict[str, Tensor] = {}
@@ -68,9 +70,9 @@ class ClassifierTask:
         """One batch."""
         self.model.train()
         index = self.order(step)
-        x = random_symmetry(
-            self.train.batch(index), self.symmetry, step_generator(self.seed, step)
-        )
+        generator = step_generator(self.seed, step)
+        x = self.train.batch(index)
+        x = random_symmetry(x, self.symmetry, generator, copies=self.order.copies)
         target = self.labels[torch.from_numpy(index).to(self.labels.device)]
         logits = self.model(x.contiguous(memory_format=torch.channels_last))
         loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
@@ -111,6 +113,35 @@ class ClassifierTask:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best, self.best_auc = state["best"], state["best_auc"]
+
+
+def batch_order(images: Images, batch_size: int, seed: int, *, paired: bool) -> BatchOrder:
+    """Order of the training images.
+
+    The classes share their systems: lens, source and noise are equal at equal index. A batch of
+    whole systems holds each of them once per class, so that what has nothing to do with the class
+    cancels in the gradient, and learning starts hundreds of steps earlier.
+
+    Args:
+        images: labelled, the stores of the classes one after the other.
+        batch_size: images; whole systems take a multiple of the number of classes.
+        seed: of the order.
+        paired: whole systems; False draws images one by one.
+
+    Raises:
+        ValueError: the classes do not share their systems.
+    """
+    if not paired:
+        return BatchOrder(len(images), batch_size, seed)
+    labels = _labels(images)
+    classes = int(labels.max()) + 1
+    if len(set(np.bincount(labels))) > 1:
+        raise ValueError("paired batches need the same number of images in every class")
+    groups = np.arange(len(images)).reshape(classes, -1)
+    ids = images.system_id
+    if ids is None or any(not np.array_equal(ids[groups[0]], ids[row]) for row in groups):
+        raise ValueError("paired batches need classes that share their lens systems")
+    return BatchOrder(groups.shape[1], max(batch_size // classes, 1), seed, groups=groups)
 
 
 def _labels(images: Images) -> np.ndarray:

@@ -135,22 +135,41 @@ class BatchOrder:
     """Which images a step sees: each once per epoch, in an order drawn from (seed, epoch).
 
     An epoch has ``n // batch_size`` batches; what is left over differs from epoch to epoch.
+
+    Attributes:
+        per_epoch: batches of an epoch.
+        copies: parts of a batch whose images correspond, 1 without groups.
+        images_per_batch: images of a batch.
     """
 
-    def __init__(self, n: int, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, n: int, batch_size: int, seed: int, groups: np.ndarray | None = None
+    ) -> None:
+        """Order ``n`` items.
+
+        Args:
+            n: images, or groups of images that stay together.
+            batch_size: items per batch.
+            seed: of the order.
+            groups: (K, n) image indices of every group; None where items are images.
+        """
         if n < 2:
             raise ValueError(f"training needs at least two images, got {n}")
         self.n, self.batch_size, self.seed = n, min(batch_size, n), seed
         self.per_epoch = n // self.batch_size
+        self.copies = 1 if groups is None else len(groups)
+        self.images_per_batch = self.batch_size * self.copies
+        self._groups = groups
         self._epoch, self._order = -1, np.zeros(0, np.int64)
 
     def __call__(self, step: int) -> np.ndarray:
-        """Indices of a step's batch."""
+        """Image indices of a step's batch."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._epoch = epoch
             self._order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
-        return self._order[position * self.batch_size : (position + 1) * self.batch_size]
+        items = self._order[position * self.batch_size : (position + 1) * self.batch_size]
+        return items if self._groups is None else self._groups[:, items].ravel()
 
 
 def step_generator(seed: int, step: int, purpose: int = 0) -> torch.Generator:

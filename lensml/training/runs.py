@@ -29,7 +29,7 @@ from lensml.schema.training import (
 )
 from lensml.training.adda import AddaTask, adapt_batch_norm
 from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
-from lensml.training.classifier import ClassifierTask
+from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
 from lensml.training.loop import Outcome, finish, run_training
 from lensml.training.mae import MaeTask
@@ -115,6 +115,7 @@ def train_classifier(
         symmetry=symmetry if classifier.augment else "none",
         label_smoothing=classifier.label_smoothing,
         ema_decay=classifier.ema_decay,
+        paired=classifier.paired_batches,
         config=config,
         data=data_fingerprint([*train, *validation]),
         setting=setting,
@@ -152,6 +153,7 @@ def train_oracle(
         symmetry=symmetry if classifier.augment else "none",
         label_smoothing=classifier.label_smoothing,
         ema_decay=classifier.ema_decay,
+        paired=classifier.paired_batches,
         config={"encoder": encoder.model_dump(), "oracle": oracle.model_dump()},
         data=data_fingerprint([*train, *validation]),
         setting=setting,
@@ -171,12 +173,14 @@ def _fit_classifier(
     symmetry: str,
     label_smoothing: float,
     ema_decay: float,
+    paired: bool,
     config: dict[str, Any],
     data: list[str],
     setting: Setting,
     device: torch.device,
 ) -> None:
-    steps = steps_of(len(images), spec.batch_size, epochs)
+    order = batch_order(images, spec.batch_size, setting.seed, paired=paired)
+    steps = epochs * order.per_epoch
     task = ClassifierTask(
         network,
         images,
@@ -187,12 +191,13 @@ def _fit_classifier(
         symmetry=symmetry,
         label_smoothing=label_smoothing,
         ema_decay=ema_decay,
+        paired=paired,
         device=device,
     )
-    per_evaluation = max(task.order.per_epoch // evaluations, 1)
+    per_evaluation = max(order.per_epoch // evaluations, 1)
     outcome = _run(task, steps, per_evaluation, config, data, setting)
     save_weights(results.weights, task.best, config)
-    _write(outcome, results, config, data, setting, device, task.order.batch_size)
+    _write(outcome, results, config, data, setting, device, task.order.images_per_batch)
 
 
 def adapt_adda(
@@ -296,7 +301,7 @@ def train_mae(
     config, data = {"mae": mae.model_dump()}, data_fingerprint([train, validation])
     outcome = _run(task, steps, task.order.per_epoch, config, data, setting)
     save_weights(results.weights, model.state_dict(), config)
-    _write(outcome, results, config, data, setting, device, task.order.batch_size)
+    _write(outcome, results, config, data, setting, device, task.order.images_per_batch)
 
 
 def _load_classifier(
