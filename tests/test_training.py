@@ -1040,7 +1040,7 @@ def test_the_autoencoder_learns_to_fill_in_what_is_smooth(tmp_path):
     train, validation = (
         write_store(tmp_path / f"{k}.zarr", level + noise(64, rng)) for k in ("train", "val")
     )
-    spec = MAE.model_copy(update={"epochs": 30})
+    spec = MAE.model_copy(update={"epochs": 20})
     results = results_in(tmp_path)
     train_mae(train, validation, results, mae=spec, symmetry="square", setting=setting(tmp_path))
     loss = pd.read_csv(results.history)["val_loss"]
