@@ -330,7 +330,6 @@ def test_a_shrinking_dataset_drops_the_chunks_it_no_longer_has(tmp_path, camera)
     assert content(small.store) == content(fresh.store)
 
 
-@pytest.mark.xfail(strict=True, reason="sealing lists whatever lies in the folder")
 def test_the_rest_of_a_killed_writer_is_no_part_of_a_store(tmp_path, stores, camera):
     blocks = Blocks(tmp_path, camera, N)
     for block in range(blocks.count):
@@ -634,7 +633,6 @@ def test_an_index_that_is_no_list_of_whole_numbers_is_refused(chunked, index):
         chunked[0][np.array(index)]
 
 
-@pytest.mark.xfail(strict=True, reason="a mask is read as indices 0 and 1: wrong images, no error")
 def test_a_boolean_mask_selects_its_images_or_is_refused(chunked):
     images, expected = chunked
     mask = np.arange(N) % 3 == 0

@@ -860,7 +860,6 @@ def run_oracle(study: Study, folder: Path, *, weights: str) -> None:
     )
 
 
-@pytest.mark.xfail(reason="fingerprints leave the source weights out", strict=True)
 @pytest.mark.parametrize(("run", "task"), [(run_adda, AddaTask), (run_oracle, ClassifierTask)])
 def test_other_source_weights_do_not_resume_a_killed_run(study, tmp_path, monkeypatch, run, task):
     run_classifier(study, tmp_path / "other", seed=1)

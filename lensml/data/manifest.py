@@ -46,10 +46,10 @@ def read_manifest(store: str | Path) -> dict[str, Any]:
     path = manifest_path(store)
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        _ = manifest["files"], manifest["n_images"], manifest["images_per_chunk"]
+        _ = manifest["files"].items(), manifest["n_images"], manifest["images_per_chunk"]
     except FileNotFoundError:
         raise DamagedStoreError(f"{path}: missing; the dataset was never completed") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedStoreError(f"{path}: not a dataset manifest ({error})") from None
     return manifest
 

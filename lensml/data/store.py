@@ -33,6 +33,8 @@ class ChunkedImages:
     def __getitem__(self, index: np.ndarray) -> np.ndarray:
         """Images at ``index`` (any order), (len(index), H, W) float32."""
         index = np.asarray(index)
+        if index.dtype == bool:
+            raise IndexError("index images with integers, not with a mask")
         if index.size and (index.min() < 0 or index.max() >= len(self)):
             raise IndexError(f"image index outside 0 to {len(self) - 1}")
         out = np.empty((len(index), *self.shape[1:]), np.float32)

@@ -134,6 +134,8 @@ def seal_store(
     if offset is not None:
         columns = {"offset": offset, **perturbers}
         _write_columns(group, "perturbers", columns, {"offset": "", **units["perturbers"]})
+    for leftover in store.rglob(".*.tmp"):  # of a writer that was killed
+        leftover.unlink()
     files = [p for p in store.rglob("*") if p.is_file()]
     summary = {
         "n_images": n_images,

@@ -24,12 +24,13 @@ def radial_profile(images: np.ndarray, n_rings: int = N_RINGS) -> np.ndarray:
 
     Args:
         images: (N, H, W), H = W.
-        n_rings: rings out to the inscribed circle.
+        n_rings: rings out to the inscribed circle; fewer in images of less than 2 n_rings pixels.
 
     Returns:
         (N, 2 n_rings).
     """
     size = images.shape[1]
+    n_rings = min(n_rings, size // 2)  # narrower rings would hold no pixel
     axis = np.arange(size) - (size - 1) / 2
     radius = np.hypot(axis[:, None], axis[None, :])
     ring = np.minimum((radius / (size / 2) * n_rings).astype(int), n_rings).ravel()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score, roc_curve
+from sklearn.metrics import accuracy_score, roc_auc_score, roc_curve
 
 from lensml.evaluation.bootstrap import (
     interval,
@@ -76,8 +76,7 @@ def classification_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Me
     value = float(accuracy_score(label, p.argmax(1)))
     rows.append(_mean("accuracy", value, hit, weights, spec))
     surprise = -np.log(np.clip(p[np.arange(n), label], 1e-12, 1))
-    value = float(log_loss(label, p, labels=np.arange(len(classes))))
-    rows.append(_mean("log_loss", value, surprise, weights, spec))
+    rows.append(_mean("log_loss", float(surprise.mean()), surprise, weights, spec))
     brier = np.square(p - np.eye(len(classes))[label]).sum(1)
     rows.append(_mean("brier_score", float(brier.mean()), brier, weights, spec))
     rows.append(_calibration(p, label, weights, spec))
@@ -95,6 +94,8 @@ def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]
     if not {"system_id", "label", "score"} <= set(table.columns) or table.empty:
         raise ValueError(f"{path}: needs rows and the columns system_id, label, score")
     label, score = table["label"].to_numpy(str), table["score"].to_numpy()
+    if not 0 < (label != "no_sub").sum() < len(label):
+        raise ValueError(f"{path}: needs images of no_sub and of another class")
     system_id = table["system_id"].to_numpy()
     rows = []
     for name in [*dict.fromkeys(label[label != "no_sub"]), "any"]:

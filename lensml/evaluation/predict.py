@@ -18,7 +18,7 @@ from lensml.training.device import prepare_device
 from lensml.training.loop import step_generator
 from lensml.training.runs import Setting, load_classifier
 
-MASK_SEED = 2**32  # of the masks behind anomaly scores: never those of training
+MASK_SEED = 2**31 + 1  # of the masks behind anomaly scores: never those of training
 
 
 def predict(

@@ -92,12 +92,11 @@ def load_config(
     tree = dict(merged)
     raw = _validate(ConfigFile, tree, files=contents)
     entries = _catalogue(catalogue_dir, raw)
-    wanted = _wanted_domains(raw)
-    problems = _unknown_domains(wanted, entries["domains"], contents)
+    problems = _unknown_domains(raw.domains, entries["domains"], contents)
     problems += _unknown_references(raw, contents)
     if problems:
         raise ConfigError(problems)
-    resolved = {name: _resolve(name, entries, contents) for name in wanted}
+    resolved = {name: _resolve(name, entries, contents) for name in raw.domains}
     config = _validate(Config, {**tree, "resolved": resolved}, files=contents)
     misfits = _misfits(config, contents)
     if misfits:
@@ -163,12 +162,6 @@ def _catalogue(folder: Path, raw: ConfigFile) -> dict[str, dict[str, tuple[str, 
     return entries
 
 
-def _wanted_domains(raw: ConfigFile) -> list[str]:
-    names = [*raw.domains, *raw.classifier.domains, *raw.anomaly.domains]
-    names += [name for pair in raw.adaptation.pairs for name in (pair.source, pair.target)]
-    return list(dict.fromkeys(names))
-
-
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
     return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
@@ -224,9 +217,22 @@ def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
     return lines
 
 
+def _changed_by(files: Mapping, kind: str, name: str) -> dict[str, Any]:
+    """Configuration files that change a catalogue entry, with their changes."""
+    changed = {}
+    for file, tree in files.items():
+        node: Any = tree
+        for key in ("catalogue", kind, name):
+            node = node.get(key) if isinstance(node, Mapping) else None
+        if node is not None:
+            changed[f"{file}: catalogue.{kind}.{name}"] = node
+    return changed
+
+
 def _resolve(name: str, entries: Mapping, files: Mapping) -> dict[str, Any]:
     file, content = entries["domains"][name]
-    domain = _validate(DomainFile, content, files={**files, file: content})
+    changed = _changed_by(files, "domains", name)
+    domain = _validate(DomainFile, content, files={file: content, **changed})
     parts = {}
     for kind, key in (("instruments", domain.instrument), ("populations", domain.population)):
         if key not in entries[kind]:
@@ -236,8 +242,9 @@ def _resolve(name: str, entries: Mapping, files: Mapping) -> dict[str, Any]:
             )
         part_file, part = entries[kind][key]
         changes = getattr(domain, f"{kind.removesuffix('s')}_changes")
+        origin = {part_file: part, file: changes, **_changed_by(files, kind, key)}
         part = deep_merge(part, changes)
-        _validate(KINDS[kind], part, files={part_file: part})
+        _validate(KINDS[kind], part, files=origin)
         parts[kind] = part
     return {
         "name": name,

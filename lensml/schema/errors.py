@@ -114,15 +114,17 @@ def _rule(error: Mapping[str, Any], keys: Sequence[str]) -> str:
     if kind == "missing":
         return "required key is missing"
     if kind in ("float_type", "int_type") and isinstance(error["input"], str):
-        return _text_for_number(error["input"])
+        return _text_for_number(error["input"], whole=kind == "int_type")
     return message.removeprefix("Value error, ").removeprefix("Input ").replace("\n", " ")
 
 
-def _text_for_number(text: str) -> str:
+def _text_for_number(text: str, *, whole: bool) -> str:
     try:
         value = float(text)
     except ValueError:
         return "should be a number"
+    if whole:
+        return f"is text, not a whole number: write {value:.0f} without quotes"
     if "e" in text.lower() and "." not in text:
         mantissa, _, exponent = text.lower().partition("e")
         return f"is text, not a number (YAML 1.1 wants a point): write {mantissa}.0e{exponent}"
@@ -153,7 +155,8 @@ def lines_from(
         full = [*prefix, *path]
         where = f"{_file_of(full, files)}: {dotted(full) or 'top level'}"
         found, value = _lookup(tree, path)
-        shown = f" = {_show(value)}" if found and not isinstance(value, Mapping) else ""
+        whole = isinstance(value, Mapping) and not item["type"].endswith("prior")
+        shown = f" = {_show(value)}" if found and not whole else ""
         rule = _rule(item, _known_keys(model, path[:-1]))
         # A union reports each member's complaint about the same key: the first is enough.
         lines.setdefault(dotted(full), f"{where}{shown}: {rule}")

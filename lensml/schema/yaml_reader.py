@@ -9,6 +9,8 @@ import yaml
 
 from lensml.schema.errors import ConfigError
 
+KIND_KEYS = ("dist", "shape", "profile", "kind")  # say what the other keys of a mapping mean
+
 
 class _StrictLoader(yaml.SafeLoader):
     """A safe loader that refuses a key given twice (plain YAML lets the last one win silently)."""
@@ -65,7 +67,12 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def deep_merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes`` over it: mappings merge key by key, anything else is replaced."""
+    """``base`` with ``changes`` over it: mappings merge key by key, anything else is replaced.
+
+    A mapping of another kind (a normal prior instead of a uniform one) replaces the old one whole.
+    """
+    if any(key in changes and changes[key] != base.get(key, changes[key]) for key in KIND_KEYS):
+        return dict(changes)
     merged = dict(base)
     for key, value in changes.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict):

@@ -50,6 +50,8 @@ def to_lenstronomy(store: str | Path, index: int) -> LenstronomyModel:
         ValueError: the store is damaged or of another layout.
     """
     opened = open_store(store)
+    if "perturber_profile" not in opened.attributes:
+        raise ValueError(f"{store}: holds images without truth, which lenstronomy cannot rebuild")
     if not 0 <= index < len(opened):
         raise IndexError(f"{store}: holds images 0 to {len(opened) - 1}, asked for {index}")
     domain = Domain.model_validate(opened.attributes["config"]["domain"])

@@ -57,6 +57,7 @@ INTEGER_COLUMNS = ("system_id", "n_perturbers")
 POINT_UNITS = {"mass": "Msun", "center_x": "arcsec", "center_y": "arcsec", "theta_E": "arcsec"}
 LINE_UNITS = {**POINT_UNITS, "length": "arcsec", "core": "arcsec", "angle": "rad"}
 MAX_SUBSTRUCTURE_SHARE = 0.9  # of the mass inside theta_E; draws above it are repeated
+MAX_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def _draw_substructure(
     population = domain.population
     spacing = domain.instrument.pixel_scale / domain.supersampling_factor
     room = MAX_SUBSTRUCTURE_SHARE * truth["theta_E_total"] ** 2
-    while True:
+    for _ in range(MAX_DRAWS):
         if substructure == "no_sub":
             sub = _points(np.zeros(0), np.zeros((0, 2)), distances)
         elif substructure == "cdm":
@@ -242,6 +243,10 @@ def _draw_substructure(
         sub.enclosed = _enclosed(sub.columns, truth)
         if sub.enclosed < room or population.lens.mass_compensation == "none":
             return sub
+    raise ValueError(
+        f"domain {domain.name}, class {substructure}: the substructure outweighs the lens in "
+        f"{MAX_DRAWS} draws; lower its mass or set lens.mass_compensation to none"
+    )
 
 
 def _points(

@@ -32,6 +32,11 @@ def data_fingerprint(stores: Sequence[str | Path]) -> list[str]:
     return [checksum(manifest_path(store).read_bytes()) for store in stores]
 
 
+def file_checksum(path: str | Path) -> str:
+    """Checksum of a file that a run starts from."""
+    return checksum(Path(path).read_bytes())
+
+
 def write_run(
     path: str | Path,
     *,
@@ -47,7 +52,7 @@ def write_run(
     Args:
         path: of the file.
         config: every section that the run depended on.
-        data: checksums of the stores' manifests.
+        data: checksums of the stores' manifests and of the weights that it started from.
         device: where it ran.
         seconds: wall time of training (of its last leg, if it was resumed).
         images_per_second: throughput.

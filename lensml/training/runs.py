@@ -33,7 +33,7 @@ from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
 from lensml.training.loop import Outcome, finish, run_training
 from lensml.training.mae import MaeTask
-from lensml.training.record import data_fingerprint, write_run
+from lensml.training.record import data_fingerprint, file_checksum, write_run
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def train_oracle(
         ema_decay=classifier.ema_decay,
         paired=classifier.paired_batches,
         config={"encoder": encoder.model_dump(), "oracle": oracle.model_dump()},
-        data=data_fingerprint([*train, *validation]),
+        data=[*data_fingerprint([*train, *validation]), file_checksum(source_weights)],
         setting=setting,
         device=device,
     )
@@ -242,7 +242,7 @@ def adapt_adda(
         device=device,
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
-    data = data_fingerprint([*source, target_pool])
+    data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
     outcome = _run(task, adda.steps, max(adda.steps // 20, 1), config, data, setting)
     network.encoder = task.average
     if adda.batch_norm == "target":
@@ -269,7 +269,7 @@ def adapt_adabn(
     config = {"encoder": encoder.model_dump(), "adabn": adabn.model_dump()}
     save_weights(results.weights, network.state_dict(), config)
     outcome = Outcome(pd.DataFrame({"step": [0]}), 0.0, 0.0)
-    data = data_fingerprint([target_pool])
+    data = [*data_fingerprint([target_pool]), file_checksum(source_weights)]
     _write(outcome, results, config, data, setting, device, adabn.n_images)
 
 
