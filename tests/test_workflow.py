@@ -89,7 +89,7 @@ def test_every_metric_has_an_interval_and_every_table_its_baseline(finished):
     anomaly = pd.read_csv(finished / "results/tables/anomaly.csv")
     for table in (classification, adaptation, anomaly):
         auc = table[table["metric"].str.startswith("roc_auc")]
-        low, value, high = auc[["ci_low", "value", "ci_high"]].to_numpy().T
+        low, value, high = np.asarray(auc[["ci_low", "value", "ci_high"]]).T
         assert np.all(low <= value + 1e-9)
         assert np.all(value <= high + 1e-9)
         assert np.all(low < high)
