@@ -61,7 +61,7 @@ from lensml.training.classifier import (
 from lensml.training.device import prepare_device
 from lensml.training.loop import BatchOrder, learning_rate_at, run_training, step_generator
 from lensml.training.mae import MaeTask
-from lensml.training.record import data_fingerprint
+from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.runs import (
     Results,
     adapt_adabn,
@@ -1350,7 +1350,8 @@ def test_an_adabn_run_writes_the_source_classifier_with_target_statistics(study,
     network = Classifier(build_encoder(CNN, 16), 2)
     load_weights(results.weights, network)
     assert_statistics_are_of(network.encoder, images_of([study.pool], labelled=False))
-    assert json.loads(Path(results.run).read_text())["data"] == data_fingerprint([study.pool])
+    made_of = [*data_fingerprint([study.pool]), file_checksum(study.weights["cnn"])]
+    assert json.loads(Path(results.run).read_text())["data"] == made_of
 
 
 def test_the_oracle_starts_from_the_source_classifier(study, tmp_path, monkeypatch):
