@@ -22,9 +22,10 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 def command(*arguments, overlays=(), cores=2):
     files = [str(SMOKE), *map(str, overlays)]
+    # Targets first: --configfile takes every word that follows it.
     return [
-        *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")),
-        *("--cores", str(cores), "--configfile", *files, *arguments),
+        *(sys.executable, "-m", "snakemake", *arguments, "-s", str(ROOT / "Snakefile")),
+        *("--cores", str(cores), "--configfile", *files),
     ]
 
 
