@@ -11,6 +11,7 @@ rule adapt_adda:
         **run_files("results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}"),
     log:
         "logs/adapt_adda/{source}/{target}/{encoder}/seed{seed}.log",
+    priority: 90
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
@@ -65,6 +66,7 @@ rule train_oracle:
         **run_files("results/adaptation/{source}/{target}/{encoder}/oracle/seed{seed}"),
     log:
         "logs/train_oracle/{source}/{target}/{encoder}/seed{seed}.log",
+    priority: 90
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
@@ -94,6 +96,7 @@ rule predict_adapted:
         "logs/predict_adapted/{source}/{target}/{encoder}/{method}/seed{seed}.log",
     wildcard_constraints:
         method="source_only|adabn|adda|oracle",
+    priority: 80
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads

@@ -9,6 +9,7 @@ rule train_mae:
         **run_files(MAE_RUN),
     log:
         "logs/train_mae/{domain}/seed{seed}.log",
+    priority: 70
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads

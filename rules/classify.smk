@@ -9,6 +9,7 @@ rule train_classifier:
         **run_files(CLASSIFIER_RUN),
     log:
         "logs/train_classifier/{domain}/{encoder}/seed{seed}.log",
+    priority: 100
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
