@@ -141,6 +141,15 @@ class Adda(Section):
     ema_decay: Beta  # average of the target encoder's weights; 0 keeps the last ones
     batch_norm: Literal["source", "target"]  # whose statistics the target encoder uses
 
+    @model_validator(mode="after")
+    def _encoder_is_trained(self) -> Self:
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps ({self.warmup_steps}) must be below steps ({self.steps}), "
+                "or the encoder never learns"
+            )
+        return self
+
 
 class AdaBn(Section):
     """Batch-norm statistics recomputed on the target (Li et al. 2016, arXiv:1603.04779)."""

@@ -23,6 +23,7 @@ from lensml.training.classifier import PREDICTION_BATCH, update_average
 from lensml.training.loop import BatchOrder, step_generator
 
 STATISTICS_IMAGES = 2000  # source images from which the embedding's mean and scale are taken
+BATCH_NORM_BATCH = 250  # images per batch whose statistics AdaBN averages
 SOURCE, TARGET = 0.0, 1.0  # domain labels
 
 
@@ -78,7 +79,9 @@ class AddaTask:
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
         betas = (self.spec.betas[0], self.spec.betas[1])
         decay = self.spec.weight_decay
-        return torch.optim.AdamW(module.parameters(), lr=rate, betas=betas, weight_decay=decay)
+        return torch.optim.AdamW(
+            module.parameters(), lr=rate, betas=betas, weight_decay=decay, fused=True
+        )
 
     def step(self, step: int) -> dict[str, float]:
         """The discriminator learns to tell the domains, then the target encoder to deceive it."""
@@ -89,11 +92,13 @@ class AddaTask:
         source, target = self._batches(step)
         with torch.no_grad():
             embedded_source = self.source_encoder(source)
-        embedded_target = self.target_encoder(target)
+        warming_up = step < self.spec.warmup_steps
+        with torch.set_grad_enabled(not warming_up):
+            embedded_target = self.target_encoder(target)
         loss_d, accuracy = self._discriminate(embedded_source, embedded_target.detach())
         self._optimise(self.optimizer_d, loss_d, self.discriminator)
         measured = self._measure(loss_d, accuracy, embedded_source, embedded_target.detach())
-        if step < self.spec.warmup_steps:
+        if warming_up:
             # An encoder that chases an untrained discriminator follows noise: let it learn first.
             return {**measured, "encoder_loss": self._deception(embedded_target.detach()).item()}
         loss_t = self._deception(embedded_target)
@@ -194,7 +199,7 @@ def adapt_batch_norm(encoder: nn.Module, target: Images, *, n_images: int, seed:
     encoder.train()
     count = min(n_images, len(target))
     index = np.random.default_rng(seed).permutation(len(target))[:count]
-    for piece in np.array_split(index, max(count // PREDICTION_BATCH, 1)):
+    for piece in np.array_split(index, max(count // BATCH_NORM_BATCH, 1)):
         encoder(target.batch(piece))
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
