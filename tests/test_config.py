@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lenstronomy.SimulationAPI.ObservationConfig.Euclid import Euclid
 from lenstronomy.SimulationAPI.ObservationConfig.HST import HST
+from lenstronomy.SimulationAPI.ObservationConfig.JWST import JWST
+from lenstronomy.SimulationAPI.ObservationConfig.LSST import LSST
+from lenstronomy.SimulationAPI.ObservationConfig.Roman import Roman
 from pydantic import TypeAdapter, ValidationError
 
 from lensml.schema import Config, ConfigError, load_config
@@ -155,9 +158,9 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "unknown domain; did you mean 'hst'?",
     ),
     "unknown domain like no other": (
-        "domains: [euclid, hst, lsst]",
-        "domains = 'lsst'",
-        "known are euclid, euclid_soft, hst, model_i, model_ii, model_iii",
+        "domains: [euclid, hst, xmm]",
+        "domains = 'xmm'",
+        "known are euclid, euclid_l1, euclid_l3, euclid_realistic, euclid_soft, hst, hst_l1",
     ),
     "class listed twice": (
         "substructures: [no_sub, cdm, cdm]",
@@ -433,7 +436,7 @@ PRIOR_MISTAKES: dict[str, tuple[str, str, str]] = {
     "wrong distribution": (
         "lens: {theta_E: {dist: gauss}}",
         "lens.theta_E",
-        "a number or a mapping whose 'dist' is uniform, log_uniform or normal",
+        "a number or a mapping whose 'dist' is uniform, log_uniform, normal or log_normal",
     ),
     "text for a prior": (
         "lens: {theta_E: wide}",
@@ -464,7 +467,7 @@ PRIOR_MISTAKES: dict[str, tuple[str, str, str]] = {
         "source: {position: {shape: circle}}",
         "source.position",
         "'circle' found using 'shape' does not match any of the expected tags: "
-        "'disc', 'annulus', 'square'",
+        "'disc', 'disc_theta_E', 'annulus', 'square'",
     ),
     "unknown profile": (
         "vortex: {profile: ring}",
@@ -482,6 +485,26 @@ PRIOR_MISTAKES: dict[str, tuple[str, str, str]] = {
         "should be greater than or equal to 0",
     ),
     "masses the wrong way round": ("cdm: {m_min: 1.0e+11}", "cdm", "m_min (1e+11) must be below"),
+    "two scales of the lens": (
+        "lens: {sigma_v: 250.0}",
+        "lens",
+        "exactly one of theta_E and sigma_v",
+    ),
+    "a sheet without halos": (
+        "lens: {mass_compensation: sheet}",
+        "mass_compensation",
+        "sheet needs cdm.profile: tnfw",
+    ),
+    "a mass that follows nothing": (
+        "vortex: {mass: null, match: mass}",
+        "vortex",
+        "match: mass needs cdm.profile: tnfw",
+    ),
+    "a median outside": (
+        "source: {R_sersic: {dist: log_normal, median: 1.0, std_dex: 0.1, low: 0.1, high: 0.5}}",
+        "source.R_sersic",
+        "must lie between low and high",
+    ),
     "source before the lens": ("z_source: 0.3", "z_source (0.3)", "must exceed z_lens (0.5)"),
     "two shapes of the source": ("source: {ellipticity: 0.1}", "source", "exactly one of"),
     "misspelt key": ("lens: {thetaE: 1.0}", "lens.thetaE = 1.0", "did you mean 'theta_E'?"),
@@ -505,7 +528,7 @@ def test_one_of_two_noise_descriptions_is_demanded(problem):
     ("change", "rule"),
     [
         ("{instrument: euclid_viss}", "instrument = 'euclid_viss': did you mean 'euclid_vis'?"),
-        ("{population: mine}", "population = 'mine': known are deeplense_noisy, deeplense_varied"),
+        ("{population: mine}", "population = 'mine': known are deeplense_asis, deeplense_fixed"),
         ("{num_pix: 4}", "num_pix = 4: should be greater than or equal to 8"),
         ("{supersampling_factor: 0}", "supersampling_factor = 0: should be greater than or"),
         ("{nun_pix: 32}", "nun_pix = 32: unknown key; did you mean 'num_pix'?"),
@@ -650,6 +673,9 @@ INSTALLED = {
     "euclid_vis_2021": lambda: Euclid(band="VIS"),
     "hst_f160w": lambda: HST(band="WFC3_F160W"),
     "hst_f160w_narrow": lambda: HST(band="WFC3_F160W"),
+    "roman_f129": lambda: Roman(band="F129"),
+    "jwst_f115w": lambda: JWST(band="F115W"),
+    "lsst_i": lambda: LSST(band="i"),
 }
 
 
@@ -685,6 +711,9 @@ def test_pinned_instruments_keep_their_values(name):
         "euclid_vis_2021": (0.101, 565.0, 4, 4.2, 22.35, 24.0, 0.16),
         "hst_f160w": (0.08, 5400.0, 1, 4.0, 22.3, 25.96, 0.15),
         "hst_f160w_narrow": (0.08, 5400.0, 1, 4.0, 22.3, 25.96, 0.08),
+        "roman_f129": (0.11, 107.0, 6, 8.5, 22.99, 26.353, 0.106),
+        "jwst_f115w": (0.031, 257.0, 8, 15.77, 22.5, 28.02, 0.04),
+        "lsst_i": (0.2, 15.0, 460, 10.0, 20.48, 27.79, 0.71),
     }[name]
     i = shipped_instrument(name)
     found = (i.pixel_scale, i.exposure_time, i.num_exposures, i.read_noise)

@@ -51,6 +51,18 @@ class LensDistances:
         """
         return np.sqrt(np.asarray(mass, dtype=float) / (np.pi * self.sigma_crit_angle))
 
+    def theta_E_of_sigma_v(self, sigma_v: np.ndarray | float) -> np.ndarray:
+        """Einstein radius of the singular isothermal sphere with this velocity dispersion.
+
+        Args:
+            sigma_v: km/s.
+
+        Returns:
+            arcsec: 4 pi (sigma_v / c)^2 D_LS / D_S.
+        """
+        ratio = np.square(np.asarray(sigma_v, dtype=float) / SPEED_OF_LIGHT)
+        return 4 * np.pi * ratio * self.D_LS / self.D_S * ARCSEC_PER_RADIAN
+
     def sigma_v_of_theta_E(self, theta_E: np.ndarray | float) -> np.ndarray:
         """Velocity dispersion of the singular isothermal sphere with this Einstein radius.
 

@@ -37,3 +37,18 @@ def mean_mass(*, shmf_slope: float, m_min: float, m_max: float) -> float:
         return (m_max**exponent - m_min**exponent) / exponent
 
     return moment(1.0) / moment(0.0)
+
+
+def mass_function_nodes(
+    n: int, *, shmf_slope: float, m_min: float, m_max: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gauss-Legendre nodes in ln m for means over the mass function.
+
+    Returns:
+        (n,) masses in Msun and (n,) weights that sum to 1.
+    """
+    x, w = np.polynomial.legendre.leggauss(n)
+    span = np.log(m_max / m_min)
+    mass = m_min * np.exp(span * (x + 1) / 2)
+    weight = w * mass ** (shmf_slope + 1)
+    return mass, weight / weight.sum()

@@ -7,6 +7,7 @@ arcsec, positions are arrays of any (equal) shape.
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import hyp2f1
 
 from lensml.physics.ellipticity import phi_q
 
@@ -179,3 +180,96 @@ def enclosed_line_mass(
     half = length / 2
     inside = min(half, reach - along) - max(-half, -reach - along)
     return float(theta_E**2 * max(inside, 0.0) / length)
+
+
+def epl_deflection(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    theta_E: float,
+    gamma: float,
+    e1: float,
+    e2: float,
+    center_x: float,
+    center_y: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deflection of an elliptical power law (Tessore & Metcalf 2015, arXiv:1507.01819, eq. 23).
+
+    kappa = (3 - gamma) / 2 [theta_E / sqrt(q x^2 + y^2 / q)]^(gamma - 1) in the frame of the major
+    axis (lenstronomy ``EPL``).
+
+    Returns:
+        alpha_x, alpha_y in arcsec.
+    """
+    phi, q = phi_q(e1, e2)
+    t = gamma - 1
+    z = ((x - center_x) + 1j * (y - center_y)) * np.exp(-1j * phi)
+    w = q * z.real + 1j * z.imag
+    radius = np.maximum(np.abs(w), 1e-15)
+    unit = w / radius
+    f = (1 - q) / (1 + q)
+    b = theta_E * np.sqrt(q)
+    series = hyp2f1(1, t / 2, 2 - t / 2, -f * unit**2)
+    alpha = 2 * b / (1 + q) * (b / radius) ** (t - 1) * unit * series * np.exp(1j * phi)
+    return alpha.real, alpha.imag
+
+
+def multipole_deflection(
+    x: np.ndarray,
+    y: np.ndarray,
+    *,
+    m: int,
+    a_m: float,
+    phi_m: float,
+    center_x: float,
+    center_y: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deflection of a circular multipole (Xu et al. 2015, arXiv:1307.4220, eq. B12), arcsec.
+
+    Args:
+        x, y: arcsec.
+        m: order, >= 2.
+        a_m: strength, arcsec (in ``EPL_MULTIPOLE_M3M4``: a_m/a times theta_E / sqrt(q)).
+        phi_m: orientation, rad.
+        center_x, center_y: arcsec.
+    """
+    phi = np.arctan2(y - center_y, x - center_x)
+    radial = a_m / (1 - m**2) * np.cos(m * (phi - phi_m))
+    tangential = -m * a_m / (1 - m**2) * np.sin(m * (phi - phi_m))
+    cos, sin = np.cos(phi), np.sin(phi)
+    return cos * radial - sin * tangential, sin * radial + cos * tangential
+
+
+def disc_sheet_deflection(
+    x: np.ndarray, y: np.ndarray, *, kappa: float, radius: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Deflection of a uniform disc of convergence ``kappa`` about the origin, arcsec.
+
+    Args:
+        x, y: arcsec.
+        kappa: negative where the disc makes room for substructure.
+        radius: of the disc, arcsec.
+    """
+    ratio = kappa * np.minimum(1.0, radius**2 / np.maximum(x**2 + y**2, 1e-30))
+    return ratio * x, ratio * y
+
+
+def disc_sheet_potential(
+    x: np.ndarray, y: np.ndarray, *, kappa: float, radius: float
+) -> np.ndarray:
+    """Lensing potential (arcsec^2) whose gradient is :func:`disc_sheet_deflection`."""
+    r2 = np.maximum(x**2 + y**2, 1e-30)
+    outside = radius**2 / 2 * (1 + np.log(r2 / radius**2))
+    return kappa * np.where(r2 < radius**2, r2 / 2, outside)
+
+
+def disc_sheet_hessian(
+    x: np.ndarray, y: np.ndarray, *, kappa: float, radius: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Second derivatives psi_xx, psi_xy, psi_yy of :func:`disc_sheet_potential`."""
+    r2 = np.maximum(x**2 + y**2, 1e-30)
+    outside = r2 >= radius**2
+    ratio = kappa * radius**2 / r2**2
+    h_xx = np.where(outside, ratio * (y**2 - x**2), kappa)
+    h_yy = np.where(outside, ratio * (x**2 - y**2), kappa)
+    return h_xx, np.where(outside, -2 * ratio * x * y, 0.0), h_yy

@@ -62,6 +62,22 @@ class Normal(Section):
         return self
 
 
+class LogNormal(Section):
+    """Normal in log10 about ``median`` with ``std_dex``; redrawn until in [``low``, ``high``]."""
+
+    dist: Literal["log_normal"]
+    median: Positive
+    std_dex: Positive
+    low: Positive
+    high: Positive
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not self.low < self.median < self.high:
+            raise ValueError(f"median ({self.median}) must lie between low and high")
+        return self
+
+
 class Poisson(Section):
     """Poisson-distributed count."""
 
@@ -85,12 +101,13 @@ Prior = Annotated[
     Annotated[float, Tag("constant")]
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("log_uniform")]
-    | Annotated[Normal, Tag("normal")],
+    | Annotated[Normal, Tag("normal")]
+    | Annotated[LogNormal, Tag("log_normal")],
     Discriminator(
         _prior_tag,
         custom_error_type="prior",
         custom_error_message="should be a number or a mapping whose 'dist' is uniform, "
-        "log_uniform or normal",
+        "log_uniform, normal or log_normal",
     ),
 ]
 
@@ -108,6 +125,13 @@ class Disc(Section):
     """Uniform in area inside a disc of ``radius`` arcsec."""
 
     shape: Literal["disc"]
+    radius: NonNegative
+
+
+class DiscThetaE(Section):
+    """Uniform in area inside a disc whose radius is ``radius`` times the Einstein radius."""
+
+    shape: Literal["disc_theta_E"]
     radius: NonNegative
 
 
@@ -130,4 +154,4 @@ class Square(Section):
     half_width: NonNegative
 
 
-Position = Annotated[Disc | Annulus | Square, Field(discriminator="shape")]
+Position = Annotated[Disc | DiscThetaE | Annulus | Square, Field(discriminator="shape")]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from lensml.schema.base import Count, Fraction, Name, NonNegative, Positive, Section
-from lensml.schema.priors import CountPrior, Position, Prior
+from lensml.schema.priors import CountPrior, Disc, Position, Prior
 
 SPLITS = ("train", "val", "test")
 
@@ -29,6 +29,7 @@ class Instrument(Section):
     read_noise: NonNegative | None = None  # e-, per exposure and pixel
     sky_brightness: float | None = None  # mag / arcsec^2
     background_rms: Positive | None = None  # e-/s per pixel
+    noise: Literal["gaussian", "none"] = "gaussian"  # none: for published data without noise
 
     @model_validator(mode="after")
     def _one_background(self) -> Self:
@@ -48,18 +49,35 @@ class Cosmology(Section):
 
 
 class LensPrior(Section):
-    """Macro model: singular isothermal ellipsoid and external shear."""
+    """Macro model: elliptical power law, multipoles of order 3 and 4, external shear.
 
-    theta_E: Prior  # arcsec
-    ellipticity: Prior  # modulus of (e1, e2)
+    The Einstein radius is given, or follows from the velocity dispersion ``sigma_v`` (isothermal
+    sphere); exactly one of the two is given.
+    """
+
+    theta_E: Prior | None = None  # arcsec
+    sigma_v: Prior | None = None  # km/s
+    gamma: Prior = 2.0  # slope of the power law; 2 is isothermal
+    ellipticity: Prior | None = None  # modulus of (e1, e2)
+    q: Prior | None = None  # axis ratio, instead of ellipticity
     phi: Prior  # rad, position angle of the major axis
     center_x: Prior  # arcsec
     center_y: Prior  # arcsec
     shear: Prior  # modulus of (gamma1, gamma2)
     shear_phi: Prior  # rad
-    # What happens to theta_E when substructure is added: 'enclosed' keeps the mass inside theta_E
-    # (the smooth lens gives up what the substructure brings), 'none' adds mass on top.
-    mass_compensation: Literal["enclosed", "none"]
+    a3_a: Prior = 0.0  # multipoles relative to the ellipse, as in EPL_MULTIPOLE_M3M4
+    a4_a: Prior = 0.0
+    # How the smooth lens makes room for substructure: 'enclosed' lowers theta_E by the mass that
+    # is drawn inside it, 'sheet' takes the expected mass away as a uniform disc, 'none' adds mass.
+    mass_compensation: Literal["enclosed", "sheet", "none"]
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.theta_E is None) == (self.sigma_v is None):
+            raise ValueError("give exactly one of theta_E and sigma_v")
+        if (self.ellipticity is None) == (self.q is None):
+            raise ValueError("give exactly one of ellipticity and q")
+        return self
 
 
 class SourcePrior(Section):
@@ -80,9 +98,25 @@ class SourcePrior(Section):
         return self
 
 
-class CdmPrior(Section):
+class LensLightPrior(Section):
+    """Light of the lens: a Sersic profile with the ellipticity of the mass.
+
+    'kept' leaves it in the image. 'subtracted' removes a model of it: its photon noise stays, and
+    a residual that is the fraction ``residual`` of it.
+    """
+
+    magnitude: Prior
+    R_sersic: Prior  # arcsec
+    n_sersic: Prior
+    misalignment: Prior  # rad, between the major axes of light and mass
+    treatment: Literal["kept", "subtracted"]
+    residual: Prior  # fraction, may be negative
+
+
+class CdmPoints(Section):
     """Subhalos as point masses with dN/dm proportional to m^shmf_slope."""
 
+    profile: Literal["points"]
     n_perturbers: CountPrior
     shmf_slope: float
     m_min: Positive  # Msun
@@ -91,9 +125,45 @@ class CdmPrior(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if self.m_min >= self.m_max:
-            raise ValueError(f"m_min ({self.m_min:g}) must be below m_max ({self.m_max:g})")
-        return self
+        return _check_masses(self)
+
+
+class Host(Section):
+    """Halo of the lens, whose subhalos are truncated by its tide."""
+
+    r_s: Positive  # kpc
+    core: NonNegative  # kpc, inside which the density of subhalos is constant
+    r_max: Positive  # kpc
+
+
+class CdmTnfw(Section):
+    """Truncated NFW subhalos: dN/dm proportional to m200^shmf_slope, a Poisson count.
+
+    ``f_sub`` is the expected convergence of all subhalos, in total (truncated) mass, over the
+    convergence 1/2 of an isothermal lens at its Einstein radius.
+    """
+
+    profile: Literal["tnfw"]
+    f_sub: Prior
+    shmf_slope: float
+    m_min: Positive  # Msun, m200
+    m_max: Positive  # Msun, m200
+    position: Disc
+    concentration_scatter: NonNegative  # dex about Dutton & Maccio (2014)
+    host: Host
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        return _check_masses(self)
+
+
+CdmPrior = Annotated[CdmPoints | CdmTnfw, Field(discriminator="profile")]
+
+
+def _check_masses(section: Any) -> Any:
+    if section.m_min >= section.m_max:
+        raise ValueError(f"m_min ({section.m_min:g}) must be below m_max ({section.m_max:g})")
+    return section
 
 
 class VortexPoints(Section):
@@ -109,14 +179,27 @@ class VortexPoints(Section):
 
 
 class VortexLine(Section):
-    """A uniform line mass with a core, as long as the axion's de Broglie wavelength."""
+    """A uniform line mass with a core, as long as the axion's de Broglie wavelength.
+
+    Its mass is given, or with ``match: mass`` a draw of the total mass of the population's
+    subhalos.
+    """
 
     profile: Literal["line"]
-    mass: Prior  # Msun
+    mass: Prior | None = None  # Msun
+    match: Literal["mass"] | None = None
+    sign: Literal[1, -1] = 1  # -1: an underdense line
+    inclined: bool = False  # the line points anywhere in space instead of lying in the sky
     log10_axion_mass: Prior  # log10 of eV
     core_fraction: Positive  # core / half-length; never below one ray spacing
     position: Position
     phi: Prior  # rad
+
+    @model_validator(mode="after")
+    def _one_mass(self) -> Self:
+        if (self.mass is None) == (self.match is None):
+            raise ValueError("give exactly one of mass and match")
+        return self
 
 
 VortexPrior = Annotated[VortexPoints | VortexLine, Field(discriminator="profile")]
@@ -135,13 +218,19 @@ class Population(Section):
     symmetry: Literal["none", "half_turn", "flips", "square"]
     lens: LensPrior
     source: SourcePrior
+    lens_light: LensLightPrior | None = None
     cdm: CdmPrior
     vortex: VortexPrior
 
     @model_validator(mode="after")
-    def _source_behind_lens(self) -> Self:
+    def _consistent(self) -> Self:
         if self.z_source <= self.z_lens:
             raise ValueError(f"z_source ({self.z_source}) must exceed z_lens ({self.z_lens})")
+        tnfw = isinstance(self.cdm, CdmTnfw)
+        if self.lens.mass_compensation == "sheet" and not tnfw:
+            raise ValueError("mass_compensation: sheet needs cdm.profile: tnfw")
+        if isinstance(self.vortex, VortexLine) and self.vortex.match and not tnfw:
+            raise ValueError("vortex.match: mass needs cdm.profile: tnfw")
         return self
 
 

@@ -13,8 +13,9 @@ from lensml.data.store import SCHEMA_VERSION, open_store
 from lensml.data.store_writer import chunk_file, seal_store, write_block
 from lensml.schema.simulation import Domain
 from lensml.simulate.noise import NOISE_MODEL, add_noise
-from lensml.simulate.render import render
-from lensml.simulate.systems import LINE_UNITS, TRUTH_UNITS, draw_systems, perturber_units
+from lensml.simulate.render import render, with_lens_light
+from lensml.simulate.substructure import perturber_profile
+from lensml.simulate.systems import TRUTH_UNITS, draw_systems, perturber_units
 
 
 def simulate_block(
@@ -51,7 +52,12 @@ def simulate_block(
         raise ValueError(f"block starts at image {start}, not at a multiple of {images_per_block}")
     systems = draw_systems(domain, substructure, seed=seed, split=split, start=start, stop=stop)
     clean = render(systems, domain, engine=engine, precision=precision)
-    noisy = add_noise(clean, systems, seed=seed, domain=domain.name, split=split, start=start)
+    clean, subtracted = with_lens_light(clean, systems, domain, precision=precision)
+    if domain.instrument.noise == "none":
+        noisy = clean.astype(np.float32)
+    else:
+        where = {"seed": seed, "domain": domain.name, "split": split, "start": start}
+        noisy = add_noise(clean, systems, **where, subtracted=subtracted)
     write_block(
         chunk,
         part,
@@ -92,8 +98,8 @@ def seal_dataset(
             "images_per_block": images_per_block,
         },
         "instrument": domain.instrument.model_dump(),
-        "noise_model": NOISE_MODEL,
-        "perturber_profile": "LINE_MASS" if units is LINE_UNITS else "POINT_MASS",
+        "noise_model": NOISE_MODEL if domain.instrument.noise != "none" else "none",
+        "perturber_profile": perturber_profile(domain, substructure),
         "units": {"truth": TRUTH_UNITS, "perturbers": units},
     }
     seal_store(

@@ -1,10 +1,10 @@
 """The fused ray tracer: deflections, source light, PSF and binning of one image after the other.
 
-Per fine row of rays the kernel sums the deflection of an isothermal ellipsoid, external shear,
-point masses and cored lines, evaluates the Sersic source there, and finally convolves with a
-Gaussian and bins to pixels in one separable pass. float32 and float64 share this code: the type of
-the tables decides. The formulas are those of :mod:`lensml.physics.profiles` and
-:mod:`lensml.physics.light`.
+Per fine row of rays the kernel sums the deflection of an elliptical power law with multipoles,
+external shear, a disc of constant convergence, point masses, cored lines and truncated NFW halos,
+evaluates the Sersic source there, and finally convolves with a Gaussian and bins to pixels in one
+separable pass. float32 and float64 share this code: the type of the tables decides. The formulas
+are those of :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import numba
 import numpy as np
 
+from lensml.simulate.halo_kernel import halo_deflection
 from lensml.simulate.vector_math import atan2_upper, exp2, log2
 
 # Columns of the macro table, one row per image.
@@ -36,6 +37,14 @@ MACRO_COLUMNS = (
     "b_over_ln2",
     "log2_R_sersic",
     "half_inverse_n",  # 1 / (2 n)
+    "slope_excess",  # gamma - 2
+    "log2_b",  # log2(theta_E sqrt(q))
+    "kappa_sheet",
+    "r_sheet2",
+    "m3_cos",  # a_3 / (1 - 9) times cos and sin of 3 phi_3, in the frame of the sky, arcsec
+    "m3_sin",
+    "m4_cos",
+    "m4_sin",
 )
 # Columns of the line table, one row per line.
 LINE_COLUMNS = ("center_x", "center_y", "cos", "sin", "half_length", "core2", "scale")
@@ -43,11 +52,11 @@ R_FLOOR2 = 1e-8  # arcsec^2: lenstronomy's smoothing radius of the Sersic profil
 
 
 @numba.njit(fastmath=True, error_model="numpy", cache=True)
-def _add_ellipsoid(bx, by, y, axis, m, n_terms, er, ei, sr, si):
-    """Subtract the deflection of the isothermal ellipsoid and of shear from a row of rays.
+def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
+    """Subtract the deflection of the elliptical power law and of shear from a row of rays.
 
-    Tessore & Metcalf 2015 (arXiv:1507.01819) eq. 23 with slope t = 1, where the series has the
-    coefficients (-f)^n / (2n + 1), summed by Horner's rule in e^(2 i phi).
+    Tessore & Metcalf 2015 (arXiv:1507.01819) eqs. 23 and 29: a series in -f e^(2 i phi) whose
+    coefficients (1 / (2n + 1) for an isothermal slope) are given, summed by Horner's rule.
     """
     one = bx.dtype.type(1)
     cx, cy, c, s, q, f, scale = m[0], m[1], m[2], m[3], m[4], m[5], m[6]
@@ -60,12 +69,12 @@ def _add_ellipsoid(bx, by, y, axis, m, n_terms, er, ei, sr, si):
         inverse = one / math.sqrt(u * u + v * v + tiny)
         er[j] = u * inverse
         ei[j] = v * inverse
-    last = one / bx.dtype.type(2 * n_terms + 1)
+    last = series[n_terms]
     for j in range(axis.size):
         sr[j] = last
         si[j] = bx.dtype.type(0)
     for k in range(n_terms - 1, -1, -1):
-        coefficient = one / bx.dtype.type(2 * k + 1)
+        coefficient = series[k]
         for j in range(axis.size):
             wr = -f * (er[j] * er[j] - ei[j] * ei[j])
             wi = -f * (er[j] * ei[j] + er[j] * ei[j])
@@ -73,11 +82,66 @@ def _add_ellipsoid(bx, by, y, axis, m, n_terms, er, ei, sr, si):
             si[j] = wr * si[j] + wi * sr[j]
             sr[j] = real
     g1, g2 = m[7], m[8]
+    if m[18] != 0:
+        _steepen(er, ei, axis, dy, m)
     for j in range(axis.size):
         au = scale * (er[j] * sr[j] - ei[j] * si[j])
         av = scale * (er[j] * si[j] + ei[j] * sr[j])
         bx[j] = axis[j] - (c * au - s * av) - (g1 * axis[j] + g2 * y)
         by[j] = y - (s * au + c * av) - (g2 * axis[j] - g1 * y)
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _steepen(er, ei, axis, dy, m):
+    """Multiply the unit vectors by (b / R)^(gamma - 2)."""
+    cx, c, s, q, excess, log_b = m[0], m[2], m[3], m[4], m[18], m[19]
+    half = er.dtype.type(0.5)
+    tiny = er.dtype.type(1e-30)
+    for j in range(axis.size):
+        dx = axis[j] - cx
+        u = q * (c * dx + s * dy)
+        v = c * dy - s * dx
+        factor = exp2(excess * (log_b - half * log2(u * u + v * v + tiny)))
+        er[j] *= factor
+        ei[j] *= factor
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_sheet(bx, by, axis, y, kappa, radius2):
+    """Subtract the deflection of a uniform disc about the origin."""
+    one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
+    for j in range(axis.size):
+        x = axis[j]
+        ratio = kappa * min(one, radius2 / (x * x + y * y + tiny))
+        bx[j] -= ratio * x
+        by[j] -= ratio * y
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_multipoles(bx, by, axis, y, m):
+    """Subtract the deflection of the multipoles of order 3 and 4 (Xu et al. 2015, eq. B12)."""
+    one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
+    three, four = bx.dtype.type(3), bx.dtype.type(4)
+    dy = y - m[1]
+    for j in range(axis.size):
+        dx = axis[j] - m[0]
+        inverse = one / math.sqrt(dx * dx + dy * dy + tiny)
+        c, s = dx * inverse, dy * inverse
+        c2, s2 = c * c - s * s, c * s + c * s
+        c3, s3 = c2 * c - s2 * s, c2 * s + s2 * c
+        c4, s4 = c2 * c2 - s2 * s2, c2 * s2 + c2 * s2
+        radial = m[22] * c3 + m[23] * s3 + m[24] * c4 + m[25] * s4
+        tangential = three * (m[23] * c3 - m[22] * s3) + four * (m[25] * c4 - m[24] * s4)
+        bx[j] -= c * radial - s * tangential
+        by[j] -= s * radial + c * tangential
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_plane(bx, by, ax, ay):
+    """Subtract a row of a deflection field."""
+    for j in range(bx.size):
+        bx[j] -= ax[j]
+        by[j] -= ay[j]
 
 
 @numba.njit(fastmath=True, error_model="numpy", cache=True)
@@ -173,12 +237,17 @@ def trace(
     images,
     axis64,
     macro,
+    series,
     n_terms,
     point_offset,
     point_xy,
     point_theta_E2,
     line_offset,
     lines,
+    halo_offset,
+    halo_xy,
+    halos,
+    halo_table,
     taps,
     ss,
 ):
@@ -188,13 +257,18 @@ def trace(
         images: (N, n, n) output, e-/s per pixel; its type is the working precision.
         axis64: (n ss,) float64 ray coordinates of either axis, arcsec.
         macro: (N, len(MACRO_COLUMNS)).
-        n_terms: (N,) int, terms of the ellipsoid's series.
+        series: (N, K) coefficients of the ellipsoid's series.
+        n_terms: (N,) int, terms of the series, below K.
         point_offset: (N+1,) int, points of image i are rows offset[i]:offset[i+1].
         point_xy: (P, 2) float64 arcsec: offsets from rays are taken in double precision, so that a
             mass on a ray deflects it exactly as lenstronomy does.
         point_theta_E2: (P,) arcsec^2.
         line_offset: (N+1,) int.
         lines: (Q, len(LINE_COLUMNS)).
+        halo_offset: (N+1,) int.
+        halo_xy: (R, 2) float64 arcsec.
+        halos: (R, len(HALO_COLUMNS)) float64.
+        halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
         taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
         ss: rays per pixel and axis.
     """
@@ -204,6 +278,9 @@ def trace(
     bx, by = np.empty(size, images.dtype), np.empty(size, images.dtype)
     er, ei = np.empty(size, images.dtype), np.empty(size, images.dtype)
     sr, si = np.empty(size, images.dtype), np.empty(size, images.dtype)
+    planes = size if halos.shape[0] else 0
+    ax, ay = np.empty((planes, planes), images.dtype), np.empty((planes, planes), images.dtype)
+    row = np.empty(halo_table.shape[1], np.float32)
     for i in range(images.shape[0]):
         first, last = point_offset[i], point_offset[i + 1]
         count = last - first
@@ -211,12 +288,22 @@ def trace(
         for p in range(count):
             for j in range(size):
                 dx[p, j] = axis64[j] - point_xy[first + p, 0]
+        m = macro[i]
+        h = slice(halo_offset[i], halo_offset[i + 1])
+        if h.stop > h.start:
+            halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
         for y in range(size):
-            _add_ellipsoid(bx, by, axis[y], axis, macro[i], n_terms[i], er, ei, sr, si)
+            _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
+            if m[20] != 0:
+                _add_sheet(bx, by, axis, axis[y], m[20], m[21])
+            if m[22] != 0 or m[23] != 0 or m[24] != 0 or m[25] != 0:
+                _add_multipoles(bx, by, axis, axis[y], m)
+            if h.stop > h.start:
+                _add_plane(bx, by, ax[y], ay[y])
             for p in range(count):
                 dy[p] = axis64[y] - point_xy[first + p, 1]
             _add_points(bx, by, dx, dy, point_theta_E2[first:last])
             for k in range(line_offset[i], line_offset[i + 1]):
                 _add_line(bx, by, axis, axis[y], lines[k])
-            _source_light(fine[y], bx, by, macro[i])
+            _source_light(fine[y], bx, by, m)
         _convolve_and_bin(images[i], fine, taps, ss, radius, sr)

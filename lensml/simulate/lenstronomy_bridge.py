@@ -9,6 +9,9 @@ import numpy as np
 
 from lensml.data.store import open_store
 from lensml.physics.profiles import (
+    disc_sheet_deflection,
+    disc_sheet_hessian,
+    disc_sheet_potential,
     line_mass_deflection,
     line_mass_hessian,
     line_mass_potential,
@@ -69,16 +72,24 @@ def to_lenstronomy(store: str | Path, index: int) -> LenstronomyModel:
 def lenstronomy_model(systems: Systems, i: int, domain: Domain) -> LenstronomyModel:
     """System ``i`` in lenstronomy's terms."""
     t = {name: float(column[i]) for name, column in systems.truth.items()}
-    lens_models = ["SIE", "SHEAR"]
+    macro, kwargs_macro = _macro_model(t)
+    lens_models = [macro, "SHEAR"]
     kwargs_lens: list[dict[str, Any]] = [
-        {name: t[name] for name in ("theta_E", "e1", "e2", "center_x", "center_y")},
+        kwargs_macro,
         {"gamma1": t["gamma1"], "gamma2": t["gamma2"], "ra_0": 0.0, "dec_0": 0.0},
     ]
+    if t["kappa_sheet"] != 0:
+        lens_models.append("INTERPOL")
+        kwargs_lens.append(_interpolated_sheet(t, ray_axis(domain)))
     for row in range(systems.offset[i], systems.offset[i + 1]):
         p = {name: float(column[row]) for name, column in systems.perturbers.items()}
         if systems.profile == "POINT_MASS":
             lens_models.append("POINT_MASS")
             kwargs_lens.append({name: p[name] for name in ("theta_E", "center_x", "center_y")})
+        elif systems.profile == "TNFW":
+            lens_models.append("TNFW")
+            names = ("Rs", "alpha_Rs", "r_trunc", "center_x", "center_y")
+            kwargs_lens.append({name: p[name] for name in names})
         else:
             lens_models.append("INTERPOL")
             kwargs_lens.append(_interpolated_line(p, ray_axis(domain)))
@@ -89,11 +100,47 @@ def lenstronomy_model(systems: Systems, i: int, domain: Domain) -> LenstronomyMo
     kwargs_model = {
         "lens_model_list": lens_models,
         "source_light_model_list": ["SERSIC_ELLIPSE"],
-        "lens_light_model_list": [],
+        "lens_light_model_list": ["SERSIC_ELLIPSE"] if t["lens_light_amp"] else [],
         "z_lens": t["z_lens"],
         "z_source": t["z_source"],
     }
-    return LenstronomyModel(kwargs_model, kwargs_lens, [source], [])
+    return LenstronomyModel(kwargs_model, kwargs_lens, [source], _lens_light(t))
+
+
+def _macro_model(t: dict[str, float]) -> tuple[str, dict[str, float]]:
+    """The simplest of lenstronomy's profiles that holds the macro model."""
+    names = ["theta_E", "e1", "e2", "center_x", "center_y"]
+    if t["a3_a"] or t["a4_a"]:
+        names += ["gamma", "a3_a", "delta_phi_m3", "a4_a", "delta_phi_m4"]
+        return "EPL_MULTIPOLE_M3M4", {name: t[name] for name in names}
+    if t["gamma"] != 2:
+        return "EPL", {name: t[name] for name in [*names, "gamma"]}
+    return "SIE", {name: t[name] for name in names}
+
+
+def _lens_light(t: dict[str, float]) -> list[dict[str, float]]:
+    if not t["lens_light_amp"]:
+        return []
+    names = ("amp", "R_sersic", "n_sersic", "e1", "e2")
+    light = {name: t[f"lens_light_{name}"] for name in names}
+    return [{**light, "center_x": t["center_x"], "center_y": t["center_y"]}]
+
+
+def _interpolated_sheet(t: dict[str, float], axis: np.ndarray) -> dict[str, np.ndarray]:
+    x, y = np.meshgrid(axis, axis)
+    disc = {"kappa": t["kappa_sheet"], "radius": t["r_sheet"]}
+    f_x, f_y = disc_sheet_deflection(x, y, **disc)
+    f_xx, f_xy, f_yy = disc_sheet_hessian(x, y, **disc)
+    return {
+        "grid_interp_x": axis,
+        "grid_interp_y": axis,
+        "f_": disc_sheet_potential(x, y, **disc),
+        "f_x": f_x,
+        "f_y": f_y,
+        "f_xx": f_xx,
+        "f_yy": f_yy,
+        "f_xy": f_xy,
+    }
 
 
 def _interpolated_line(perturber: dict[str, float], axis: np.ndarray) -> dict[str, np.ndarray]:
@@ -102,9 +149,7 @@ def _interpolated_line(perturber: dict[str, float], axis: np.ndarray) -> dict[st
     x, y = np.meshgrid(axis, axis)
     f_x, f_y = line_mass_deflection(x, y, **line)
     f_xx, f_xy, f_yy = line_mass_hessian(x, y, **line)
-    return {
-        "grid_interp_x": axis,
-        "grid_interp_y": axis,
+    fields = {
         "f_": line_mass_potential(x, y, **line),
         "f_x": f_x,
         "f_y": f_y,
@@ -112,6 +157,9 @@ def _interpolated_line(perturber: dict[str, float], axis: np.ndarray) -> dict[st
         "f_yy": f_yy,
         "f_xy": f_xy,
     }
+    sign = np.sign(perturber["mass"])
+    grid = {"grid_interp_x": axis, "grid_interp_y": axis}
+    return {**grid, **{name: sign * field for name, field in fields.items()}}
 
 
 def image_model(model: LenstronomyModel, domain: Domain) -> Any:

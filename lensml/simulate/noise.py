@@ -24,7 +24,14 @@ def noise_variance(
 
 
 def add_noise(
-    images: np.ndarray, systems: Systems, *, seed: int, domain: str, split: str, start: int
+    images: np.ndarray,
+    systems: Systems,
+    *,
+    seed: int,
+    domain: str,
+    split: str,
+    start: int,
+    subtracted: np.ndarray | None = None,
 ) -> np.ndarray:
     """Noisy images; the stream of image ``start + i`` is the same in every class.
 
@@ -32,6 +39,8 @@ def add_noise(
         images: (N, n, n) noise-free, e-/s per pixel.
         systems: their truth.
         seed, domain, split, start: name the random streams.
+        subtracted: (N, n, n) light that was there and is not in the images any more, e-/s per
+            pixel: its photon noise remains.
 
     Returns:
         (N, n, n) float32.
@@ -43,7 +52,7 @@ def add_noise(
         )
         draw = generator(sequence).standard_normal(image.shape, dtype=np.float32)
         variance = noise_variance(
-            image,
+            image if subtracted is None else image + subtracted[i],
             background_rms=systems.truth["background_rms"][i],
             exposure_time=systems.truth["exposure_time"][i],
         )

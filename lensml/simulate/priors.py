@@ -8,6 +8,8 @@ from lensml.schema.priors import (
     Annulus,
     CountPrior,
     Disc,
+    DiscThetaE,
+    LogNormal,
     LogUniform,
     Normal,
     Poisson,
@@ -26,6 +28,8 @@ def draw(prior: Prior, rng: np.random.Generator) -> float:
             return float(np.exp(rng.uniform(np.log(prior.low), np.log(prior.high))))
         case Normal():
             return _draw_normal(prior, rng)
+        case LogNormal():
+            return _draw_log_normal(prior, rng)
         case _:
             return float(prior)
 
@@ -40,13 +44,28 @@ def _draw_normal(prior: Normal, rng: np.random.Generator) -> float:
             return float(value)
 
 
+def _draw_log_normal(prior: LogNormal, rng: np.random.Generator) -> float:
+    while True:
+        value = prior.median * 10.0 ** rng.normal(0.0, prior.std_dex)
+        if prior.low <= value <= prior.high:
+            return float(value)
+
+
 def draw_count(prior: CountPrior, rng: np.random.Generator) -> int:
     """One value of a count prior."""
     return int(rng.poisson(prior.mean)) if isinstance(prior, Poisson) else int(prior)
 
 
-def draw_positions(position: Position, n: int, rng: np.random.Generator) -> np.ndarray:
+def draw_positions(
+    position: Position, n: int, rng: np.random.Generator, *, theta_E: float = 1.0
+) -> np.ndarray:
     """Positions about the origin.
+
+    Args:
+        position: shape and size of the region.
+        n: how many.
+        rng: source of randomness.
+        theta_E: arcsec, unit of a region that is measured in Einstein radii.
 
     Returns:
         (n, 2) arcsec.
@@ -55,6 +74,8 @@ def draw_positions(position: Position, n: int, rng: np.random.Generator) -> np.n
     match position:
         case Disc():
             radius, phi = position.radius * np.sqrt(u), 2 * np.pi * v
+        case DiscThetaE():
+            radius, phi = theta_E * position.radius * np.sqrt(u), 2 * np.pi * v
         case Annulus():
             radius, phi = position.r_min + (position.r_max - position.r_min) * u, 2 * np.pi * v
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lensml.physics.ellipticity import phi_q
+from lensml.physics.ellipticity import MAX_MODULUS, phi_q
 from lensml.physics.light import b_n
 from lensml.schema.simulation import Domain
 from lensml.simulate.systems import Systems
@@ -12,6 +12,8 @@ from lensml.simulate.systems import Systems
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 SERIES_TOLERANCE = {"float32": 1e-8, "float64": 1e-15}
 MAX_SERIES_TERMS = 400
+LENS_LIGHT_SUPERSAMPLING = 9
+LIGHT_COLUMNS = ("amp", "R_sersic", "n_sersic", "e1", "e2")
 
 
 def pixel_axis(num_pix: int, pixel_scale: float) -> np.ndarray:
@@ -80,8 +82,10 @@ def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> 
     from lensml.simulate.kernel import trace
 
     images = np.empty((len(systems), domain.num_pix, domain.num_pix), precision)
-    macro, n_terms = _macro_table(systems, precision)
+    macro = _macro_table(systems, precision)
+    series, n_terms = _series(systems, precision)
     points, lines = _point_table(systems, precision), _line_table(systems, precision)
+    halos = _halo_table(systems, precision)
     taps = binned_gaussian(
         psf_fwhm=domain.instrument.psf_fwhm,
         psf_truncation=domain.instrument.psf_truncation,
@@ -89,15 +93,15 @@ def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> 
         supersampling_factor=domain.supersampling_factor,
     ).astype(precision)
     ss = domain.supersampling_factor
-    trace(images, ray_axis(domain), macro, n_terms, *points, *lines, taps, ss)
+    trace(images, ray_axis(domain), macro, series, n_terms, *points, *lines, *halos, taps, ss)
     return images
 
 
-def _macro_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarray]:
+def _macro_table(systems: Systems, precision: str) -> np.ndarray:
     """Lens and source of every image in the kernel's own terms (``kernel.MACRO_COLUMNS``)."""
     from lensml.simulate.kernel import MACRO_COLUMNS
 
-    rows, terms = [], []
+    rows = []
     truth = systems.truth
     for i in range(len(systems)):
         t = {name: column[i] for name, column in truth.items()}
@@ -125,11 +129,39 @@ def _macro_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarr
                 b / np.log(2),
                 np.log2(t["source_R_sersic"]),
                 1 / (2 * n),
+                t["gamma"] - 2,
+                np.log2(max(t["theta_E"], 1e-30) * np.sqrt(q)),
+                t["kappa_sheet"],
+                t["r_sheet"] ** 2,
+                *_multipole(3, t, phi, q),
+                *_multipole(4, t, phi, q),
             )
         )
-        terms.append(_series_terms(ratio, SERIES_TOLERANCE[precision]))
-    table = np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
-    return table, np.array(terms, np.int64)
+    return np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
+
+
+def _multipole(m: int, t: dict[str, float], phi: float, q: float) -> tuple[float, float]:
+    """Radial amplitude a_m / (1 - m^2) times cos and sin of m phi_m."""
+    amplitude = t[f"a{m}_a"] * t["theta_E"] / np.sqrt(q) / (1 - m**2)
+    angle = m * (phi + t[f"delta_phi_m{m}"])
+    return amplitude * np.cos(angle), amplitude * np.sin(angle)
+
+
+def _series(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of the ellipsoid's series (Tessore & Metcalf 2015, eq. 29) and their number.
+
+    With t = gamma - 1 each is (2k - 2 + t) / (2k + 2 - t) times the one before: 1 / (2k + 1) for
+    an isothermal slope.
+    """
+    t = systems.truth
+    modulus = np.minimum(np.hypot(t["e1"], t["e2"]), MAX_MODULUS)
+    tolerance = SERIES_TOLERANCE[precision]
+    terms = np.array([_series_terms(float(f), tolerance) for f in modulus], np.int64)
+    k = np.arange(1, terms.max(initial=1) + 1)
+    slope = t["gamma"][:, None] - 1
+    ratio = (2 * k - 2 + slope) / (2 * k + 2 - slope)
+    first = np.ones((len(systems), 1))
+    return np.concatenate([first, np.cumprod(ratio, axis=1)], axis=1).astype(precision), terms
 
 
 def _series_terms(ratio: float, tolerance: float) -> int:
@@ -161,6 +193,76 @@ def _line_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarra
         np.sin(p["angle"]),
         p["length"] / 2,
         p["core"] ** 2,
-        p["theta_E"] ** 2 / p["length"],
+        np.sign(p["mass"]) * p["theta_E"] ** 2 / p["length"],
     )
     return systems.offset, np.stack(columns, axis=1).astype(precision)
+
+
+def _halo_table(
+    systems: Systems, precision: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    from lensml.simulate.halo_kernel import HALO_COLUMNS, enclosed_table
+
+    if systems.profile != "TNFW":
+        table = np.empty((0, 0), np.float32)
+        empty = np.empty((0, len(HALO_COLUMNS)))
+        return np.zeros(len(systems) + 1, np.int64), np.empty((0, 2)), empty, table
+    p = systems.perturbers
+    xy = np.stack([p["center_x"], p["center_y"]], axis=1)
+    columns = (
+        p["alpha_Rs"] * p["Rs"] / (1 + np.log(0.5)),
+        p["Rs"] ** -2.0,
+        p["Rs"] ** 2,
+        p["r_trunc"] / p["Rs"],
+    )
+    table = enclosed_table() if precision == "float32" else np.empty((0, 0), np.float32)
+    return systems.offset, xy, np.stack(columns, axis=1), table
+
+
+def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np.ndarray | None:
+    """Images of the light of the lenses alone, noise-free; None where a population has none.
+
+    The profile is cuspy and traced through nothing, so it is sampled more finely than the arcs.
+
+    Returns:
+        (N, num_pix, num_pix) e-/s per pixel, or None.
+    """
+    if domain.population.lens_light is None:
+        return None
+    n = len(systems)
+    light = {f"source_{k}": systems.truth[f"lens_light_{k}"] for k in LIGHT_COLUMNS}
+    centre = {f"source_{k}": systems.truth[k] for k in ("center_x", "center_y")}
+    no_lens = dict.fromkeys(("theta_E", "gamma1", "gamma2", "kappa_sheet", "a3_a", "a4_a"))
+    unlensed = {name: np.zeros(n) for name in no_lens} | {"gamma": np.full(n, 2.0)}
+    alone = Systems(
+        profile="POINT_MASS",
+        truth={**systems.truth, **unlensed, **light, **centre},
+        offset=np.zeros(n + 1, np.int64),
+        perturbers={"center_x": np.zeros(0), "center_y": np.zeros(0), "theta_E": np.zeros(0)},
+    )
+    fine = domain.model_copy(update={"supersampling_factor": LENS_LIGHT_SUPERSAMPLING})
+    return render(alone, fine, engine="numba", precision=precision)
+
+
+def with_lens_light(
+    arcs: np.ndarray, systems: Systems, domain: Domain, *, precision: str
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Images with what is seen of the lens's light, and the light that was subtracted from them.
+
+    Args:
+        arcs: (N, n, n) noise-free images of the lensed sources, e-/s per pixel.
+        systems: their truth.
+        domain: camera and population.
+        precision: of the kernel.
+
+    Returns:
+        The images, and the subtracted light of the same shape (None where nothing is subtracted).
+    """
+    prior = domain.population.lens_light
+    light = render_lens_light(systems, domain, precision=precision)
+    if prior is None or light is None:
+        return arcs, None
+    if prior.treatment == "kept":
+        return arcs + light, None
+    residual = systems.truth["lens_light_residual"].astype(light.dtype)[:, None, None]
+    return arcs + residual * light, (1 - residual) * light

@@ -7,22 +7,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lensml.physics.cosmology import LensDistances, de_broglie_wavelength, lens_distances
 from lensml.physics.ellipticity import modulus_of_q, polar_to_cartesian
 from lensml.physics.light import background_rms, flux_of_magnitude, sersic_amplitude
-from lensml.physics.mass_function import masses_from_uniform
-from lensml.physics.profiles import enclosed_line_mass
 from lensml.schema.simulation import (
-    CdmPrior,
+    CdmTnfw,
     Domain,
     Instrument,
+    LensLightPrior,
     LensPrior,
+    Population,
     SourcePrior,
-    VortexLine,
-    VortexPoints,
 )
-from lensml.simulate.priors import draw, draw_count, draw_positions
+from lensml.simulate.priors import draw, draw_positions
 from lensml.simulate.streams import generator, seed_sequence, system_id
+from lensml.simulate.substructure import (
+    PROFILE_UNITS,
+    draw_substructure,
+    perturber_profile,
+    population_distances,
+    sheet,
+)
 
 # Unit of every truth column; the order is the order in the store.
 TRUTH_UNITS = {
@@ -48,16 +52,25 @@ TRUTH_UNITS = {
     "source_center_y": "arcsec",
     "exposure_time": "s",  # of all exposures together
     "background_rms": "e-/s per pixel",
-    "kappa_sheet": "",
+    "a3_a": "",
+    "delta_phi_m3": "rad",
+    "a4_a": "",
+    "delta_phi_m4": "rad",
+    "lens_light_magnitude": "mag",
+    "lens_light_amp": "e-/s/arcsec^2",  # 0 without lens light
+    "lens_light_R_sersic": "arcsec",
+    "lens_light_n_sersic": "",
+    "lens_light_e1": "",
+    "lens_light_e2": "",
+    "lens_light_residual": "",  # fraction left after subtraction
+    "f_sub": "",
+    "kappa_sheet": "",  # of a disc about the origin
+    "r_sheet": "arcsec",
     "n_perturbers": "",
     "m_sub_total": "Msun",
     "log10_axion_mass": "log10(eV)",
 }
 INTEGER_COLUMNS = ("system_id", "n_perturbers")
-POINT_UNITS = {"mass": "Msun", "center_x": "arcsec", "center_y": "arcsec", "theta_E": "arcsec"}
-LINE_UNITS = {**POINT_UNITS, "length": "arcsec", "core": "arcsec", "angle": "rad"}
-MAX_SUBSTRUCTURE_SHARE = 0.9  # of the mass inside theta_E; draws above it are repeated
-MAX_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -65,10 +78,10 @@ class Systems:
     """Truth of N images.
 
     Attributes:
-        profile: 'POINT_MASS' or 'LINE_MASS', the profile of every perturber.
+        profile: of every perturber, key of ``PROFILE_UNITS``.
         truth: column -> (N,), units in ``TRUTH_UNITS``.
         offset: (N+1,) int64; perturbers of image i are rows offset[i]:offset[i+1].
-        perturbers: column -> (P,), units in ``POINT_UNITS`` or ``LINE_UNITS``.
+        perturbers: column -> (P,), units in ``PROFILE_UNITS``.
     """
 
     profile: str
@@ -80,19 +93,9 @@ class Systems:
         return len(self.offset) - 1
 
 
-@dataclass
-class _Substructure:
-    """Perturbers of one image before they are stacked."""
-
-    columns: dict[str, np.ndarray]
-    log10_axion_mass: float = np.nan
-    enclosed: float = 0.0  # theta_E^2 inside the lens's theta_E, arcsec^2
-
-
 def perturber_units(domain: Domain, substructure: str) -> dict[str, str]:
     """Perturber columns of a class with their units."""
-    line = substructure == "vortex" and isinstance(domain.population.vortex, VortexLine)
-    return LINE_UNITS if line else POINT_UNITS
+    return PROFILE_UNITS[perturber_profile(domain, substructure)]
 
 
 def draw_systems(
@@ -114,7 +117,7 @@ def draw_systems(
     offset = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     perturbers = {name: np.concatenate([row[1][name] for row in rows]) for name in units}
     return Systems(
-        profile="LINE_MASS" if units is LINE_UNITS else "POINT_MASS",
+        profile=perturber_profile(domain, substructure),
         truth=truth,
         offset=offset,
         perturbers=perturbers,
@@ -128,21 +131,24 @@ def _draw_system(
     where = {"domain": domain.name, "split": split, "index": index}
     sequence = seed_sequence(seed, purpose="system", **where)
     rng = generator(sequence)
-    distances = lens_distances(
-        population.cosmology, population.z_lens, population.z_source, population.distances
-    )
+    lens = _draw_lens(population, rng)
     truth: dict[str, float] = {
         "system_id": system_id(sequence),
         "z_lens": population.z_lens,
         "z_source": population.z_source,
-        "gamma": 2.0,
-        "kappa_sheet": 0.0,
-        **_draw_lens(population.lens, rng),
-        **_draw_source(population.source, domain.instrument, rng),
+        **lens,
+        **_draw_source(population.source, domain.instrument, lens["theta_E"], rng),
         **_draw_exposure(domain.instrument, rng),
     }
+    # Streams of their own, so that a population without these draws keeps its systems.
+    more = generator(seed_sequence(seed, purpose="system/more", **where))
+    truth |= _draw_multipoles(population.lens, more)
+    truth |= _draw_lens_light(population.lens_light, truth, domain.instrument, more)
+    cdm = population.cdm
+    truth["f_sub"] = draw(cdm.f_sub, more) if isinstance(cdm, CdmTnfw) else np.nan
     own = generator(seed_sequence(seed, purpose=f"substructure/{substructure}", **where))
-    sub = _draw_substructure(domain, substructure, truth, distances, own)
+    sub = draw_substructure(domain, substructure, truth, own)
+    truth["kappa_sheet"], truth["r_sheet"] = sheet(domain, substructure, truth["f_sub"])
     if population.lens.mass_compensation == "enclosed":
         truth["theta_E"] -= sub.enclosed / truth["theta_E_total"]
     truth["n_perturbers"] = len(sub.columns["mass"])
@@ -154,20 +160,30 @@ def _draw_system(
 def _scaled(
     truth: dict[str, float], perturbers: dict[str, np.ndarray], scale: float
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Multiply every deflection: linear in theta_E for the ellipsoid, quadratic for the rest."""
-    for name in ("theta_E", "theta_E_total", "gamma1", "gamma2"):
+    """Multiply every deflection: quadratic in theta_E of points and lines, else linear."""
+    for name in ("theta_E", "theta_E_total", "gamma1", "gamma2", "kappa_sheet"):
         truth[name] *= scale
+    if "alpha_Rs" in perturbers:
+        return truth, {**perturbers, "alpha_Rs": perturbers["alpha_Rs"] * scale}
     return truth, {**perturbers, "theta_E": perturbers["theta_E"] * np.sqrt(scale)}
 
 
-def _draw_lens(prior: LensPrior, rng: np.random.Generator) -> dict[str, float]:
-    theta_E = draw(prior.theta_E, rng)
-    e1, e2 = polar_to_cartesian(draw(prior.ellipticity, rng), draw(prior.phi, rng))
+def _draw_lens(population: Population, rng: np.random.Generator) -> dict[str, float]:
+    prior = population.lens
+    if prior.theta_E is not None:
+        theta_E = draw(prior.theta_E, rng)
+    else:
+        assert prior.sigma_v is not None  # the schema demands exactly one
+        distances = population_distances(population)
+        theta_E = float(distances.theta_E_of_sigma_v(draw(prior.sigma_v, rng)))
+    modulus = _modulus(prior, rng)
+    e1, e2 = polar_to_cartesian(modulus, draw(prior.phi, rng))
     center_x, center_y = draw(prior.center_x, rng), draw(prior.center_y, rng)
     gamma1, gamma2 = polar_to_cartesian(draw(prior.shear, rng), draw(prior.shear_phi, rng))
     return {
         "theta_E": theta_E,
         "theta_E_total": theta_E,
+        "gamma": draw(prior.gamma, rng),
         "e1": e1,
         "e2": e2,
         "center_x": center_x,
@@ -177,18 +193,57 @@ def _draw_lens(prior: LensPrior, rng: np.random.Generator) -> dict[str, float]:
     }
 
 
+def _modulus(prior: LensPrior | SourcePrior, rng: np.random.Generator) -> float:
+    """Ellipticity modulus from whichever of q and ellipticity is given."""
+    if prior.q is not None:
+        return modulus_of_q(draw(prior.q, rng))
+    assert prior.ellipticity is not None  # the schema demands exactly one
+    return draw(prior.ellipticity, rng)
+
+
+def _draw_multipoles(prior: LensPrior, rng: np.random.Generator) -> dict[str, float]:
+    """Strengths, and orientations relative to the ellipse over one period."""
+    out = {}
+    for m, strength in ((3, prior.a3_a), (4, prior.a4_a)):
+        out[f"a{m}_a"] = draw(strength, rng)
+        out[f"delta_phi_m{m}"] = float(rng.uniform(-np.pi / m, np.pi / m))
+    return out
+
+
+def _draw_lens_light(
+    prior: LensLightPrior | None,
+    truth: Mapping[str, float],
+    instrument: Instrument,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    names = ("magnitude", "amp", "R_sersic", "n_sersic", "e1", "e2", "residual")
+    if prior is None:
+        return {f"lens_light_{name}": np.nan if name != "amp" else 0.0 for name in names}
+    magnitude = draw(prior.magnitude, rng)
+    R_sersic, n_sersic = draw(prior.R_sersic, rng), draw(prior.n_sersic, rng)
+    turn = 2 * draw(prior.misalignment, rng)
+    e1, e2 = truth["e1"], truth["e2"]
+    flux = flux_of_magnitude(magnitude, instrument.magnitude_zero_point)
+    values = (
+        magnitude,
+        sersic_amplitude(flux, R_sersic=R_sersic, n_sersic=n_sersic),
+        R_sersic,
+        n_sersic,
+        float(np.cos(turn) * e1 - np.sin(turn) * e2),
+        float(np.sin(turn) * e1 + np.cos(turn) * e2),
+        draw(prior.residual, rng),
+    )
+    return {f"lens_light_{n}": v for n, v in zip(names, values, strict=True)}
+
+
 def _draw_source(
-    prior: SourcePrior, instrument: Instrument, rng: np.random.Generator
+    prior: SourcePrior, instrument: Instrument, theta_E: float, rng: np.random.Generator
 ) -> dict[str, float]:
     magnitude = draw(prior.magnitude, rng)
     R_sersic, n_sersic = draw(prior.R_sersic, rng), draw(prior.n_sersic, rng)
-    if prior.q is not None:
-        modulus = modulus_of_q(draw(prior.q, rng))
-    else:
-        assert prior.ellipticity is not None  # the schema demands exactly one
-        modulus = draw(prior.ellipticity, rng)
+    modulus = _modulus(prior, rng)
     e1, e2 = polar_to_cartesian(modulus, draw(prior.phi, rng))
-    x, y = draw_positions(prior.position, 1, rng)[0]
+    x, y = draw_positions(prior.position, 1, rng, theta_E=theta_E)[0]
     flux = flux_of_magnitude(magnitude, instrument.magnitude_zero_point)
     return {
         "source_magnitude": magnitude,
@@ -218,103 +273,3 @@ def _draw_exposure(instrument: Instrument, rng: np.random.Generator) -> dict[str
             pixel_scale=instrument.pixel_scale,
         )
     return {"exposure_time": exposure_time * instrument.num_exposures, "background_rms": rms}
-
-
-def _draw_substructure(
-    domain: Domain,
-    substructure: str,
-    truth: Mapping[str, float],
-    distances: LensDistances,
-    rng: np.random.Generator,
-) -> _Substructure:
-    """Perturbers of one image; repeated while they outweigh the lens that must make room."""
-    population = domain.population
-    spacing = domain.instrument.pixel_scale / domain.supersampling_factor
-    room = MAX_SUBSTRUCTURE_SHARE * truth["theta_E_total"] ** 2
-    for _ in range(MAX_DRAWS):
-        if substructure == "no_sub":
-            sub = _points(np.zeros(0), np.zeros((0, 2)), distances)
-        elif substructure == "cdm":
-            sub = _draw_cdm(population.cdm, distances, rng)
-        elif isinstance(population.vortex, VortexPoints):
-            sub = _draw_vortex_points(population.vortex, distances, rng)
-        else:
-            sub = _draw_vortex_line(population.vortex, truth, distances, spacing, rng)
-        sub.enclosed = _enclosed(sub.columns, truth)
-        if sub.enclosed < room or population.lens.mass_compensation == "none":
-            return sub
-    raise ValueError(
-        f"domain {domain.name}, class {substructure}: the substructure outweighs the lens in "
-        f"{MAX_DRAWS} draws; lower its mass or set lens.mass_compensation to none"
-    )
-
-
-def _points(
-    mass: np.ndarray, xy: np.ndarray, distances: LensDistances, log10_axion_mass: float = np.nan
-) -> _Substructure:
-    columns = {
-        "mass": mass,
-        "center_x": xy[:, 0],
-        "center_y": xy[:, 1],
-        "theta_E": distances.theta_E_of_mass(mass),
-    }
-    return _Substructure(columns, log10_axion_mass)
-
-
-def _draw_cdm(
-    prior: CdmPrior, distances: LensDistances, rng: np.random.Generator
-) -> _Substructure:
-    n = draw_count(prior.n_perturbers, rng)
-    mass = masses_from_uniform(
-        rng.random(n), shmf_slope=prior.shmf_slope, m_min=prior.m_min, m_max=prior.m_max
-    )
-    return _points(mass, draw_positions(prior.position, n, rng), distances)
-
-
-def _draw_vortex_points(
-    prior: VortexPoints, distances: LensDistances, rng: np.random.Generator
-) -> _Substructure:
-    """The published chain: equal masses from end to end of the half-length on either side."""
-    mass, log10_axion_mass = draw(prior.mass, rng), draw(prior.log10_axion_mass, rng)
-    center = draw_positions(prior.position, 1, rng)[0]
-    phi = draw(prior.phi, rng)
-    half_length = prior.length_times_mass / 10.0**log10_axion_mass
-    along = np.linspace(-half_length, half_length, prior.n_points)
-    xy = center + along[:, None] * np.array([np.cos(phi), np.sin(phi)])
-    masses = np.full(prior.n_points, mass / prior.n_points)
-    return _points(masses, xy, distances, log10_axion_mass)
-
-
-def _draw_vortex_line(
-    prior: VortexLine,
-    truth: Mapping[str, float],
-    distances: LensDistances,
-    spacing: float,
-    rng: np.random.Generator,
-) -> _Substructure:
-    """A line as long as the de Broglie wavelength at the velocity dispersion of the lens."""
-    mass, log10_axion_mass = draw(prior.mass, rng), draw(prior.log10_axion_mass, rng)
-    center = draw_positions(prior.position, 1, rng)
-    phi = draw(prior.phi, rng)
-    sigma_v = float(distances.sigma_v_of_theta_E(truth["theta_E_total"]))
-    length = de_broglie_wavelength(log10_axion_mass, sigma_v) / distances.kpc_per_arcsec
-    sub = _points(np.array([mass]), center, distances, log10_axion_mass)
-    core = max(prior.core_fraction * length / 2, spacing)
-    extra = {"length": length, "core": core, "angle": phi}
-    sub.columns.update({name: np.array([value]) for name, value in extra.items()})
-    return sub
-
-
-def _enclosed(columns: Mapping[str, np.ndarray], truth: Mapping[str, float]) -> float:
-    """Sum of theta_E^2 of the perturbers inside the lens's Einstein radius, arcsec^2."""
-    radius = truth["theta_E_total"]
-    x, y = columns["center_x"] - truth["center_x"], columns["center_y"] - truth["center_y"]
-    if "length" not in columns:
-        return float((columns["theta_E"] ** 2)[np.hypot(x, y) < radius].sum())
-    names = ("theta_E", "length", "angle")
-    return sum(
-        enclosed_line_mass(
-            radius, **{n: float(columns[n][i]) for n in names}, center_x=x[i], center_y=y[i]
-        )
-        for i in range(len(x))
-    )
