@@ -23,7 +23,7 @@ def masses_from_uniform(
         masses = m_min * (m_max / m_min) ** u
     else:
         low, high = m_min**exponent, m_max**exponent
-        masses = (low + (high - low) * u) ** (1.0 / exponent)
+        masses = ((1 - u) * low + u * high) ** (1.0 / exponent)  # exact at both ends
     return np.clip(masses, m_min, m_max)  # the last bit of the power may step outside
 
 
