@@ -45,10 +45,10 @@ MACRO_COLUMNS = (
     "m3_sin",
     "m4_cos",
     "m4_sin",
+    "floor2",  # smoothing radius of the Sersic profile, squared
 )
 # Columns of the line table, one row per line.
 LINE_COLUMNS = ("center_x", "center_y", "cos", "sin", "half_length", "core2", "scale")
-R_FLOOR2 = 1e-8  # arcsec^2: lenstronomy's smoothing radius of the Sersic profile, squared
 
 
 @numba.njit(fastmath=True, error_model="numpy", cache=True)
@@ -196,7 +196,7 @@ def _source_light(row, bx, by, m):
     cx, cy, c, s, q = m[9], m[10], m[11], m[12], m[13]
     log_amp, b, log_r, half_n = m[14], m[15], m[16], m[17]
     two = row.dtype.type(2)
-    floor = row.dtype.type(R_FLOOR2)
+    floor = m[26]
     inverse_q = row.dtype.type(1) / q
     for j in range(row.size):
         dx, dy = bx[j] - cx, by[j] - cy

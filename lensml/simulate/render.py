@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lensml.physics.ellipticity import MAX_MODULUS, phi_q
-from lensml.physics.light import b_n
+from lensml.physics.light import SMOOTHING, b_n
 from lensml.schema.simulation import Domain
 from lensml.simulate.systems import Systems
 
@@ -63,7 +63,14 @@ def binned_gaussian(
     return np.convolve(gaussian / gaussian.sum(), box)
 
 
-def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> np.ndarray:
+def render(
+    systems: Systems,
+    domain: Domain,
+    *,
+    engine: str,
+    precision: str,
+    smoothing: float = SMOOTHING,
+) -> np.ndarray:
     """Noise-free images.
 
     Args:
@@ -71,6 +78,7 @@ def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> 
         domain: camera and sampling.
         engine: 'numba' or 'lenstronomy'.
         precision: 'float32' or 'float64', of the numba kernel; lenstronomy works in float64.
+        smoothing: radius inside which the Sersic profile is constant, arcsec, in the kernel.
 
     Returns:
         (N, num_pix, num_pix) e-/s per pixel, of the given precision.
@@ -82,7 +90,7 @@ def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> 
     from lensml.simulate.kernel import trace
 
     images = np.empty((len(systems), domain.num_pix, domain.num_pix), precision)
-    macro = _macro_table(systems, precision)
+    macro = _macro_table(systems, precision, smoothing)
     series, n_terms = _series(systems, precision)
     points, lines = _point_table(systems, precision), _line_table(systems, precision)
     halos = _halo_table(systems, precision)
@@ -97,7 +105,7 @@ def render(systems: Systems, domain: Domain, *, engine: str, precision: str) -> 
     return images
 
 
-def _macro_table(systems: Systems, precision: str) -> np.ndarray:
+def _macro_table(systems: Systems, precision: str, smoothing: float) -> np.ndarray:
     """Lens and source of every image in the kernel's own terms (``kernel.MACRO_COLUMNS``)."""
     from lensml.simulate.kernel import MACRO_COLUMNS
 
@@ -135,6 +143,7 @@ def _macro_table(systems: Systems, precision: str) -> np.ndarray:
                 t["r_sheet"] ** 2,
                 *_multipole(3, t, phi, q),
                 *_multipole(4, t, phi, q),
+                smoothing**2,
             )
         )
     return np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
@@ -241,7 +250,9 @@ def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np
         perturbers={"center_x": np.zeros(0), "center_y": np.zeros(0), "theta_E": np.zeros(0)},
     )
     fine = domain.model_copy(update={"supersampling_factor": LENS_LIGHT_SUPERSAMPLING})
-    return render(alone, fine, engine="numba", precision=precision)
+    # A sample on the cusp stands for its cell: the mean over a square is the value near 0.38 sides.
+    cell = domain.instrument.pixel_scale / LENS_LIGHT_SUPERSAMPLING
+    return render(alone, fine, engine="numba", precision=precision, smoothing=0.38 * cell)
 
 
 def with_lens_light(
