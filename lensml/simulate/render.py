@@ -250,7 +250,7 @@ def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np
         perturbers={"center_x": np.zeros(0), "center_y": np.zeros(0), "theta_E": np.zeros(0)},
     )
     fine = domain.model_copy(update={"supersampling_factor": LENS_LIGHT_SUPERSAMPLING})
-    # A sample on the cusp stands for its cell: the mean over a square is the value near 0.38 sides.
+    # A sample on the cusp stands for its cell, whose mean is the value about 0.38 sides away.
     cell = domain.instrument.pixel_scale / LENS_LIGHT_SUPERSAMPLING
     return render(alone, fine, engine="numba", precision=precision, smoothing=0.38 * cell)
 
