@@ -55,7 +55,7 @@ def random_systems(rng: np.random.Generator, domain: Domain, profile: str, n: in
         truth[f"{prefix}e1"] = modulus * np.cos(phi)
         truth[f"{prefix}e2"] = modulus * np.sin(phi)
     truth["theta_E"] = rng.uniform(0.5, 1.4, n)
-    truth["gamma"][:] = 2.0
+    truth["gamma"][:], truth["source_galaxy"][:] = 2.0, -1
     truth["center_x"], truth["center_y"] = rng.normal(0, 0.05, (2, n)) * (rng.random(n) < 0.7)
     truth["gamma1"], truth["gamma2"] = rng.normal(0, 0.05, (2, n))
     truth["source_amp"] = 10 ** rng.uniform(-2, 2, n)
@@ -626,6 +626,7 @@ def test_truth_is_complete_and_has_units(domain, domain_name, substructure):
         assert column.shape == (3,)
         assert column.dtype == (np.int64 if name in INTEGER_COLUMNS else np.float64)
         absent = (name.startswith("lens_light") and name != "lens_light_amp") or name == "f_sub"
+        absent |= name == "source_scale"
         absent |= name == "log10_axion_mass" and substructure != "vortex"
         assert np.isfinite(column).all() != absent
     assert all(len(column) == systems.offset[-1] for column in systems.perturbers.values())

@@ -81,7 +81,11 @@ class LensPrior(Section):
 
 
 class SourcePrior(Section):
-    """Elliptical Sersic source; exactly one of ``ellipticity`` and ``q`` is given."""
+    """Elliptical Sersic source; exactly one of ``ellipticity`` and ``q`` is given.
+
+    With ``galaxies`` the light is that of observed galaxies instead: scaled to the drawn magnitude
+    and half-light radius R_sersic, turned by phi; n_sersic and the axis ratio are not used.
+    """
 
     magnitude: Prior  # unlensed, in the band of the domain
     R_sersic: Prior  # arcsec
@@ -90,6 +94,7 @@ class SourcePrior(Section):
     position: Position
     ellipticity: Prior | None = None
     q: Prior | None = None
+    galaxies: Literal["cosmos_acs_f814w"] | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:

@@ -46,6 +46,8 @@ MACRO_COLUMNS = (
     "m4_cos",
     "m4_sin",
     "floor2",  # smoothing radius of the Sersic profile, squared
+    "galaxy_amp",
+    "galaxy_inverse_scale",  # 1 / arcsec
 )
 # Columns of the line table, one row per line.
 LINE_COLUMNS = ("center_x", "center_y", "cos", "sin", "half_length", "core2", "scale")
@@ -208,6 +210,26 @@ def _source_light(row, bx, by, m):
 
 
 @numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _galaxy_light(row, bx, by, m, image):
+    """Observed galaxy at the traced positions, bilinear, nothing outside; into ``row``."""
+    cx, cy, c, s, amp, inverse = m[9], m[10], m[11], m[12], m[27], m[28]
+    n = image.shape[0]
+    zero, one, middle = row.dtype.type(0), row.dtype.type(1), row.dtype.type((n - 1) / 2)
+    for j in range(row.size):
+        dx, dy = (bx[j] - cx) * inverse, (by[j] - cy) * inverse
+        x = c * dx + s * dy + middle
+        y = c * dy - s * dx + middle
+        if x <= zero or y <= zero or x >= n - 1 or y >= n - 1:
+            row[j] = zero
+            continue
+        i, k = int(y), int(x)
+        t, u = row.dtype.type(y - i), row.dtype.type(x - k)
+        low = (one - u) * image[i, k] + u * image[i, k + 1]
+        high = (one - u) * image[i + 1, k] + u * image[i + 1, k + 1]
+        row[j] = amp * ((one - t) * low + t * high)
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
 def _convolve_and_bin(image, fine, taps, ss, radius, strip):
     """Separable convolution with the binned kernel, edge values repeated beyond the border."""
     n, size = image.shape[0], fine.shape[0]
@@ -248,6 +270,8 @@ def trace(
     halo_xy,
     halos,
     halo_table,
+    galaxy,
+    galaxies,
     taps,
     ss,
 ):
@@ -269,6 +293,8 @@ def trace(
         halo_xy: (R, 2) float64 arcsec.
         halos: (R, len(HALO_COLUMNS)) float64.
         halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
+        galaxy: (N,) int, row of ``galaxies`` that is the source, -1 for a Sersic source.
+        galaxies: (G, k, k) images whose outermost pixels are 0.
         taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
         ss: rays per pixel and axis.
     """
@@ -305,5 +331,8 @@ def trace(
             _add_points(bx, by, dx, dy, point_theta_E2[first:last])
             for k in range(line_offset[i], line_offset[i + 1]):
                 _add_line(bx, by, axis, axis[y], lines[k])
-            _source_light(fine[y], bx, by, m)
+            if galaxy[i] < 0:
+                _source_light(fine[y], bx, by, m)
+            else:
+                _galaxy_light(fine[y], bx, by, m, galaxies[galaxy[i]])
         _convolve_and_bin(images[i], fine, taps, ss, radius, sr)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from lensml.data.store import open_store
+from lensml.physics.ellipticity import phi_q
 from lensml.physics.profiles import (
     disc_sheet_deflection,
     disc_sheet_hessian,
@@ -17,6 +18,7 @@ from lensml.physics.profiles import (
     line_mass_potential,
 )
 from lensml.schema.simulation import Domain
+from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.render import pixel_axis, ray_axis
 from lensml.simulate.systems import Systems
 
@@ -93,13 +95,10 @@ def lenstronomy_model(systems: Systems, i: int, domain: Domain) -> LenstronomyMo
         else:
             lens_models.append("INTERPOL")
             kwargs_lens.append(_interpolated_line(p, ray_axis(domain)))
-    source = {
-        name: t[f"source_{name}"]
-        for name in ("amp", "R_sersic", "n_sersic", "e1", "e2", "center_x", "center_y")
-    }
+    source_model, source = _source_model(t, domain)
     kwargs_model = {
         "lens_model_list": lens_models,
-        "source_light_model_list": ["SERSIC_ELLIPSE"],
+        "source_light_model_list": [source_model],
         "lens_light_model_list": ["SERSIC_ELLIPSE"] if t["lens_light_amp"] else [],
         "z_lens": t["z_lens"],
         "z_source": t["z_source"],
@@ -116,6 +115,17 @@ def _macro_model(t: dict[str, float]) -> tuple[str, dict[str, float]]:
     if t["gamma"] != 2:
         return "EPL", {name: t[name] for name in [*names, "gamma"]}
     return "SIE", {name: t[name] for name in names}
+
+
+def _source_model(t: dict[str, float], domain: Domain) -> tuple[str, dict[str, Any]]:
+    name = domain.population.source.galaxies
+    if name is None:
+        names = ("amp", "R_sersic", "n_sersic", "e1", "e2", "center_x", "center_y")
+        return "SERSIC_ELLIPSE", {n: t[f"source_{n}"] for n in names}
+    common = {n: t[f"source_{n}"] for n in ("amp", "scale", "center_x", "center_y")}
+    image = load_galaxies(name).image[int(t["source_galaxy"])]
+    phi = phi_q(t["source_e1"], t["source_e2"])[0]
+    return "INTERPOL", {**common, "image": image, "phi_G": phi}
 
 
 def _lens_light(t: dict[str, float]) -> list[dict[str, float]]:

@@ -7,6 +7,7 @@ import numpy as np
 from lensml.physics.ellipticity import MAX_MODULUS, phi_q
 from lensml.physics.light import SMOOTHING, b_n
 from lensml.schema.simulation import Domain
+from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.systems import Systems
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
@@ -94,6 +95,7 @@ def render(
     series, n_terms = _series(systems, precision)
     points, lines = _point_table(systems, precision), _line_table(systems, precision)
     halos = _halo_table(systems, precision)
+    galaxies = _galaxy_table(systems, domain, precision)
     taps = binned_gaussian(
         psf_fwhm=domain.instrument.psf_fwhm,
         psf_truncation=domain.instrument.psf_truncation,
@@ -101,7 +103,19 @@ def render(
         supersampling_factor=domain.supersampling_factor,
     ).astype(precision)
     ss = domain.supersampling_factor
-    trace(images, ray_axis(domain), macro, series, n_terms, *points, *lines, *halos, taps, ss)
+    trace(
+        images,
+        ray_axis(domain),
+        macro,
+        series,
+        n_terms,
+        *points,
+        *lines,
+        *halos,
+        *galaxies,
+        taps,
+        ss,
+    )
     return images
 
 
@@ -144,6 +158,8 @@ def _macro_table(systems: Systems, precision: str, smoothing: float) -> np.ndarr
                 *_multipole(3, t, phi, q),
                 *_multipole(4, t, phi, q),
                 smoothing**2,
+                t["source_amp"],
+                1 / t["source_scale"] if t["source_galaxy"] >= 0 else 0.0,
             )
         )
     return np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
@@ -228,6 +244,16 @@ def _halo_table(
     return systems.offset, xy, np.stack(columns, axis=1), table
 
 
+def _galaxy_table(
+    systems: Systems, domain: Domain, precision: str
+) -> tuple[np.ndarray, np.ndarray]:
+    name = domain.population.source.galaxies
+    index = systems.truth["source_galaxy"].astype(np.int64)
+    if name is None or (index < 0).all():
+        return index, np.empty((0, 0, 0), precision)
+    return index, load_galaxies(name).image.astype(precision)
+
+
 def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np.ndarray | None:
     """Images of the light of the lenses alone, noise-free; None where a population has none.
 
@@ -245,7 +271,7 @@ def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np
     unlensed = {name: np.zeros(n) for name in no_lens} | {"gamma": np.full(n, 2.0)}
     alone = Systems(
         profile="POINT_MASS",
-        truth={**systems.truth, **unlensed, **light, **centre},
+        truth={**systems.truth, **unlensed, **light, **centre, "source_galaxy": np.full(n, -1)},
         offset=np.zeros(n + 1, np.int64),
         perturbers={"center_x": np.zeros(0), "center_y": np.zeros(0), "theta_E": np.zeros(0)},
     )

@@ -18,6 +18,7 @@ from lensml.schema.simulation import (
     Population,
     SourcePrior,
 )
+from lensml.simulate.galaxy_sources import galaxies_of_split, load_galaxies
 from lensml.simulate.priors import draw, draw_positions
 from lensml.simulate.streams import generator, seed_sequence, system_id
 from lensml.simulate.substructure import (
@@ -50,6 +51,8 @@ TRUTH_UNITS = {
     "source_e2": "",
     "source_center_x": "arcsec",
     "source_center_y": "arcsec",
+    "source_galaxy": "",  # index in the galaxies' file, -1 for a Sersic source
+    "source_scale": "arcsec",  # of a galaxy's pixel; source_amp then multiplies an image of sum 1
     "exposure_time": "s",  # of all exposures together
     "background_rms": "e-/s per pixel",
     "a3_a": "",
@@ -70,7 +73,7 @@ TRUTH_UNITS = {
     "m_sub_total": "Msun",
     "log10_axion_mass": "log10(eV)",
 }
-INTEGER_COLUMNS = ("system_id", "n_perturbers")
+INTEGER_COLUMNS = ("system_id", "n_perturbers", "source_galaxy")
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,7 @@ def _draw_system(
     more = generator(seed_sequence(seed, purpose="system/more", **where))
     truth |= _draw_multipoles(population.lens, more)
     truth |= _draw_lens_light(population.lens_light, truth, domain.instrument, more)
+    truth |= _draw_galaxy(population.source, domain.instrument, truth, split, more)
     cdm = population.cdm
     truth["f_sub"] = draw(cdm.f_sub, more) if isinstance(cdm, CdmTnfw) else np.nan
     own = generator(seed_sequence(seed, purpose=f"substructure/{substructure}", **where))
@@ -255,6 +259,23 @@ def _draw_source(
         "source_center_x": float(x),
         "source_center_y": float(y),
     }
+
+
+def _draw_galaxy(
+    prior: SourcePrior,
+    instrument: Instrument,
+    truth: Mapping[str, float],
+    split: str,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    """An observed galaxy of the split, as large and as bright as was drawn."""
+    if prior.galaxies is None:
+        return {"source_galaxy": -1, "source_scale": np.nan}
+    chosen = int(rng.choice(galaxies_of_split(prior.galaxies, split)))
+    radius = load_galaxies(prior.galaxies).half_light_radius[chosen]
+    scale = truth["source_R_sersic"] / radius
+    flux = flux_of_magnitude(truth["source_magnitude"], instrument.magnitude_zero_point)
+    return {"source_galaxy": chosen, "source_scale": scale, "source_amp": flux / scale**2}
 
 
 def _draw_exposure(instrument: Instrument, rng: np.random.Generator) -> dict[str, float]:
