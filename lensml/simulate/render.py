@@ -159,7 +159,7 @@ def _macro_table(systems: Systems, precision: str, smoothing: float) -> np.ndarr
                 *_multipole(4, t, phi, q),
                 smoothing**2,
                 t["source_amp"],
-                1 / t["source_scale"] if t["source_galaxy"] >= 0 else 0.0,
+                1 / t["source_scale"] if t["source_scale"] > 0 else 0.0,
             )
         )
     return np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
@@ -250,7 +250,7 @@ def _galaxy_table(
     name = domain.population.source.galaxies
     index = systems.truth["source_galaxy"].astype(np.int64)
     if name is None or (index < 0).all():
-        return index, np.empty((0, 0, 0), precision)
+        return np.full(len(systems), -1), np.empty((0, 0, 0), precision)
     return index, load_galaxies(name).image.astype(precision)
 
 
