@@ -317,7 +317,7 @@ def trace(
         m = macro[i]
         h = slice(halo_offset[i], halo_offset[i + 1])
         if h.stop > h.start:
-            halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
+            halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row, ss)
         for y in range(size):
             _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
             if m[20] != 0:
