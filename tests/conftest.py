@@ -82,3 +82,15 @@ def simulate_store() -> Callable[..., Path]:
         return store
 
     return make
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Table of the largest errors of the kernel against lenstronomy, where tests recorded them."""
+    lines = [
+        f"  {report.nodeid.split('[')[-1].rstrip(']'):32s} {name}: {value}"
+        for report in terminalreporter.getreports("passed")
+        for name, value in report.user_properties
+    ]
+    if lines:
+        terminalreporter.section("kernel against lenstronomy")
+        terminalreporter.write_line("\n".join(lines))

@@ -145,8 +145,8 @@ def _add_interpolated(fine, coarse, weights, strip, sign):
 @numba.njit(cache=True)
 def _near_cells(center, radius, first, cell, n):
     """First and last-but-one cell within ``radius`` of ``center``, clipped to the frame."""
-    low = int(math.floor((center - radius - first) / cell))
-    high = int(math.floor((center + radius - first) / cell)) + 1
+    low = math.floor((center - radius - first) / cell)
+    high = math.floor((center + radius - first) / cell) + 1
     return min(max(low, 0), n), min(max(high, 0), n)
 
 
