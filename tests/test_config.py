@@ -500,6 +500,7 @@ PRIOR_MISTAKES: dict[str, tuple[str, str, str]] = {
         "vortex",
         "match: mass needs cdm.profile: tnfw",
     ),
+    "a source without a shape": ("source: {n_sersic: 0.0}", "source", "n_sersic must be above 0"),
     "a median outside": (
         "source: {R_sersic: {dist: log_normal, median: 1.0, std_dex: 0.1, low: 0.1, high: 0.5}}",
         "source.R_sersic",

@@ -155,3 +155,15 @@ class Square(Section):
 
 
 Position = Annotated[Disc | DiscThetaE | Annulus | Square, Field(discriminator="shape")]
+
+
+def lowest(prior: Prior) -> float:
+    """The smallest value that a prior can give (that of a normal without bounds is -inf)."""
+    match prior:
+        case Uniform() | LogUniform() | LogNormal():
+            return prior.low
+        case Normal():
+            floor = 0.0 if prior.absolute else -float("inf")
+            return floor if prior.low is None else max(floor, prior.low)
+        case _:
+            return float(prior)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from lensml.schema.base import Count, Fraction, Name, NonNegative, Positive, Section
-from lensml.schema.priors import CountPrior, Disc, Position, Prior
+from lensml.schema.priors import CountPrior, Disc, Position, Prior, lowest
 
 SPLITS = ("train", "val", "test")
 
@@ -100,7 +100,15 @@ class SourcePrior(Section):
     def _one_shape(self) -> Self:
         if (self.ellipticity is None) == (self.q is None):
             raise ValueError("give exactly one of ellipticity and q")
+        _check_positive(self, "R_sersic", "n_sersic")
         return self
+
+
+def _check_positive(section: Any, *names: str) -> None:
+    for name in names:
+        low = lowest(getattr(section, name))
+        if low <= 0:
+            raise ValueError(f"{name} must be above 0, its prior reaches {low:g}")
 
 
 class LensLightPrior(Section):
@@ -116,6 +124,11 @@ class LensLightPrior(Section):
     misalignment: Prior  # rad, between the major axes of light and mass
     treatment: Literal["kept", "subtracted"]
     residual: Prior  # fraction, may be negative
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> Self:
+        _check_positive(self, "R_sersic", "n_sersic")
+        return self
 
 
 class CdmPoints(Section):

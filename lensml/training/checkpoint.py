@@ -33,12 +33,23 @@ def save_checkpoint(folder: str | Path, fingerprint: str, content: Mapping[str, 
 
 
 def load_checkpoint(folder: str | Path, fingerprint: str) -> dict[str, Any] | None:
-    """The checkpoint of this run, or None if there is none or it belongs to another one."""
+    """The checkpoint of this run, or None if there is none or it belongs to another one.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
     path = Path(folder) / FILE
     if not path.exists():
         return None
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    if content["fingerprint"] != fingerprint:
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+        found = content["fingerprint"]
+    except Exception as error:  # torch raises whatever its readers of zip and pickle do
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"{path}: damaged checkpoint ({first}); delete it to start this run anew"
+        ) from None
+    if found != fingerprint:
         log.warning("%s: belongs to another configuration or dataset; starting anew", path)
         return None
     return content
@@ -73,7 +84,7 @@ def load_weights(path: str | Path, module: nn.Module) -> None:
     try:
         module.load_state_dict(load_file(path))
     except (RuntimeError, OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ValueError(f"{path}: cannot be loaded ({first})") from None
+        lines = [" ".join(line.split()) for line in str(error).strip().splitlines()]
+        raise ValueError(f"{path}: cannot be loaded ({' '.join(lines[:3])})") from None
     except Exception as error:  # safetensors has its own exception type without a public base
         raise ValueError(f"{path}: not a weights file ({error})") from None

@@ -154,7 +154,13 @@ def train_oracle(
         label_smoothing=classifier.label_smoothing,
         ema_decay=classifier.ema_decay,
         paired=classifier.paired_batches,
-        config={"encoder": encoder.model_dump(), "oracle": oracle.model_dump()},
+        config={
+            "encoder": encoder.model_dump(),
+            "oracle": oracle.model_dump(),
+            "classifier": classifier.model_dump(
+                include={"augment", "label_smoothing", "ema_decay", "paired_batches"}
+            ),
+        },
         data=[*data_fingerprint([*train, *validation]), file_checksum(source_weights)],
         setting=setting,
         device=device,
