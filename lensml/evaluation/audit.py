@@ -38,6 +38,7 @@ from lensml.simulate.noise import noise_variance
 from lensml.simulate.render import render, with_lens_light
 
 FIT_SPLITS = ("train", "test")  # whose images the classifiers are fitted and measured on
+ABSENT = -1e30  # stands for NaN: a parameter that only some classes have is a difference too
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,12 @@ def audit_domain(
 
 def parameters(data: Dataset) -> list[Finding]:
     """Do the lens, the source or the exposure differ between classes?"""
-    first = data.stores["train"][0]
-    names = lens_columns(first)
+    names = lens_columns(data.stores["train"][0])
     columns = data.pooled(lambda s: np.stack([s.truth[n].astype(float) for n in names], axis=1))
+    columns = [np.nan_to_num(x, nan=ABSENT) for x in columns]
+    varies = np.ptp(np.concatenate(columns), axis=0) > 0
+    names = [name for name, v in zip(names, varies, strict=True) if v]
+    columns = [x[:, varies] for x in columns]
     p_value, worst = 1.0, "none"
     for (a, x), (b, y) in combinations(zip(data.classes, columns, strict=True), 2):
         for k, name in enumerate(names):
@@ -206,8 +210,6 @@ def splits(data: Dataset) -> list[Finding]:
         ids = np.concatenate([t.truth["system_id"] for t in tables])
         shared += len(ids) - len(np.unique(ids))
         names = lens_columns(tables[0])
-        if not names:
-            continue
         rows = np.concatenate([np.stack([t.truth[n] for n in names], axis=1) for t in tables])
         shared += int(pd.DataFrame(rows).duplicated().sum())
     n = sum(len(store) for stores in data.stores.values() for store in stores)
@@ -260,7 +262,7 @@ def pairing(data: Dataset) -> list[Finding]:
     """Is an image with substructure the same lens as the one without at its index?"""
     differing, n = set(), 0
     for stores in data.stores.values():
-        names = lens_columns(stores[0], constant=True)
+        names = lens_columns(stores[0])
         for store in stores[1:]:
             rows = min(len(store), len(stores[0]))
             n += rows

@@ -30,25 +30,16 @@ def domain_of(store: Store) -> Domain:
     return Domain.model_validate(store.attributes["config"]["domain"])
 
 
-def lens_columns(store: Store, *, constant: bool = False) -> list[str]:
+def lens_columns(store: Store) -> list[str]:
     """Truth of lens, source and exposure that classes should share.
 
     Where the lens gives up the mass of the substructure that was drawn, ``theta_E`` is lower on
     purpose and left out; ``theta_E_total`` is what classes share.
-
-    Args:
-        store: of any class.
-        constant: also those that do not vary.
     """
     hidden = {*SUBSTRUCTURE_COLUMNS, "system_id"}
     if domain_of(store).population.lens.mass_compensation == "enclosed":
         hidden.add("theta_E")
-    names = [name for name in store.truth if name not in hidden]
-    return [n for n in names if constant or _varies(store.truth[n])]
-
-
-def _varies(column: np.ndarray) -> bool:
-    return bool(np.isfinite(column).all() and np.ptp(column) > 0)
+    return [name for name in store.truth if name not in hidden]
 
 
 def systems_of(store: Store, start: int, stop: int) -> Systems:

@@ -96,12 +96,8 @@ def split_systems(
 
 def boosted_trees() -> HistGradientBoostingClassifier:
     """Classifier of small tables."""
-    return HistGradientBoostingClassifier(
-        max_iter=50,
-        max_leaf_nodes=15,
-        early_stopping=False,
-        random_state=0,  # type: ignore[arg-type]
-    )
+    options: dict[str, Any] = {"max_iter": 50, "max_leaf_nodes": 15, "early_stopping": False}
+    return HistGradientBoostingClassifier(**options, random_state=0)
 
 
 def macro_auc(
