@@ -345,7 +345,7 @@ def test_mean_deflection_equals_the_effective_radius_there(profile, priors, defl
     radius, angle = rng.uniform(0, 2.0, n * each), rng.uniform(0, 2 * np.pi, n * each)
     if profile == "POINT_MASS":  # away from the circle, on which the mean of a point is unsettled
         radius = np.where(radius < 1, radius * 0.7, radius + 0.6)
-    p = {k: rng.uniform(*limits, n * each) for k, limits in priors.items()}
+    p = {k: rng.uniform(low, high, n * each) for k, (low, high) in priors.items()}
     p |= {"center_x": radius * np.cos(angle), "center_y": radius * np.sin(angle)}
     q = (1 - np.hypot(e1, e2)) / (1 + np.hypot(e1, e2))
     perturbers = {**p, "mass": np.ones(n * each)}
