@@ -16,6 +16,7 @@ include: "rules/classify.smk"
 include: "rules/adapt.smk"
 include: "rules/anomaly.smk"
 include: "rules/evaluate.smk"
+include: "rules/audit.smk"
 include: "rules/figures.smk"
 
 
@@ -23,6 +24,7 @@ rule all:
     default_target: True
     input:
         TABLES,
+        AUDIT_TABLES,
         FIGURES,
 
 
@@ -39,6 +41,12 @@ rule models:
 rule tables:
     input:
         TABLES,
+        AUDIT_TABLES,
+
+
+rule audit:
+    input:
+        AUDIT_TABLES,
 
 
 rule figures:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from lensml.data.torch_dataset import Images
@@ -48,6 +48,16 @@ def all_images(images: Images) -> np.ndarray:
     return np.concatenate([images.batch(piece)[:, 0].cpu().numpy() for piece in pieces])
 
 
+def radial_profile_model() -> Pipeline:
+    """Quadratic logistic regression on radial profiles."""
+    return make_pipeline(
+        StandardScaler(),
+        PolynomialFeatures(2, include_bias=False),
+        StandardScaler(),
+        LogisticRegression(C=0.1, max_iter=300),
+    )
+
+
 def predict_radial_profile(
     train: Sequence[str],
     test: Sequence[str],
@@ -61,12 +71,7 @@ def predict_radial_profile(
     What it reaches needs no substructure to be seen: an Einstein radius is enough.
     """
     fit, images = setting.images(train, CPU), setting.images(test, CPU)
-    model = make_pipeline(
-        StandardScaler(),
-        PolynomialFeatures(2, include_bias=False),
-        StandardScaler(),
-        LogisticRegression(C=0.1, max_iter=300),
-    )
+    model = radial_profile_model()
     model.fit(_profiles(fit), fit.labels)
     write_predictions(output, model.predict_proba(_profiles(images)), images, classes)
 

@@ -15,6 +15,7 @@ from lensml.schema.simulation import Domain, DomainFile, Instrument, Population,
 from lensml.schema.training import (
     Adaptation,
     Anomaly,
+    Audit,
     Classifier,
     Compute,
     Encoder,
@@ -51,6 +52,7 @@ class ConfigFile(Section):
     adaptation: Adaptation
     anomaly: Anomaly
     evaluation: Evaluation
+    audit: Audit
     figures: Figures
     compute: Compute
     catalogue: Catalogue = Catalogue()

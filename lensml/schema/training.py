@@ -236,6 +236,19 @@ class Evaluation(Section):
     n_embedded: Annotated[int, Field(ge=10)]  # test images per domain in the embedding figure
 
 
+class Audit(Section):
+    """Thresholds and sizes of the tests for leaks in the datasets."""
+
+    n_standard_errors: Positive  # allowed distance from what there is without a leak
+    ks_p_value: Annotated[float, Field(gt=0, lt=1)]  # over the number of columns
+    radial_profile_auc: Annotated[
+        float, Field(gt=0.5, le=1)
+    ]  # above it: an Einstein radius is enough
+    background_radius: Positive  # arcsec, beyond which pixels are background
+    n_traced: Annotated[int, Field(ge=8)]  # images per class with an effective Einstein radius
+    n_rendered: Count  # test images per class that are rendered again without noise
+
+
 class Figures(Section):
     """Look of the figures."""
 

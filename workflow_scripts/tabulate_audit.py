@@ -1,0 +1,7 @@
+"""Adapter of the rule tabulate_audit."""
+
+from lensml.evaluation.audit_table import tabulate_audit
+from lensml.workflow import job
+
+with job(snakemake):
+    tabulate_audit(snakemake.input.audits, snakemake.output)
