@@ -17,6 +17,7 @@ include: "rules/adapt.smk"
 include: "rules/anomaly.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
+include: "rules/benchmark.smk"
 
 
 rule all:
@@ -44,3 +45,9 @@ rule tables:
 rule figures:
     input:
         FIGURES,
+
+
+rule benchmark:
+    input:
+        table("benchmark"),
+        figure("benchmark"),

@@ -268,7 +268,8 @@ def trace(
         halo_offset: (N+1,) int.
         halo_xy: (R, 2) float64 arcsec.
         halos: (R, len(HALO_COLUMNS)) float64.
-        halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
+        halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`. Numba's cache of this
+            function holds that one's code too, and is kept until this file changes.
         taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
         ss: rays per pixel and axis.
     """
