@@ -18,6 +18,7 @@ include: "rules/anomaly.smk"
 include: "rules/evaluate.smk"
 include: "rules/audit.smk"
 include: "rules/figures.smk"
+include: "rules/benchmark.smk"
 
 
 rule all:
@@ -52,3 +53,9 @@ rule audit:
 rule figures:
     input:
         FIGURES,
+
+
+rule benchmark:
+    input:
+        table("benchmark"),
+        figure("benchmark"),

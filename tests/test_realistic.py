@@ -92,7 +92,7 @@ def test_the_table_of_halos_keeps_the_closed_form():
             kind = np.float32 if use.size else np.float64
             ax, ay = np.empty((2, 2), kind), np.empty((2, 2), kind)
             row = np.empty(use.shape[1], np.float32)
-            halo_deflection(ax, ay, np.array([0.0, r]), np.zeros((1, 2)), halo, use, row, 1)
+            halo_deflection(ax, ay, np.array([0.0, r]), np.zeros((1, 2)), halo, use, row)
             into.append(ax[0, 1])
     np.testing.assert_allclose(found, expected, rtol=7e-5)  # 6.6e-5 for a ray at 1e-3 Rs
     np.testing.assert_allclose(expected, halos.tnfw_enclosed(x, tau) / x, rtol=1e-9)

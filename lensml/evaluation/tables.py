@@ -91,7 +91,7 @@ def write_table(
             f"{kind.capitalize()}. One seed: value [{confidence:.0%} bootstrap interval over lens "
             "systems]. Several seeds: mean ± standard deviation over seeds [mean interval]."
         )
-        text = _markdown(summary, caption) if suffix == ".md" else _latex(summary, caption)
+        text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
         write_bytes(output, text.encode())
 
 
@@ -114,7 +114,8 @@ def _text(rows: pd.DataFrame) -> str:
     return f"{rows['value'].mean():.3f}{spread} [{low:.3f}, {high:.3f}]"
 
 
-def _markdown(summary: pd.DataFrame, caption: str) -> str:
+def markdown(summary: pd.DataFrame, caption: str) -> str:
+    """A table of texts as Markdown, with its caption below."""
     lines = [
         "| " + " | ".join(summary.columns) + " |",
         "|" + " --- |" * len(summary.columns),
@@ -123,7 +124,9 @@ def _markdown(summary: pd.DataFrame, caption: str) -> str:
     return "\n".join([*lines, "", caption, ""])
 
 
-def _latex(summary: pd.DataFrame, caption: str) -> str:
+def latex(summary: pd.DataFrame, caption: str) -> str:
+    """A table of texts as a LaTeX tabular, with its caption as a comment."""
+
     def escape(text: object) -> str:
         return str(text).replace("_", r"\_").replace("%", r"\%").replace("±", r"$\pm$")
 

@@ -23,6 +23,12 @@ def phi_q(e1: float, e2: float) -> tuple[float, float]:
     return float(np.arctan2(e2, e1) / 2), (1 - modulus) / (1 + modulus)
 
 
+def phis_qs(e1: np.ndarray, e2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`phi_q` of (n,) ellipticities."""
+    modulus = np.minimum(np.hypot(e1, e2), MAX_MODULUS)
+    return np.arctan2(e2, e1) / 2, (1 - modulus) / (1 + modulus)
+
+
 def modulus_of_q(q: float) -> float:
     """Ellipticity modulus (1 - q) / (1 + q) of an axis ratio."""
     return (1 - q) / (1 + q)

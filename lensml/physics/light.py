@@ -15,6 +15,11 @@ def b_n(n_sersic: float) -> float:
     return max(1.9992 * n_sersic - 0.3271, 1e-5)
 
 
+def b_ns(n_sersic: np.ndarray) -> np.ndarray:
+    """:func:`b_n` of (n,) indices."""
+    return np.maximum(1.9992 * n_sersic - 0.3271, 1e-5)
+
+
 def flux_of_magnitude(magnitude: float, magnitude_zero_point: float) -> float:
     """Flux in e-/s."""
     return 10.0 ** (-0.4 * (magnitude - magnitude_zero_point))

@@ -16,6 +16,7 @@ from lensml.schema.training import (
     Adaptation,
     Anomaly,
     Audit,
+    Benchmark,
     Classifier,
     Compute,
     Encoder,
@@ -53,6 +54,7 @@ class ConfigFile(Section):
     anomaly: Anomaly
     evaluation: Evaluation
     audit: Audit
+    benchmark: Benchmark
     figures: Figures
     compute: Compute
     catalogue: Catalogue = Catalogue()
@@ -62,6 +64,7 @@ class Config(ConfigFile):
     """The configuration with every domain resolved."""
 
     resolved: dict[str, Domain]
+    timed: dict[str, Domain]  # of the benchmark
 
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
@@ -94,12 +97,16 @@ def load_config(
     tree = dict(merged)
     raw = _validate(ConfigFile, tree, files=contents)
     entries = _catalogue(catalogue_dir, raw)
-    problems = _unknown_domains(raw.domains, entries["domains"], contents)
+    problems = _unknown_domains(raw.domains, entries["domains"], contents, "domains")
+    problems += _unknown_domains(
+        raw.benchmark.domains, entries["domains"], contents, "benchmark", "domains"
+    )
     problems += _unknown_references(raw, contents)
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in raw.domains}
-    config = _validate(Config, {**tree, "resolved": resolved}, files=contents)
+    timed = {name: _resolve(name, entries, contents) for name in raw.benchmark.domains}
+    config = _validate(Config, {**tree, "resolved": resolved, "timed": timed}, files=contents)
     misfits = _misfits(config, contents)
     if misfits:
         raise ConfigError(misfits)
@@ -179,9 +186,11 @@ def _where(files: Mapping[str, Any], *keys: str) -> str:
     return next(reversed(list(files)), "configuration")
 
 
-def _unknown_domains(wanted: Sequence[str], known: Mapping, files: Mapping) -> list[str]:
+def _unknown_domains(
+    wanted: Sequence[str], known: Mapping, files: Mapping, *keys: str
+) -> list[str]:
     return [
-        f"{_where(files, 'domains')}: domains = '{name}': unknown domain; "
+        f"{_where(files, *keys)}: {'.'.join(keys)} = '{name}': unknown domain; "
         f"{_nearest(name, list(known))}"
         for name in wanted
         if name not in known

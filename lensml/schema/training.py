@@ -249,6 +249,19 @@ class Audit(Section):
     n_rendered: Count  # test images per class that are rendered again without noise
 
 
+class Benchmark(Section):
+    """Speed of the simulator beside lenstronomy's, and of the loader."""
+
+    domains: UniqueNames  # of the catalogue; they need not be listed under the study's domains
+    supersampling_factors: Annotated[  # beside the domain's own
+        list[Annotated[int, Field(ge=1, le=16)]], AfterValidator(_check_unique)
+    ]
+    n_images: Count  # rendered by the kernel in one turn
+    n_images_lenstronomy: Count  # distinct systems, each rendered once by lenstronomy in one turn
+    n_images_loader: Count
+    repeats: Annotated[int, Field(ge=2)]  # turns of either engine
+
+
 class Figures(Section):
     """Look of the figures."""
 

@@ -3,8 +3,11 @@
 The enclosed mass g(x, tau) of :func:`lensml.physics.halos.tnfw_enclosed` is tabulated over
 u = x^2 at nodes that divide every octave evenly, so that the leading bits of a float32 are the
 index of its interval and the rest is the position inside. A halo first interpolates its own row in
-tau (cubic), then its rays in u (linear). Away from a halo its field is smooth, and is evaluated
-once per pixel and interpolated. In float64 the closed form is evaluated for every ray instead.
+tau (cubic), then its rays in u (linear). In float64 the closed form is evaluated instead.
+
+The field of a halo is smooth away from it. The rays are divided into square blocks; where a block
+is further from a halo than ``REACH`` half-sides, the halo is evaluated on ``NODES`` x ``NODES``
+Chebyshev nodes of the block, and the sum of all such halos is interpolated to the rays once.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ _FIRST = int(np.float32(2.0**-20).view(np.int32)) >> SHIFT
 _LAST = int(np.float32(2.0**24).view(np.int32)) >> SHIFT
 U_MAX = 2.0**24 * 0.999  # (R / Rs)^2
 LOG_TAU_MIN, LOG_TAU_STEP, N_TAU = math.log(0.05), math.log(10) / 24, 121
-MAX_FIELD_ERROR = 3e-7  # arcsec, of one halo, where its field is interpolated
+# The polynomial's error is (REACH + sqrt(REACH^2 - 1))^-NODES = 1e-5 of a halo's deflection.
+NODES, REACH = 6, 3.5
 # Columns of the halo table, one row per halo.
 HALO_COLUMNS = ("theta_N2", "inverse_Rs2", "Rs2", "tau")
 
@@ -54,24 +58,130 @@ def _own_row(row, table, theta_N2, tau):
 
 
 @numba.njit(fastmath=True, error_model="numpy", cache=True)
-def _add_halo_by_table(ax, ay, dx, dy, row, halo):
-    """Add the deflection of one halo to the planes; dx, dy (n,) are offsets of the rays."""
-    inverse, floor = np.float32(halo[1]), np.float32(halo[2] * X_FLOOR**2)
+def _add_row(ax, ay, dx, y, row, inverse, floor, bits, low, high):
+    """Add the deflection of one halo to a row of rays; dx (n,) and y are their offsets.
+
+    Three passes, because a gather keeps the compiler from vectorising what stands beside it.
+    """
     u_max, step = np.float32(U_MAX), np.float32(2.0**-SHIFT)
     first, mask = np.int32(_FIRST), np.int32((1 << SHIFT) - 1)
-    for i in range(dy.size):
-        y = dy[i]
-        y2 = y * y
-        for j in range(dx.size):
-            x = dx[j]
-            r2 = max(x * x + y2, floor)
-            bits = np.float32(min(np.float32(r2 * inverse), u_max)).view(np.int32)
-            k = np.uint32((bits >> np.int32(SHIFT)) - first)
-            low = row[k]
-            enclosed = low + np.float32(bits & mask) * step * (row[k + np.uint32(1)] - low)
-            ratio = enclosed / r2
-            ax[i, j] += ratio * x
-            ay[i, j] += ratio * y
+    y2 = y * y
+    for j in range(dx.size):
+        r2 = max(dx[j] * dx[j] + y2, floor)
+        bits[j] = np.float32(min(np.float32(r2 * inverse), u_max)).view(np.int32)
+    for j in range(dx.size):
+        k = np.uint32((bits[j] >> np.int32(SHIFT)) - first)
+        low[j], high[j] = row[k], row[k + np.uint32(1)]
+    for j in range(dx.size):
+        x = dx[j]
+        r2 = max(x * x + y2, floor)
+        place = np.float32(bits[j] & mask) * step
+        ratio = (low[j] + place * (high[j] - low[j])) / r2
+        ax[j] += ratio * x
+        ay[j] += ratio * y
+
+
+@numba.njit(cache=True)
+def _split(axis64):
+    """Divide the rays of an axis into blocks, each with its own few nodes.
+
+    Args:
+        axis64: (n,) ray coordinates, arcsec.
+
+    Returns:
+        (B+1,) first rays of the blocks, (B NODES,) Chebyshev nodes in arcsec, (n, NODES) weights
+        that interpolate from a ray's own nodes, (B,) centres and (B,) half-lengths in arcsec.
+    """
+    n = axis64.size
+    count = max(1, int(math.sqrt(n * REACH / NODES)))  # as many rays near halos as nodes far away
+    start = np.arange(count + 1) * n // count
+    unit = np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)
+    nodes, weights = np.empty(count * NODES), np.ones((n, NODES), np.float32)
+    center, half = np.empty(count), np.empty(count)
+    for b in range(count):
+        first, last = axis64[start[b]], axis64[start[b + 1] - 1]
+        center[b], half[b] = (first + last) / 2, (last - first) / 2
+        nodes[b * NODES : (b + 1) * NODES] = center[b] + half[b] * unit
+        for i in range(start[b], start[b + 1]):
+            place = (axis64[i] - center[b]) / half[b] if half[b] > 0 else 0.0
+            for k in range(NODES):
+                product = 1.0
+                for other in range(NODES):
+                    if other != k:
+                        product *= (place - unit[other]) / (unit[k] - unit[other])
+                weights[i, k] = product
+    return start, nodes, weights, center, half
+
+
+@numba.njit(cache=True)
+def _near(position, center, half):
+    """Blocks first to last - 1 of an axis to which a halo at this coordinate is near."""
+    if center.size == 1:
+        return 0, 1
+    first = 0
+    while first < center.size and center[first] + REACH * half[first] <= position:
+        first += 1
+    last = first
+    while last < center.size and center[last] - REACH * half[last] < position:
+        last += 1
+    return first, last
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _add_far_field(ax, ay, far_x, far_y, start, weights):
+    """Interpolate what was summed on the nodes, first along rows, then across them."""
+    n = weights.shape[0]
+    across_x, across_y = np.empty((NODES, n), ax.dtype), np.empty((NODES, n), ax.dtype)
+    for block in range(start.size - 1):
+        across_x[:] = 0
+        across_y[:] = 0
+        for k in range(NODES):
+            for b in range(start.size - 1):
+                for i in range(start[b], start[b + 1]):
+                    for m in range(NODES):
+                        across_x[k, i] += weights[i, m] * far_x[block * NODES + k, b * NODES + m]
+                        across_y[k, i] += weights[i, m] * far_y[block * NODES + k, b * NODES + m]
+        for i in range(start[block], start[block + 1]):
+            for k in range(NODES):
+                weight = weights[i, k]
+                for j in range(n):
+                    ax[i, j] += weight * across_x[k, j]
+                    ay[i, j] += weight * across_y[k, j]
+
+
+@numba.njit(fastmath=True, error_model="numpy", cache=True)
+def _deflection_by_table(ax, ay, axis64, xy, halos, table, row):
+    """Add every halo to the planes: ray by ray near it, on the nodes of blocks far from it."""
+    start, nodes, weights, center, half = _split(axis64)
+    n, m = axis64.size, nodes.size
+    far_x, far_y = np.zeros((m, m), np.float32), np.zeros((m, m), np.float32)
+    dx, node_dx = np.empty(n, np.float32), np.empty(m, np.float32)
+    size = max(n, m)
+    bits, low = np.empty(size, np.int32), np.empty(size, np.float32)
+    high = np.empty(size, np.float32)
+    for p in range(xy.shape[0]):
+        x, y = xy[p]
+        _own_row(row, table, halos[p, 0], halos[p, 3])
+        inverse, floor = np.float32(halos[p, 1]), np.float32(halos[p, 2] * X_FLOOR**2)
+        dx[:] = axis64 - x
+        node_dx[:] = nodes - x
+        left, right = _near(x, center, half)
+        bottom, top = _near(y, center, half)
+        rays = slice(start[left], start[right])
+        for i in range(start[bottom], start[top]):
+            dy = np.float32(axis64[i] - y)
+            _add_row(ax[i, rays], ay[i, rays], dx[rays], dy, row, inverse, floor, bits, low, high)
+        for k in range(m):
+            dy = np.float32(nodes[k] - y)
+            is_near = bottom <= k // NODES < top
+            gap = (left * NODES, right * NODES) if is_near else (m, m)
+            for first, last in ((0, gap[0]), (gap[1], m)):
+                if last > first:
+                    s = slice(first, last)
+                    fx, fy, fdx = far_x[k, s], far_y[k, s], node_dx[s]
+                    _add_row(fx, fy, fdx, dy, row, inverse, floor, bits, low, high)
+    if start.size > 2:
+        _add_far_field(ax, ay, far_x, far_y, start, weights)
 
 
 @numba.njit(cache=True)
@@ -95,7 +205,7 @@ def _enclosed(x, tau):
 
 @numba.njit(cache=True)
 def _add_halo_exactly(ax, ay, dx, dy, halo):
-    """As :func:`_add_halo_by_table`, by the closed form."""
+    """Add the deflection of one halo by the closed form; dx, dy (n,) are offsets of rays."""
     theta_N2, Rs, tau = halo[0], math.sqrt(halo[2]), halo[3]
     for i in range(dy.size):
         for j in range(dx.size):
@@ -106,99 +216,7 @@ def _add_halo_exactly(ax, ay, dx, dy, halo):
 
 
 @numba.njit(fastmath=True, error_model="numpy", cache=True)
-def _cubic_weights(weights, ss):
-    """Lagrange weights of four nodes at -1, 0, 1, 2 for the ``ss`` rays of a cell; (ss, 4)."""
-    for j in range(ss):
-        t = j / ss
-        weights[j, 0] = -t * (t - 1) * (t - 2) / 6
-        weights[j, 1] = (t + 1) * (t - 1) * (t - 2) / 2
-        weights[j, 2] = -(t + 1) * t * (t - 2) / 2
-        weights[j, 3] = (t + 1) * t * (t - 1) / 6
-
-
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
-def _add_interpolated(fine, coarse, weights, strip, sign):
-    """Add ``sign`` times the bicubic interpolation of a coarse field to a part of the rays.
-
-    Args:
-        fine: (m ss, n ss) output.
-        coarse: (m + 3, n + 3) field at nodes that begin one cell before the first ray.
-        weights: (ss, 4).
-        strip: (>= n + 3,) working space.
-        sign: 1 or -1, of the fields' type.
-    """
-    ss = weights.shape[0]
-    for i in range(fine.shape[0]):
-        k, w = i // ss, weights[i % ss]
-        w0, w1, w2, w3 = sign * w[0], sign * w[1], sign * w[2], sign * w[3]
-        for c in range(coarse.shape[1]):
-            strip[c] = w0 * coarse[k, c] + w1 * coarse[k + 1, c]
-            strip[c] += w2 * coarse[k + 2, c] + w3 * coarse[k + 3, c]
-        for phase in range(ss):
-            v = weights[phase]
-            v0, v1, v2, v3 = v[0], v[1], v[2], v[3]
-            for c in range(coarse.shape[1] - 3):
-                value = v0 * strip[c] + v1 * strip[c + 1] + v2 * strip[c + 2] + v3 * strip[c + 3]
-                fine[i, c * ss + phase] += value
-
-
-@numba.njit(cache=True)
-def _near_cells(center, radius, first, cell, n):
-    """First and last-but-one cell within ``radius`` of ``center``, clipped to the frame."""
-    low = math.floor((center - radius - first) / cell)
-    high = math.floor((center + radius - first) / cell) + 1
-    return min(max(low, 0), n), min(max(high, 0), n)
-
-
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
-def _halos_on_two_grids(ax, ay, axis64, xy, halos, table, row, ss):
-    """As :func:`halo_deflection`: far from a halo its field is interpolated from coarse nodes.
-
-    A halo is evaluated on nodes one pixel apart. Inside a box about it the interpolated field is
-    replaced by the field itself; the box ends where cubic interpolation of a point mass is off by
-    less than ``MAX_FIELD_ERROR``: 0.56 (h / r)^4 theta^2 / r.
-    """
-    size = axis64.size
-    n = size // ss
-    cell = (axis64[size - 1] - axis64[0]) / (size - 1) * ss
-    nodes = axis64[0] + cell * (np.arange(n + 3) - 1)
-    kind = ax.dtype
-    weights = np.empty((ss, 4), kind)
-    _cubic_weights(weights, ss)
-    cx, cy = np.zeros((n + 3, n + 3), kind), np.zeros((n + 3, n + 3), kind)
-    lx, ly = np.empty((n + 3, n + 3), kind), np.empty((n + 3, n + 3), kind)
-    strip = np.empty(n + 3, kind)
-    dx, dy = np.empty(n + 3, kind), np.empty(n + 3, kind)
-    fx, fy = np.empty(size, kind), np.empty(size, kind)
-    one = kind.type(1)
-    for p in range(xy.shape[0]):
-        halo = halos[p]
-        _own_row(row, table, halo[0], halo[3])
-        for j in range(n + 3):
-            dx[j], dy[j] = nodes[j] - xy[p, 0], nodes[j] - xy[p, 1]
-        # The mass inside any radius is less than the largest of its row.
-        radius = (0.56 * cell**4 * row[row.size - 1] / MAX_FIELD_ERROR) ** 0.2
-        a, b = _near_cells(xy[p, 0], radius, axis64[0], cell, n)
-        c, d = _near_cells(xy[p, 1], radius, axis64[0], cell, n)
-        _add_halo_by_table(cx, cy, dx, dy, row, halo)
-        if b <= a or d <= c:
-            continue
-        near_x, near_y = lx[: d - c + 3, : b - a + 3], ly[: d - c + 3, : b - a + 3]
-        near_x[:], near_y[:] = 0, 0
-        _add_halo_by_table(near_x, near_y, dx[a : b + 3], dy[c : d + 3], row, halo)
-        box_x = ax[c * ss : d * ss, a * ss : b * ss]
-        box_y = ay[c * ss : d * ss, a * ss : b * ss]
-        _add_interpolated(box_x, near_x, weights, strip, -one)
-        _add_interpolated(box_y, near_y, weights, strip, -one)
-        for j in range(size):
-            fx[j], fy[j] = axis64[j] - xy[p, 0], axis64[j] - xy[p, 1]
-        _add_halo_by_table(box_x, box_y, fx[a * ss : b * ss], fy[c * ss : d * ss], row, halo)
-    _add_interpolated(ax, cx, weights, strip, one)
-    _add_interpolated(ay, cy, weights, strip, one)
-
-
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
-def halo_deflection(ax, ay, axis64, xy, halos, table, row, ss):
+def halo_deflection(ax, ay, axis64, xy, halos, table, row):
     """Deflection of the halos of one image.
 
     Args:
@@ -208,17 +226,11 @@ def halo_deflection(ax, ay, axis64, xy, halos, table, row, ss):
         halos: (P, len(HALO_COLUMNS)) float64.
         table: of :func:`enclosed_table`; of length 0 evaluates the closed form.
         row: (nodes,) float32, working space.
-        ss: rays per pixel and axis.
     """
-    zero = ax.dtype.type(0)
-    ax[:] = zero
-    ay[:] = zero
+    ax[:] = 0
+    ay[:] = 0
     if table.size:
-        _halos_on_two_grids(ax, ay, axis64, xy, halos, table, row, ss)
+        _deflection_by_table(ax, ay, axis64, xy, halos, table, row)
         return
-    dx, dy = np.empty(axis64.size, ax.dtype), np.empty(axis64.size, ax.dtype)
     for p in range(xy.shape[0]):
-        for j in range(axis64.size):
-            dx[j] = axis64[j] - xy[p, 0]
-            dy[j] = axis64[j] - xy[p, 1]
-        _add_halo_exactly(ax, ay, dx, dy, halos[p])
+        _add_halo_exactly(ax, ay, axis64 - xy[p, 0], axis64 - xy[p, 1], halos[p])

@@ -292,7 +292,8 @@ def trace(
         halo_offset: (N+1,) int.
         halo_xy: (R, 2) float64 arcsec.
         halos: (R, len(HALO_COLUMNS)) float64.
-        halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
+        halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`. Numba's cache of this
+            function holds that one's code too, and is kept until this file changes.
         galaxy: (N,) int, row of ``galaxies`` that is the source, -1 for a Sersic source.
         galaxies: (G, k, k) images whose outermost pixels are 0.
         taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
@@ -317,7 +318,7 @@ def trace(
         m = macro[i]
         h = slice(halo_offset[i], halo_offset[i + 1])
         if h.stop > h.start:
-            halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row, ss)
+            halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
         for y in range(size):
             _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
             if m[20] != 0:

@@ -194,10 +194,13 @@ def image_model(model: LenstronomyModel, domain: Domain) -> Any:
         "truncation": domain.instrument.psf_truncation,
     }
     psf = PSF(psf_type="GAUSSIAN", **gaussian)
+    names = model.kwargs_model["lens_model_list"]
+    # INTERPOL takes the rays one by one unless it is told that they are a grid.
+    options = [{"grid": True} if name == "INTERPOL" else {} for name in names]
     return ImageModel(
         data,
         psf,
-        lens_model_class=LensModel(model.kwargs_model["lens_model_list"]),
+        lens_model_class=LensModel(names, profile_kwargs_list=options),
         source_model_class=LightModel(model.kwargs_model["source_light_model_list"]),
         kwargs_numerics={
             "supersampling_factor": domain.supersampling_factor,
@@ -217,3 +220,32 @@ def render_with_lenstronomy(systems: Systems, domain: Domain) -> np.ndarray:
         model = lenstronomy_model(systems, i, domain)
         images[i] = image_model(model, domain).image(model.kwargs_lens, model.kwargs_source)
     return images
+
+
+class ReusedModels:
+    """Lenstronomy's instances for a batch of systems, reused where only keyword arguments change.
+
+    One ``ImageModel`` serves all systems with the same list of profiles, which is the same number
+    of perturbers. ``INTERPOL`` keeps the first grid that it is given, so every line has its own.
+    """
+
+    def __init__(self, systems: Systems, domain: Domain) -> None:
+        self._jobs = []
+        instances: dict[tuple, Any] = {}
+        names: dict[str, None] = {}
+        for i in range(len(systems)):
+            model = lenstronomy_model(systems, i, domain)
+            profiles = tuple(model.kwargs_model["lens_model_list"])
+            has_line = systems.profile == "LINE_MASS" and "INTERPOL" in profiles
+            sheet = (systems.truth["kappa_sheet"][i], systems.truth["r_sheet"][i])
+            key = (profiles, *sheet, i if has_line else -1)
+            if key not in instances:
+                instances[key] = image_model(model, domain)
+            self._jobs.append((instances[key], model.kwargs_lens, model.kwargs_source))
+            names.update(dict.fromkeys(profiles))
+        closed = "INTERPOL of the closed form"
+        self.description = " + ".join(closed if n == "INTERPOL" else n for n in names)
+
+    def render(self) -> np.ndarray:
+        """Noise-free images, (N, num_pix, num_pix) float64, e-/s per pixel."""
+        return np.stack([instance.image(*kwargs) for instance, *kwargs in self._jobs])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lensml.physics.ellipticity import MAX_MODULUS, phi_q
-from lensml.physics.light import SMOOTHING, b_n
+from lensml.physics.ellipticity import MAX_MODULUS, phis_qs
+from lensml.physics.light import SMOOTHING, b_ns
 from lensml.schema.simulation import Domain
 from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.systems import Systems
@@ -121,51 +121,47 @@ def render(
 
 def _macro_table(systems: Systems, precision: str, smoothing: float) -> np.ndarray:
     """Lens and source of every image in the kernel's own terms (``kernel.MACRO_COLUMNS``)."""
-    from lensml.simulate.kernel import MACRO_COLUMNS
-
-    rows = []
-    truth = systems.truth
-    for i in range(len(systems)):
-        t = {name: column[i] for name, column in truth.items()}
-        phi, q = phi_q(t["e1"], t["e2"])
-        ratio = (1 - q) / (1 + q)
-        source_phi, source_q = phi_q(t["source_e1"], t["source_e2"])
-        b, n = b_n(t["source_n_sersic"]), t["source_n_sersic"]
-        rows.append(
-            (
-                t["center_x"],
-                t["center_y"],
-                np.cos(phi),
-                np.sin(phi),
-                q,
-                ratio,
-                2 * t["theta_E"] * np.sqrt(q) / (1 + q),
-                t["gamma1"],
-                t["gamma2"],
-                t["source_center_x"],
-                t["source_center_y"],
-                np.cos(source_phi),
-                np.sin(source_phi),
-                source_q,
-                np.log2(t["source_amp"]) + b / np.log(2),
-                b / np.log(2),
-                np.log2(t["source_R_sersic"]),
-                1 / (2 * n),
-                t["gamma"] - 2,
-                np.log2(max(t["theta_E"], 1e-30) * np.sqrt(q)),
-                t["kappa_sheet"],
-                t["r_sheet"] ** 2,
-                *_multipole(3, t, phi, q),
-                *_multipole(4, t, phi, q),
-                smoothing**2,
-                t["source_amp"],
-                1 / t["source_scale"] if t["source_scale"] > 0 else 0.0,
-            )
-        )
-    return np.array(rows, precision).reshape(len(rows), len(MACRO_COLUMNS))
+    t = systems.truth
+    phi, q = phis_qs(t["e1"], t["e2"])
+    source_phi, source_q = phis_qs(t["source_e1"], t["source_e2"])
+    b = b_ns(t["source_n_sersic"])
+    columns = (
+        t["center_x"],
+        t["center_y"],
+        np.cos(phi),
+        np.sin(phi),
+        q,
+        (1 - q) / (1 + q),
+        2 * t["theta_E"] * np.sqrt(q) / (1 + q),
+        t["gamma1"],
+        t["gamma2"],
+        t["source_center_x"],
+        t["source_center_y"],
+        np.cos(source_phi),
+        np.sin(source_phi),
+        source_q,
+        np.log2(t["source_amp"]) + b / np.log(2),
+        b / np.log(2),
+        np.log2(t["source_R_sersic"]),
+        1 / (2 * t["source_n_sersic"]),
+        t["gamma"] - 2,
+        np.log2(np.maximum(t["theta_E"], 1e-30) * np.sqrt(q)),
+        t["kappa_sheet"],
+        t["r_sheet"] ** 2,
+        *_multipole(3, t, phi, q),
+        *_multipole(4, t, phi, q),
+        np.full(len(systems), smoothing**2),
+        t["source_amp"],
+        np.where(
+            t["source_scale"] > 0, 1 / np.where(t["source_scale"] > 0, t["source_scale"], 1), 0
+        ),
+    )
+    return np.stack(columns, axis=1).astype(precision)
 
 
-def _multipole(m: int, t: dict[str, float], phi: float, q: float) -> tuple[float, float]:
+def _multipole(
+    m: int, t: dict[str, np.ndarray], phi: np.ndarray, q: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Radial amplitude a_m / (1 - m^2) times cos and sin of m phi_m."""
     amplitude = t[f"a{m}_a"] * t["theta_E"] / np.sqrt(q) / (1 - m**2)
     angle = m * (phi + t[f"delta_phi_m{m}"])
@@ -267,7 +263,7 @@ def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np
     n = len(systems)
     light = {f"source_{k}": systems.truth[f"lens_light_{k}"] for k in LIGHT_COLUMNS}
     centre = {f"source_{k}": systems.truth[k] for k in ("center_x", "center_y")}
-    no_lens = dict.fromkeys(("theta_E", "gamma1", "gamma2", "kappa_sheet", "a3_a", "a4_a"))
+    no_lens = ("theta_E", "e1", "e2", "gamma1", "gamma2", "kappa_sheet", "a3_a", "a4_a")
     unlensed = {name: np.zeros(n) for name in no_lens} | {"gamma": np.full(n, 2.0)}
     alone = Systems(
         profile="POINT_MASS",

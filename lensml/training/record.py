@@ -23,6 +23,7 @@ PACKAGES = (
     "scikit-learn",
     "zarr",
     "numba",
+    "lenstronomy",
     "snakemake",
 )
 
@@ -65,8 +66,8 @@ def write_run(
         "threads": torch.get_num_threads(),
         "seconds": round(seconds, 2),
         "images_per_second": round(images_per_second, 1),
-        "versions": {"python": platform.python_version(), **_versions()},
-        "git_commit": _git_commit(),
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "git_commit": git_commit(),
         **further,
     }
     write_json(path, content)
@@ -78,7 +79,8 @@ def _device_name(device: torch.device) -> str:
     return f"cpu ({platform.machine()})"
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Installed versions of what a result depends on."""
     found = {}
     for package in PACKAGES:
         try:
@@ -88,7 +90,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Commit of the source tree, with ``-dirty`` if it was changed; None outside a checkout."""
     root = Path(__file__).resolve().parents[2]
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]

@@ -1,0 +1,52 @@
+# Speed on this machine. No other target asks for it, and it wants the core for itself.
+
+
+rule run_benchmark:
+    input:
+        source=source(
+            "evaluation/benchmark.py",
+            "simulate/kernel.py",
+            "simulate/halo_kernel.py",
+            "simulate/render.py",
+            "simulate/systems.py",
+        ),
+    output:
+        tables=table("benchmark"),
+        run="results/tables/benchmark_run.json",
+    log:
+        "logs/run_benchmark.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        domains=[dump(domain) for domain in CFG.timed.values()],
+        substructures=CLASSES,
+        benchmark=dump(CFG.benchmark),
+        network_input=dump(CFG.network_input),
+        precision=CFG.simulation.precision,
+        seed=SEED,
+    script:
+        "../workflow_scripts/run_benchmark.py"
+
+
+rule plot_benchmark:
+    input:
+        table="results/tables/benchmark.csv",
+        source=source("figures/benchmark.py", "figures/style.py"),
+    output:
+        figure("benchmark"),
+    log:
+        "logs/plot_benchmark.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        figures=FIGURE_PARAMS,
+    script:
+        "../workflow_scripts/plot_benchmark.py"
