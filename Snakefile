@@ -17,6 +17,7 @@ include: "rules/adapt.smk"
 include: "rules/anomaly.smk"
 include: "rules/evaluate.smk"
 include: "rules/figures.smk"
+include: "rules/limit.smk"
 
 
 rule all:
@@ -44,3 +45,8 @@ rule tables:
 rule figures:
     input:
         FIGURES,
+
+
+rule limit:
+    input:
+        LIMIT,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp, ndtr
 
 from lensml.evaluation.bootstrap import weighted_auc
@@ -15,7 +16,7 @@ from lensml.evaluation.bootstrap import weighted_auc
 class Noise:
     """Noise C = diag(variance) and nuisance J theta, theta ~ N(0, P): covariance S = C + J P J^T.
 
-    The marginalised information is S^-1 = C^-1 - C^-1 J (J^T C^-1 J + P^-1)^-1 J^T C^-1 (Woodbury).
+    By Woodbury's identity S^-1 = C^-1 - C^-1 J (J^T C^-1 J + P^-1)^-1 J^T C^-1.
     With the singular value decomposition C^-1/2 J P^1/2 = U s V^T it has the symmetric root
     (1 - U [1 - (1 + s^2)^-1/2] U^T) C^-1/2, which is what :meth:`whiten` applies.
 
@@ -59,7 +60,7 @@ class Noise:
         return np.linalg.norm(self.whiten(signal), axis=-1)
 
 
-def oracle_auc(d_prime: np.ndarray) -> np.ndarray:
+def oracle_auc(d_prime: ArrayLike) -> np.ndarray:
     """AUC Phi(d' / sqrt 2) of an observer who is told the signal: an upper bound."""
     return ndtr(np.asarray(d_prime) / np.sqrt(2))
 
@@ -79,9 +80,10 @@ def bank_evidence(data: np.ndarray, templates: np.ndarray) -> np.ndarray:
 
 
 def gaussian_evidence(data: np.ndarray, templates: np.ndarray) -> np.ndarray:
-    """Log-likelihood ratio against no signal of a Gaussian with the templates' mean and covariance.
+    """Log-likelihood ratio, against no signal, of the templates' mean and covariance.
 
-    It reaches further than the bank where no template resembles the data.
+    The signals are taken as Gaussian, which reaches further than the bank where no template
+    resembles the data.
 
     Args:
         data: (M, pixels) whitened.

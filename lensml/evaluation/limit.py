@@ -2,16 +2,17 @@
 
 Upper bound: an observer who is told the substructure but not lens and source ("oracle"). Lower
 bound: a classifier that exists, the likelihood ratio averaged over simulated substructure. Both
-know the system they look at up to the priors of :data:`lensml.simulate.response.NUISANCE`, to first
-order in these parameters; the best AUC on images of that system lies between the two.
+know the system they look at up to the priors of :data:`lensml.simulate.response.NUISANCE`, to
+first order in these parameters; the best AUC on images of that system lies between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -145,9 +146,7 @@ def _cells(domain: Domain, spec: Limit) -> Iterator[tuple[Domain, float | None, 
 
     An image is linear in the flux of its source: one rendering serves all magnitudes.
     """
-    content = deep_merge(
-        domain.model_dump(), {"supersampling_factor": spec.supersampling_factor}
-    )
+    content = deep_merge(domain.model_dump(), {"supersampling_factor": spec.supersampling_factor})
     yield Domain.model_validate(content), None, [None]
     if not isinstance(domain.population.cdm, CdmTnfw) or not spec.magnitudes:
         return
@@ -157,11 +156,9 @@ def _cells(domain: Domain, spec: Limit) -> Iterator[tuple[Domain, float | None, 
         yield Domain.model_validate(changed), f_sub, list(spec.magnitudes)
 
 
-def simulate_lenses(
-    domain: Domain, *, classes: Sequence[str], spec: Limit, seed: int
-) -> Lenses:
+def simulate_lenses(domain: Domain, *, classes: Sequence[str], spec: Limit, seed: int) -> Lenses:
     """Render what the bounds of a domain are made of: its first test systems."""
-    where = {"seed": seed, "split": SPLIT}
+    where: dict[str, Any] = {"seed": seed, "split": SPLIT}
     span = {"start": 0, "stop": spec.n_systems}
     smooth = draw_systems(domain, classes[0], **where, **span)
     plain = images_of(smooth, domain, precision=PRECISION)
@@ -249,22 +246,28 @@ def _bank_system(
     truth = {pairs[0][0]: smooth, **signals}
     data = {name: _noisy(lenses, i, flux, x, noise, rng) for name, x in truth.items()}
     banks = {name: noise.whiten(flux * t[i]) for name, t in lenses.templates.items()}
+    score = {kind: _scores(evidence, data, banks) for kind, evidence in EVIDENCE.items()}
     out = {}
-    scores = {}
-    for kind, evidence in EVIDENCE.items():
-        scores[kind] = {
-            (observed, name): evidence(x, bank)
-            for observed, x in data.items()
-            for name, bank in banks.items()
-        }
     for a, b in pairs:
-        result = {"oracle": float(oracle_auc(noise.d_marginal(truth[b] - truth[a])).mean())}
-        for kind, score in scores.items():
-            # log p(x | no_sub) is the zero point of every evidence
-            ratio = [score[x, b] - score.get((x, a), 0.0) for x in (a, b)]
-            result[kind] = auc(*ratio)
-        out[a, b] = result
+        out[a, b] = {"oracle": float(oracle_auc(noise.d_marginal(truth[b] - truth[a])).mean())}
+        for kind, found in score.items():
+            # the evidence of the smooth lens is the zero point of every other
+            ratio = [found[x, b] - found.get((x, a), 0.0) for x in (a, b)]
+            out[a, b][kind] = auc(*ratio)
     return out
+
+
+def _scores(
+    evidence: Callable, data: Mapping[str, np.ndarray], banks: Mapping[str, np.ndarray]
+) -> dict[tuple[str, str], np.ndarray]:
+    """(class of the data, class of the templates) -> log evidence of every datum."""
+    stacked = np.concatenate(list(data.values()))
+    ends = np.cumsum([len(x) for x in data.values()])[:-1]
+    return {
+        (observed, name): part
+        for name, bank in banks.items()
+        for observed, part in zip(data, np.split(evidence(stacked, bank), ends), strict=True)
+    }
 
 
 def _noisy(
@@ -327,19 +330,23 @@ def tabulate_limit(tables: Sequence[str], outputs: Sequence[str], *, confidence:
 
 
 def _summary(table: pd.DataFrame) -> pd.DataFrame:
-    def number(value: float, form: str) -> str:
-        return "prior" if np.isnan(value) else format(value, form)
+    def number(value: float) -> str:
+        return "prior" if np.isnan(value) else format(value, "g")
+
+    def bound(row: Mapping[Any, Any], *names: str) -> str:
+        value, low, high = (f"{row[name]:.3f}" for name in names)
+        return f"{value} [{low}, {high}]"
 
     rows = [
         {
             "domain": row["domain"],
             "classes": f"{row['reference']} / {row['label']}",
-            "f_sub": number(row["f_sub"], "g"),
-            "magnitude": number(row["magnitude"], "g"),
+            "f_sub": number(row["f_sub"]),
+            "magnitude": number(row["magnitude"]),
             "d' lens known": f"{row['d_fixed']:.2f}",
             "d'": f"{row['d_macro']:.2f}",
-            "upper bound": f"{row['auc_oracle']:.3f} [{row['ci_low']:.3f}, {row['ci_high']:.3f}]",
-            "lower bound": f"{row['auc_bank']:.3f} [{row['bank_low']:.3f}, {row['bank_high']:.3f}]",
+            "upper bound": bound(row, "auc_oracle", "ci_low", "ci_high"),
+            "lower bound": bound(row, "auc_bank", "bank_low", "bank_high"),
         }
         for row in table.to_dict("records")
     ]

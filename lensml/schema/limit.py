@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field
 from lensml.schema.base import Count, Section, UniqueNames, _check_unique
 
 
-
 class Limit(Section):
     """Bounds on the AUC that any method can reach, with lens and source unknown."""
 
@@ -20,7 +19,5 @@ class Limit(Section):
     n_draws: Annotated[int, Field(ge=2)]  # per class and system, on which it is tested
     supersampling_factor: Count  # rays per pixel and axis
     # The grid, for populations whose subhalos have an f_sub.
-    f_sub: Annotated[
-        list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_check_unique)
-    ]
+    f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_check_unique)]
     magnitudes: Annotated[list[float], AfterValidator(_check_unique)]  # of the source, unlensed
