@@ -3,7 +3,9 @@
 Upper bound: an observer who is told the substructure but not lens and source ("oracle"). Lower
 bound: a classifier that exists, the likelihood ratio averaged over simulated substructure. Both
 know the system they look at up to the priors of :data:`lensml.simulate.response.NUISANCE`, to
-first order in these parameters; the best AUC on images of that system lies between the two.
+first order in these parameters; the best AUC on images of one system lies between the two, which
+are means over systems. A test set ranks images of many systems together: what bounds its AUC is
+``auc_pooled``.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from lensml.evaluation.fisher import (
     bank_evidence,
     gaussian_evidence,
     oracle_auc,
+    pooled_oracle_auc,
 )
 from lensml.evaluation.tables import _latex, _markdown
 from lensml.schema.limit import Limit
@@ -53,6 +56,9 @@ COLUMNS = [
     "auc_oracle",
     "ci_low",
     "ci_high",
+    "auc_pooled",
+    "pooled_low",
+    "pooled_high",
     "n_bank_systems",
     "classifier",
     "auc_bank",
@@ -159,7 +165,7 @@ def _cells(domain: Domain, spec: Limit) -> Iterator[tuple[Domain, float | None, 
 def simulate_lenses(domain: Domain, *, classes: Sequence[str], spec: Limit, seed: int) -> Lenses:
     """Render what the bounds of a domain are made of: its first test systems."""
     where: dict[str, Any] = {"seed": seed, "split": SPLIT}
-    span = {"start": 0, "stop": spec.n_systems}
+    span: dict[str, Any] = {"start": 0, "stop": spec.n_systems}
     smooth = draw_systems(domain, classes[0], **where, **span)
     plain = images_of(smooth, domain, precision=PRECISION)
     light = render_lens_light(smooth, domain, precision=PRECISION)
@@ -201,6 +207,8 @@ def pair_rows(
     for pair in pairs:
         upper = oracle_auc(marginal[pair])
         low, high = interval(weighted_mean(upper, weights), evaluation.confidence)
+        every = np.ones((1, len(upper)))
+        pooled = interval(pooled_oracle_auc(marginal[pair], weights), evaluation.confidence)
         rows.append(
             {
                 "reference": pair[0],
@@ -212,6 +220,9 @@ def pair_rows(
                 "auc_oracle": upper.mean(),
                 "ci_low": low,
                 "ci_high": high,
+                "auc_pooled": pooled_oracle_auc(marginal[pair], every)[0],
+                "pooled_low": pooled[0],
+                "pooled_high": pooled[1],
                 **_lower_bound(upper, [bank[pair] for bank in banks]),
             }
         )
@@ -317,7 +328,8 @@ def tabulate_limit(tables: Sequence[str], outputs: Sequence[str], *, confidence:
     caption = (
         f"Physical limit of the AUC. Upper bound: the substructure is told, lens and source are "
         f"not [{confidence:.0%} bootstrap interval over lens systems]. Lower bound: likelihood "
-        "ratio averaged over simulated substructure [95% interval]. d': medians."
+        "ratio averaged over simulated substructure [95% interval]. Both are means over systems; "
+        "pooled: images of different systems ranked together, as in a test set. d': medians."
     )
     for output in outputs:
         suffix = Path(output).suffix
@@ -346,6 +358,7 @@ def _summary(table: pd.DataFrame) -> pd.DataFrame:
             "d' lens known": f"{row['d_fixed']:.2f}",
             "d'": f"{row['d_macro']:.2f}",
             "upper bound": bound(row, "auc_oracle", "ci_low", "ci_high"),
+            "upper bound, pooled": bound(row, "auc_pooled", "pooled_low", "pooled_high"),
             "lower bound": bound(row, "auc_bank", "bank_low", "bank_high"),
         }
         for row in table.to_dict("records")

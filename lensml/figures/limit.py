@@ -25,7 +25,7 @@ from lensml.figures.style import (
 from lensml.figures.tables import read_table
 
 PAIR = ["reference", "label"]
-BOUNDS = ["auc_oracle", "ci_low", "ci_high", "auc_bank"]
+BOUNDS = ["auc_pooled", "auc_oracle", "auc_bank"]
 NETWORK = [*PAIR, "model", "f_sub", "magnitude", "roc_auc", "ci_low", "ci_high"]
 MARKERS = "osD^v"
 BAND = 0.18  # opacity
@@ -43,7 +43,7 @@ def plot_limit(
 
     Args:
         table: CSV file with columns ``reference``, ``label``, ``f_sub``, ``magnitude``,
-            ``auc_oracle``, ``ci_low``, ``ci_high`` and ``auc_bank``; rows without ``f_sub`` or
+            ``auc_pooled``, ``auc_oracle`` and ``auc_bank``; rows without ``f_sub`` or
             ``magnitude`` are no part of the grid.
         title: above all panels.
         style: look of the figure.
@@ -92,11 +92,11 @@ def _of_pair(table: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
 def _draw_bounds(ax: Axes, rows: pd.DataFrame, colors: dict[float, tuple]) -> None:
     for f_sub, color in colors.items():
         line = rows.loc[rows["f_sub"] == f_sub].sort_values("magnitude")
-        x, low, high = (
-            line[name].to_numpy(float) for name in ("magnitude", "auc_bank", BOUNDS[0])
-        )
+        x = line["magnitude"].to_numpy(float)
+        pooled, high, low = (line[name].to_numpy(float) for name in BOUNDS)
         ax.fill_between(x, low, high, color=color, alpha=BAND, linewidth=0)
-        ax.plot(x, high, color=color)
+        ax.plot(x, pooled, color=color)
+        ax.plot(x, high, color=color, linestyle="-.", linewidth=0.8)
         ax.plot(x, low, color=color, linestyle=":")
     ax.axhline(0.5, color=CHANCE, linestyle="--", linewidth=0.8)
     ax.set_xticks(sorted(rows["magnitude"].unique()))
@@ -126,8 +126,9 @@ def _handles(colors: dict[float, tuple], networks: pd.DataFrame | None) -> list:
         for value, color in colors.items()
     ]
     bounds = [
-        Line2D([], [], color="black", label="upper bound"),
-        Line2D([], [], color="black", linestyle=":", label="lower bound"),
+        Line2D([], [], color="black", label="upper bound, systems ranked together"),
+        Line2D([], [], color="black", ls="-.", lw=0.8, label="upper bound, mean over systems"),
+        Line2D([], [], color="black", linestyle=":", label="lower bound, mean over systems"),
         Line2D([], [], color=CHANCE, linestyle="--", label="chance"),
     ]
     models = [] if networks is None else list(dict.fromkeys(networks["model"]))
