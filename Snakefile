@@ -19,6 +19,7 @@ include: "rules/evaluate.smk"
 include: "rules/audit.smk"
 include: "rules/figures.smk"
 include: "rules/benchmark.smk"
+include: "rules/limit.smk"
 
 
 rule all:
@@ -59,3 +60,6 @@ rule benchmark:
     input:
         table("benchmark"),
         figure("benchmark"),
+rule limit:
+    input:
+        LIMIT,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
-from lensml.evaluation.tables import _latex, _markdown
+from lensml.evaluation.tables import latex, markdown
 
 # What tells the classes apart where a test fails.
 MEANING = {
@@ -56,10 +56,10 @@ def tabulate_audit(audits: Sequence[str], outputs: Sequence[str]) -> None:
         if suffix == ".csv":
             write_csv(output, table.rename(columns={"passed": "pass"}), float_format="%.6g")
         elif suffix == ".md":
-            lines = [_markdown(summary, CAPTION), *verdicts(table)]
+            lines = [markdown(summary, CAPTION), *verdicts(table)]
             write_bytes(output, ("\n".join(lines) + "\n").encode())
         else:
-            write_bytes(output, _latex(summary, CAPTION).encode())
+            write_bytes(output, latex(summary, CAPTION).encode())
 
 
 def _allowed(row: tuple) -> str:

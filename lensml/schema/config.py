@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
 from lensml.schema.errors import ConfigError, lines_from
+from lensml.schema.limit import Limit
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
 from lensml.schema.training import (
     Adaptation,
@@ -55,6 +56,7 @@ class ConfigFile(Section):
     evaluation: Evaluation
     audit: Audit
     benchmark: Benchmark
+    limit: Limit
     figures: Figures
     compute: Compute
     catalogue: Catalogue = Catalogue()
@@ -73,6 +75,12 @@ class Config(ConfigFile):
                 "substructures must begin with no_sub, the class without substructure"
             )
         return self
+
+    @property
+    def limit_domains(self) -> list[str]:
+        """Domains whose physical limit is computed: without noise there is none."""
+        names = self.domains if self.limit.domains == "all" else self.limit.domains
+        return [n for n in names if self.resolved[n].instrument.noise != "none"]
 
     def domain(self, name: str) -> Domain:
         """A resolved domain."""
@@ -203,6 +211,7 @@ def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
     checks = [
         ("classifier", "domains", raw.classifier.domains, raw.domains),
         ("anomaly", "domains", raw.anomaly.domains, raw.domains),
+        ("limit", "domains", _named(raw.limit.domains), raw.domains),
         ("classifier", "encoders", raw.classifier.encoders, list(raw.encoders)),
         ("adaptation", "encoders", raw.adaptation.encoders, raw.classifier.encoders),
     ]
@@ -226,6 +235,10 @@ def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
             if name not in declared
         ]
     return lines
+
+
+def _named(domains: Literal["all"] | list[str]) -> list[str]:
+    return [] if domains == "all" else list(domains)
 
 
 def _changed_by(files: Mapping, kind: str, name: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +109,28 @@ def draw_systems(
         _draw_system(domain, substructure, seed=seed, split=split, index=index)
         for index in range(start, stop)
     ]
+    return _stacked(domain, substructure, rows)
+
+
+def redraw_substructure(
+    domain: Domain, substructure: str, *, seed: int, split: str, index: int, n_draws: int
+) -> Systems:
+    """Truth of ``n_draws`` images of the lens and source ``index`` with fresh substructure.
+
+    The draws have a stream of their own: none of them is the substructure of the image ``index``.
+    """
+    truth = _draw_smooth(domain, seed=seed, split=split, index=index)
+    where = {"domain": domain.name, "split": split, "index": index}
+    rng = generator(seed_sequence(seed, purpose=f"redraw/{substructure}", **where))
+    rows = [_with_substructure(domain, substructure, truth, rng) for _ in range(n_draws)]
+    return _stacked(domain, substructure, rows)
+
+
+def _stacked(
+    domain: Domain,
+    substructure: str,
+    rows: Sequence[tuple[dict[str, float], Mapping[str, np.ndarray]]],
+) -> Systems:
     units = perturber_units(domain, substructure)
     truth = {
         name: np.array(
@@ -130,6 +152,14 @@ def draw_systems(
 def _draw_system(
     domain: Domain, substructure: str, *, seed: int, split: str, index: int
 ) -> tuple[dict[str, float], Mapping[str, np.ndarray]]:
+    truth = _draw_smooth(domain, seed=seed, split=split, index=index)
+    where = {"domain": domain.name, "split": split, "index": index}
+    own = generator(seed_sequence(seed, purpose=f"substructure/{substructure}", **where))
+    return _with_substructure(domain, substructure, truth, own)
+
+
+def _draw_smooth(domain: Domain, *, seed: int, split: str, index: int) -> dict[str, float]:
+    """What the classes of a system share: lens, source, exposure."""
     population = domain.population
     where = {"domain": domain.name, "split": split, "index": index}
     sequence = seed_sequence(seed, purpose="system", **where)
@@ -150,8 +180,15 @@ def _draw_system(
     truth |= _draw_galaxy(population.source, domain.instrument, truth, split, more)
     cdm = population.cdm
     truth["f_sub"] = draw(cdm.f_sub, more) if isinstance(cdm, CdmTnfw) else np.nan
-    own = generator(seed_sequence(seed, purpose=f"substructure/{substructure}", **where))
-    sub = draw_substructure(domain, substructure, truth, own)
+    return truth
+
+
+def _with_substructure(
+    domain: Domain, substructure: str, smooth: Mapping[str, float], rng: np.random.Generator
+) -> tuple[dict[str, float], Mapping[str, np.ndarray]]:
+    """A smooth lens with the substructure of a class, and the room made for it."""
+    population, truth = domain.population, dict(smooth)
+    sub = draw_substructure(domain, substructure, truth, rng)
     truth["kappa_sheet"], truth["r_sheet"] = sheet(domain, substructure, truth["f_sub"])
     if population.lens.mass_compensation == "enclosed":
         truth["theta_E"] -= sub.enclosed / truth["theta_E_total"]
