@@ -60,6 +60,8 @@ rule benchmark:
     input:
         table("benchmark"),
         figure("benchmark"),
+
+
 rule limit:
     input:
         LIMIT,

@@ -30,7 +30,7 @@ from lensml.evaluation.fisher import (
     oracle_auc,
     pooled_oracle_auc,
 )
-from lensml.evaluation.tables import _latex, _markdown
+from lensml.evaluation.tables import latex, markdown
 from lensml.schema.limit import Limit
 from lensml.schema.simulation import CdmTnfw, Domain
 from lensml.schema.training import Evaluation
@@ -337,7 +337,7 @@ def tabulate_limit(tables: Sequence[str], outputs: Sequence[str], *, confidence:
             write_csv(output, joined, float_format="%.6g")
             continue
         summary = _summary(joined)
-        text = _markdown(summary, caption) if suffix == ".md" else _latex(summary, caption)
+        text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
         write_bytes(output, text.encode())
 
 
