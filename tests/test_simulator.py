@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -36,6 +40,8 @@ from lensml.simulate.systems import (
     perturber_units,
 )
 
+REPOSITORY = Path(__file__).parents[1]
+CONFIG_DIR = REPOSITORY / "config"
 CLASSES = ["no_sub", "cdm", "vortex"]
 SEED = 11
 # Statistical tests run on fixed seeds. A right sampler fails one seed in 10,000.
@@ -894,3 +900,37 @@ def test_both_engines_make_the_same_dataset(domain, simulate_store, tmp_path):
     # 1e-4 of the peak in the image, and the noise follows it through its square root.
     peak = lenstronomy_images.max(axis=(1, 2), keepdims=True)
     assert (np.abs(numba_images - lenstronomy_images) / peak).max() < 3e-4
+
+
+RENDER_AND_HASH = """
+import hashlib, sys
+from pathlib import Path
+from lensml.schema import load_config
+from lensml.schema.yaml_reader import read_yaml
+from lensml.simulate.render import render
+from lensml.simulate.systems import draw_systems
+folder = Path(sys.argv[1])
+file = folder / "config.yaml"
+merged = {**read_yaml(file), "domains": ["euclid", "hst", "euclid_realistic"]}
+config = load_config(merged, catalogue_dir=folder / "catalogue", files=[file])
+digest = hashlib.sha256()
+for name in ("euclid", "euclid_realistic"):
+    camera = config.domain(name).model_copy(update={"num_pix": 24, "supersampling_factor": 3})
+    for substructure in ("no_sub", "cdm", "vortex"):
+        systems = draw_systems(camera, substructure, seed=1, split="val", start=0, stop=4)
+        digest.update(render(systems, camera, engine="numba", precision="float32").tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_the_process_that_compiles_renders_the_same_bytes_as_those_that_load(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", RENDER_AND_HASH, str(CONFIG_DIR)]
+    digests = [
+        subprocess.run(
+            command, env=environment, cwd=REPOSITORY, check=True, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert any((tmp_path / "cache").rglob("*.nbi"))  # the second run had something to load
+    assert digests[0] == digests[1] != ""

@@ -42,7 +42,7 @@ def enclosed_table() -> np.ndarray:
     return g.astype(np.float32)
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _own_row(row, table, theta_N2, tau):
     """Enclosed mass of one halo, arcsec^2: cubic Lagrange interpolation in ln tau."""
     place = (math.log(tau) - LOG_TAU_MIN) / LOG_TAU_STEP
@@ -57,7 +57,7 @@ def _own_row(row, table, theta_N2, tau):
         row[k] += w3 * table[i + 2, k]
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_row(ax, ay, dx, y, row, inverse, floor, bits, low, high):
     """Add the deflection of one halo to a row of rays; dx (n,) and y are their offsets.
 
@@ -81,7 +81,7 @@ def _add_row(ax, ay, dx, y, row, inverse, floor, bits, low, high):
         ay[j] += ratio * y
 
 
-@numba.njit(cache=True)
+@numba.njit(forceinline=True)
 def _split(axis64):
     """Divide the rays of an axis into blocks, each with its own few nodes.
 
@@ -113,7 +113,7 @@ def _split(axis64):
     return start, nodes, weights, center, half
 
 
-@numba.njit(cache=True)
+@numba.njit(forceinline=True)
 def _near(position, center, half):
     """Blocks first to last - 1 of an axis to which a halo at this coordinate is near."""
     if center.size == 1:
@@ -127,7 +127,7 @@ def _near(position, center, half):
     return first, last
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_far_field(ax, ay, far_x, far_y, start, weights):
     """Interpolate what was summed on the nodes, first along rows, then across them."""
     n = weights.shape[0]
@@ -149,7 +149,7 @@ def _add_far_field(ax, ay, far_x, far_y, start, weights):
                     ay[i, j] += weight * across_y[k, j]
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _deflection_by_table(ax, ay, axis64, xy, halos, table, row):
     """Add every halo to the planes: ray by ray near it, on the nodes of blocks far from it."""
     start, nodes, weights, center, half = _split(axis64)
@@ -184,7 +184,7 @@ def _deflection_by_table(ax, ay, axis64, xy, halos, table, row):
         _add_far_field(ax, ay, far_x, far_y, start, weights)
 
 
-@numba.njit(cache=True)
+@numba.njit(forceinline=True)
 def _enclosed(x, tau):
     """Scalar closed form of :func:`lensml.physics.halos.tnfw_enclosed`."""
     s2 = 1 - x * x
@@ -203,7 +203,7 @@ def _enclosed(x, tau):
     return t2 / (t2 + 1) ** 2 * bracket
 
 
-@numba.njit(cache=True)
+@numba.njit(forceinline=True)
 def _add_halo_exactly(ax, ay, dx, dy, halo):
     """Add the deflection of one halo by the closed form; dx, dy (n,) are offsets of rays."""
     theta_N2, Rs, tau = halo[0], math.sqrt(halo[2]), halo[3]
@@ -215,7 +215,7 @@ def _add_halo_exactly(ax, ay, dx, dy, halo):
             ay[i, j] += ratio * dy[i]
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def halo_deflection(ax, ay, axis64, xy, halos, table, row):
     """Deflection of the halos of one image.
 

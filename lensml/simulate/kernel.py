@@ -5,6 +5,10 @@ external shear, a disc of constant convergence, point masses, cored lines and tr
 evaluates the Sersic source there, and finally convolves with a Gaussian and bins to pixels in one
 separable pass. float32 and float64 share this code: the type of the tables decides. The formulas
 are those of :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
+
+Every part is inlined into :func:`trace` (``forceinline``). A part that were a function of its own
+would be a different one, optimised differently, in the process that compiles than in those that
+load the compiled code, and images would differ in their last bit.
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ MACRO_COLUMNS = (
 LINE_COLUMNS = ("center_x", "center_y", "cos", "sin", "half_length", "core2", "scale")
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
     """Subtract the deflection of the elliptical power law and of shear from a row of rays.
 
@@ -93,7 +97,7 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
         by[j] = y - (s * au + c * av) - (g2 * axis[j] - g1 * y)
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _steepen(er, ei, axis, dy, m):
     """Multiply the unit vectors by (b / R)^(gamma - 2)."""
     cx, c, s, q, excess, log_b = m[0], m[2], m[3], m[4], m[18], m[19]
@@ -108,7 +112,7 @@ def _steepen(er, ei, axis, dy, m):
         ei[j] *= factor
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_sheet(bx, by, axis, y, kappa, radius2):
     """Subtract the deflection of a uniform disc about the origin."""
     one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
@@ -119,7 +123,7 @@ def _add_sheet(bx, by, axis, y, kappa, radius2):
         by[j] -= ratio * y
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_multipoles(bx, by, axis, y, m):
     """Subtract the deflection of the multipoles of order 3 and 4 (Xu et al. 2015, eq. B12)."""
     one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
@@ -138,7 +142,7 @@ def _add_multipoles(bx, by, axis, y, m):
         by[j] -= s * radial + c * tangential
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_plane(bx, by, ax, ay):
     """Subtract a row of a deflection field."""
     for j in range(bx.size):
@@ -146,7 +150,7 @@ def _add_plane(bx, by, ax, ay):
         by[j] -= ay[j]
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_points(bx, by, dx, dy, theta_E2):
     """Subtract the deflection of point masses; dx (P, n) and dy (P,) are offsets from the row."""
     floor = bx.dtype.type(1e-37) if bx.itemsize == 4 else bx.dtype.type(1e-50)
@@ -161,7 +165,7 @@ def _add_points(bx, by, dx, dy, theta_E2):
             by[j] -= ratio * y
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_line(bx, by, axis, y, line):
     """Subtract the deflection of a cored line mass from a row of rays."""
     half = bx.dtype.type(0.5)
@@ -192,7 +196,7 @@ def _add_line(bx, by, axis, y, line):
         by[j] -= s * au + c * av
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _source_light(row, bx, by, m):
     """Elliptical Sersic surface brightness at the traced positions, in place into ``row``."""
     cx, cy, c, s, q = m[9], m[10], m[11], m[12], m[13]
@@ -209,7 +213,7 @@ def _source_light(row, bx, by, m):
         row[j] = exp2(log_amp - b * power)
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _galaxy_light(row, bx, by, m, image):
     """Observed galaxy at the traced positions, bilinear, nothing outside; into ``row``."""
     cx, cy, c, s, amp, inverse = m[9], m[10], m[11], m[12], m[27], m[28]
@@ -229,7 +233,7 @@ def _galaxy_light(row, bx, by, m, image):
         row[j] = amp * ((one - t) * low + t * high)
 
 
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _convolve_and_bin(image, fine, taps, ss, radius, strip):
     """Separable convolution with the binned kernel, edge values repeated beyond the border."""
     n, size = image.shape[0], fine.shape[0]
