@@ -338,6 +338,32 @@ def draw_strength(folder: Path, style: Style, output: Sequence[Path]) -> None:
     figures.plot_strength(table, title="strength", style=style, output=output)
 
 
+def draw_benchmark(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rows = [
+        (domain, substructure, 3, "render and noise", engine, speed, ratio)
+        for domain in ("euclid", "hst")
+        for substructure in ("no_sub", "cdm")
+        for engine, speed, ratio in (("numba", 1500.0, 30.0), ("lenstronomy", 50.0, np.nan))
+    ]
+    columns = ["domain", "substructure", "supersampling_factor", "what", "engine"]
+    columns += ["images_per_second", "ratio_to_lenstronomy"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "benchmark.csv", index=False)
+    figures.plot_benchmark(folder / "benchmark.csv", style=style, output=output)
+
+
+def draw_limit(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rows = [
+        ("no_sub", label, f_sub, magnitude, 0.99 - fall, 0.95 - fall, 0.9 - fall)
+        for label in ("cdm", "vortex")
+        for f_sub in (0.01, 0.05)
+        for magnitude, fall in ((22.0, 0.0), (24.0, 0.2), (25.0, 0.35))
+    ]
+    columns = ["reference", "label", "f_sub", "magnitude"]
+    columns += ["auc_pooled", "auc_oracle", "auc_bank"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "limit.csv", index=False)
+    figures.plot_limit(folder / "limit.csv", title="Limit", style=style, output=output)
+
+
 DRAWINGS: dict[str, Draw] = {
     name.removeprefix("draw_"): function
     for name, function in list(globals().items())

@@ -41,7 +41,7 @@ def plot_benchmark(table: str | Path, *, style: Style, output: Sequence[str | Pa
         ValueError: if the table lacks a column, or rows of rendering with noise.
     """
     keys = ["domain", "substructure", "supersampling_factor", "what", "engine"]
-    results = read_table(table, [*keys, "images_per_second"])
+    results = read_table(table, [*keys, "images_per_second", "ratio_to_lenstronomy"])
     results = results.loc[results["what"] == TASK]
     if results.empty:
         raise ValueError(f"{table}: no row whose 'what' is '{TASK}'")
