@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
     from lensml.schema.training import Encoder
-    from lensml.training.runs import Results, Setting
+    from lensml.training.setting import Results, Setting
 
 # Mistakes of data, configuration or machine: the message says it all, a traceback would hide it.
 EXPECTED = (ValueError, OSError, FloatingPointError, MemoryError)
@@ -51,7 +51,7 @@ def encoder_of(section: dict[str, Any]) -> Encoder:
 def setting_of(snakemake: Any) -> Setting:
     """What every run with networks shares; its checkpoints lie under ``state/``."""
     from lensml.schema.training import Compute, NetworkInput
-    from lensml.training.runs import Setting
+    from lensml.training.setting import Setting
 
     given = snakemake.params.setting
     first = Path(snakemake.output[0])
@@ -66,7 +66,7 @@ def setting_of(snakemake: Any) -> Setting:
 
 def results_of(output: Any) -> Results:
     """Files that a training run writes."""
-    from lensml.training.runs import Results
+    from lensml.training.setting import Results
 
     return Results(output.weights, output.history, output.run)
 

@@ -19,8 +19,9 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from toy_stores import NETWORK_INPUT, RMS, blobs, noise, setting, write_store
 
+from lensml.data.images import stretch
 from lensml.data.store import open_store
-from lensml.data.torch_dataset import Images, stretch
+from lensml.data.torch_dataset import Images
 from lensml.evaluation.baselines import (
     N_RINGS,
     all_images,
@@ -37,12 +38,8 @@ from lensml.evaluation.bootstrap import (
     weighted_mean,
 )
 from lensml.evaluation.comparison import auc_gain
-from lensml.evaluation.examples import (
-    N_BINS,
-    collect_gallery,
-    embed_domains,
-    tabulate_strength,
-)
+from lensml.evaluation.embedding import embed_domains
+from lensml.evaluation.examples import N_BINS, collect_gallery, tabulate_strength
 from lensml.evaluation.metrics import (
     Measured,
     anomaly_metrics,
@@ -56,8 +53,8 @@ from lensml.evaluation.predict import (
     predict,
     reconstruction_error,
     score_anomalies,
-    write_predictions,
 )
+from lensml.evaluation.predictions import write_predictions
 from lensml.evaluation.tables import (
     summarise,
     tabulate_adaptation,

@@ -10,7 +10,7 @@ import numpy as np
 from lensml.data.store import SCHEMA_VERSION
 from lensml.data.store_writer import chunk_file, seal_store, write_block
 from lensml.schema.training import Compute, NetworkInput
-from lensml.training.runs import Setting
+from lensml.training.setting import Setting
 
 NETWORK_INPUT = NetworkInput(noise_units=5.0, scale=2.0)
 IN_MEMORY = 0.5  # max_memory_fraction

@@ -1,110 +1,47 @@
-"""The only bridge from stores to torch: images on the network's scale, in memory or mapped."""
+"""The only bridge from stores to torch: batches of images on a device."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lensml.data.store import Store, open_store
+from lensml.data.images import StretchedImages
 from lensml.schema.training import NetworkInput
 
 
-def stretch(image: np.ndarray, background_rms: np.ndarray, spec: NetworkInput) -> np.ndarray:
-    """Images on the network's scale: asinh(image / background_rms / noise_units) / scale.
-
-    The scale is fixed: dividing by each image's own maximum would hide flux and mix in its noise.
-
-    Args:
-        image: (N, H, W) e-/s per pixel.
-        background_rms: (N,) e-/s per pixel.
-        spec: noise_units and scale.
-
-    Returns:
-        (N, H, W) float32.
-    """
-    unit = (background_rms * spec.noise_units).astype(np.float32)[:, None, None]
-    return np.arcsinh(image / unit) / np.float32(spec.scale)
-
-
-class Images:
-    """Images of one or more stores of a domain, addressed by one index.
-
-    Attributes:
-        network_input: scale of the batches.
-        labels: (N,) int64 class of every image, or None for a pool without labels.
-        system_id: (N,) int64, or None for a pool without labels.
-        background_rms: (N,) e-/s per pixel.
-        index: (N,) index of the image within its own store.
-    """
+class Images(StretchedImages):
+    """Images whose batches are tensors; see :class:`lensml.data.images.StretchedImages`."""
 
     def __init__(
         self,
         stores: Sequence[str | Path],
         spec: NetworkInput,
         *,
-        max_memory_fraction: float,
         device: torch.device | str = "cpu",
-        limit: int | None = None,
-        labelled: bool = True,
+        **options: Any,
     ) -> None:
-        """Open stores; the class of an image is the position of its store in ``stores``.
+        """Open stores.
 
         Args:
             stores: one per class, or one pool.
             spec: of the network's input.
-            max_memory_fraction: images are loaded when they take less of the machine's memory.
-            device: where batches go.
-            limit: use the first images of each store only.
-            labelled: False for a pool, which has neither labels nor truth.
+            device: where batches go; images that fit in memory are kept there.
+            options: of :class:`lensml.data.images.StretchedImages`.
         """
-        opened = [open_store(path) for path in stores]
-        sizes = [len(s) if limit is None else min(limit, len(s)) for s in opened]
-        self.network_input, self._device, self._stores = spec, torch.device(device), opened
-        self._start = np.cumsum([0, *sizes])
-        columns = [s.truth["background_rms"][:n] for s, n in zip(opened, sizes, strict=True)]
-        self.background_rms = np.concatenate(columns)
-        self.index = np.concatenate([np.arange(n) for n in sizes])
-        self.img_size = opened[0].image.shape[1]
-        self.labels = np.repeat(np.arange(len(opened)), sizes) if labelled else None
-        self.system_id = _column(opened, sizes, "system_id") if labelled else None
-        bytes_needed = len(self) * self.img_size**2 * 4
-        fits = bytes_needed < max_memory_fraction * _memory()
-        self._loaded = self._load(sizes) if fits else None
-
-    def __len__(self) -> int:
-        return int(self._start[-1])
-
-    def _load(self, sizes: Sequence[int]) -> Tensor:
-        out = np.empty((len(self), self.img_size, self.img_size), np.float32)
-        for store, start, n in zip(self._stores, self._start, sizes, strict=False):
-            for first in range(0, n, 1024):  # in pieces: one temporary copy, not two datasets
-                rows = np.arange(first, min(first + 1024, n))
-                rms = self.background_rms[start + rows]
-                out[start + rows] = stretch(store.image[rows], rms, self.network_input)
-        return torch.from_numpy(out).unsqueeze(1).to(self._device)
+        super().__init__(stores, spec, **options)
+        self._device = torch.device(device)
+        loaded = None if self._array is None else torch.from_numpy(self._array)
+        self._loaded = None if loaded is None else loaded.unsqueeze(1).to(self._device)
+        if self._device.type != "cpu":
+            self._array = None  # one copy is enough
 
     def batch(self, index: np.ndarray) -> Tensor:
         """Images at ``index`` on the network's scale, (len(index), 1, H, W)."""
         if self._loaded is not None:
             return self._loaded[torch.from_numpy(np.asarray(index)).to(self._device)]
-        out = np.empty((len(index), self.img_size, self.img_size), np.float32)
-        owner = np.searchsorted(self._start, index, side="right") - 1
-        for k in np.unique(owner):
-            mask = owner == k
-            out[mask] = self._stores[k].image[index[mask] - self._start[k]]
-        out = stretch(out, self.background_rms[index], self.network_input)
-        return torch.from_numpy(out).unsqueeze(1).to(self._device)
-
-
-def _column(stores: Sequence[Store], sizes: Sequence[int], name: str) -> np.ndarray:
-    return np.concatenate([s.truth[name][:n] for s, n in zip(stores, sizes, strict=True)])
-
-
-def _memory() -> int:
-    """Physical memory of the machine in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return torch.from_numpy(self.rows(index)).unsqueeze(1).to(self._device)

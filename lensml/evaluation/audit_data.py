@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import kurtosis, skew
 
+from lensml.data.images import stretch
 from lensml.data.store import Store
-from lensml.data.torch_dataset import stretch
 from lensml.evaluation.baselines import radial_profile
 from lensml.physics.ellipticity import phi_q
 from lensml.schema.simulation import Domain

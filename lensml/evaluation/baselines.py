@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from lensml.data.torch_dataset import Images
-from lensml.evaluation.predict import write_predictions, write_scores
-from lensml.training.runs import Setting
+from lensml.data.images import StretchedImages
+from lensml.evaluation.predictions import write_predictions, write_scores
+from lensml.training.setting import Setting
 
 N_RINGS = 13  # mean and spread in each ring: 26 features
-CPU = torch.device("cpu")
 
 
 def radial_profile(images: np.ndarray, n_rings: int = N_RINGS) -> np.ndarray:
@@ -42,10 +40,9 @@ def radial_profile(images: np.ndarray, n_rings: int = N_RINGS) -> np.ndarray:
     return np.stack(features, axis=1)
 
 
-def all_images(images: Images) -> np.ndarray:
+def all_images(images: StretchedImages) -> np.ndarray:
     """Every image on the network's scale, (N, H, W) float32."""
-    pieces = np.array_split(np.arange(len(images)), max(len(images) // 1000, 1))
-    return np.concatenate([images.batch(piece)[:, 0].cpu().numpy() for piece in pieces])
+    return images.rows(np.arange(len(images)))
 
 
 def radial_profile_model() -> Pipeline:
@@ -70,15 +67,15 @@ def predict_radial_profile(
 
     What it reaches needs no substructure to be seen: an Einstein radius is enough.
     """
-    fit, images = setting.images(train, CPU), setting.images(test, CPU)
+    fit, images = setting.arrays(train), setting.arrays(test)
     model = radial_profile_model()
     model.fit(_profiles(fit), fit.labels)
     write_predictions(output, model.predict_proba(_profiles(images)), images, classes)
 
 
-def _profiles(images: Images) -> np.ndarray:
+def _profiles(images: StretchedImages) -> np.ndarray:
     pieces = np.array_split(np.arange(len(images)), max(len(images) // 1000, 1))
-    return np.concatenate([radial_profile(images.batch(p)[:, 0].numpy()) for p in pieces])
+    return np.concatenate([radial_profile(images.rows(p)) for p in pieces])
 
 
 def score_pca(
@@ -92,8 +89,8 @@ def score_pca(
     setting: Setting,
 ) -> None:
     """Anomaly baseline: squared residual after projection on components of ``no_sub`` images."""
-    fit = all_images(setting.images([train], CPU, limit=n_images))
-    images = setting.images(test, CPU)
+    fit = all_images(setting.arrays([train], limit=n_images))
+    images = setting.arrays(test)
     pca = PCA(
         n_components=min(n_components, len(fit) - 1), svd_solver="randomized", random_state=0
     )
@@ -107,7 +104,7 @@ def score_total_flux(
     test: Sequence[str], output: str, *, classes: Sequence[str], setting: Setting
 ) -> None:
     """Anomaly baseline: the flux of the image in units of the background's standard deviation."""
-    images = setting.images(test, CPU)
+    images = setting.arrays(test)
     spec = setting.network_input
     linear = np.sinh(all_images(images) * spec.scale) * spec.noise_units
     write_scores(output, linear.sum((1, 2), dtype=float), images, classes)

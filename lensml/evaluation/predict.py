@@ -1,22 +1,22 @@
-"""Predictions and anomaly scores of test images, one CSV row per image."""
+"""Networks on test images: class probabilities and anomaly scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 import torch
 
-from lensml.data.files import write_atomic, write_csv
 from lensml.data.torch_dataset import Images
+from lensml.evaluation.predictions import write_examples, write_predictions, write_scores
 from lensml.models.mae import MaskedAutoencoder, random_masking
 from lensml.schema.training import Encoder, Mae
 from lensml.training.checkpoint import load_weights
 from lensml.training.classifier import PREDICTION_BATCH, predict_probabilities
 from lensml.training.device import prepare_device
 from lensml.training.loop import step_generator
-from lensml.training.runs import Setting, load_classifier
+from lensml.training.runs import load_classifier
+from lensml.training.setting import Setting
 
 MASK_SEED = 2**31 + 1  # of the masks behind anomaly scores: never those of training
 
@@ -40,7 +40,7 @@ def predict(
         classes: names in the order of the stores.
         encoder: architecture.
         symmetry: averaged over; 'none' for a single pass.
-        setting: see :class:`lensml.training.runs.Setting`.
+        setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
     images = setting.images(stores, device)
@@ -50,30 +50,6 @@ def predict(
     write_predictions(
         output, predict_probabilities(network, images, symmetry=symmetry), images, classes
     )
-
-
-def write_predictions(
-    output: str, probabilities: np.ndarray, images: Images, classes: Sequence[str]
-) -> None:
-    """Write probabilities (N, K) of labelled images as ``predictions.csv``."""
-    table = _identity(images, classes)
-    for k, name in enumerate(classes):
-        table[f"p_{name}"] = probabilities[:, k]
-    write_csv(output, table)
-
-
-def write_scores(output: str, score: np.ndarray, images: Images, classes: Sequence[str]) -> None:
-    """Write anomaly scores (N,) of labelled images as ``scores.csv``."""
-    table = _identity(images, classes)
-    table["score"] = score
-    write_csv(output, table)
-
-
-def _identity(images: Images, classes: Sequence[str]) -> pd.DataFrame:
-    if images.labels is None:
-        raise ValueError("predictions are written for labelled test images only")
-    label = np.array(list(classes))[images.labels]
-    return pd.DataFrame({"system_id": images.system_id, "index": images.index, "label": label})
 
 
 def score_anomalies(
@@ -102,7 +78,7 @@ def score_anomalies(
         mae: architecture.
         n_masks: random masks per image.
         pixel_scale: arcsec.
-        setting: see :class:`lensml.training.runs.Setting`.
+        setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
     images = setting.images(stores, device)
@@ -168,8 +144,3 @@ def write_reconstructions(
         pixel_scale=np.array(pixel_scale, float),
         **{name: a[:, 0].cpu().numpy().astype(np.float32) for name, a in arrays.items()},
     )
-
-
-def write_examples(output: str, **arrays: np.ndarray) -> None:
-    """Write arrays for a figure as an npz file."""
-    write_atomic(output, lambda stream: np.savez_compressed(stream, **arrays))  # type: ignore[arg-type]

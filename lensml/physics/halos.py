@@ -178,10 +178,19 @@ def host_radius_quantile(
     # Quantiles on a common grid in s = z / z_max, stretched towards the lens plane.
     s = np.linspace(0, 1, 129) ** 2
     z = s * np.sqrt(np.maximum(r_max**2 - R[:, None] ** 2, 0))
-    r = np.sqrt(R[:, None] ** 2 + z**2)
-    density = 1 / ((r + core) * (r + r_s) ** 2)
-    steps = 0.5 * (density[:, 1:] + density[:, :-1]) * np.diff(z, axis=1)
-    cumulative = np.concatenate([np.zeros((len(u), 1)), np.cumsum(steps, axis=1)], axis=1)
+    r = np.square(z)  # and on in place: this is the dearest part of drawing halos
+    r += R[:, None] ** 2
+    np.sqrt(r, out=r)
+    density = r + r_s
+    density *= density
+    r += core
+    density *= r
+    np.divide(1, density, out=density)
+    steps = density[:, 1:] + density[:, :-1]
+    steps *= 0.5
+    steps *= z[:, 1:] - z[:, :-1]
+    cumulative = np.zeros_like(z)
+    np.cumsum(steps, axis=1, out=cumulative[:, 1:])
     target = u * cumulative[:, -1]
     k = np.clip((cumulative < target[:, None]).sum(1), 1, s.size - 1)
     rows = np.arange(len(u))

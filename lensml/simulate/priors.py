@@ -80,4 +80,6 @@ def draw_positions(
             radius, phi = position.r_min + (position.r_max - position.r_min) * u, 2 * np.pi * v
         case _:
             return position.half_width * np.stack([2 * u - 1, 2 * v - 1], axis=1)
-    return np.stack([radius * np.cos(phi), radius * np.sin(phi)], axis=1)
+    xy = np.empty((n, 2))
+    xy[:, 0], xy[:, 1] = radius * np.cos(phi), radius * np.sin(phi)
+    return xy

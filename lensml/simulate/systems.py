@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from lensml.schema.simulation import (
 )
 from lensml.simulate.galaxy_sources import galaxies_of_split, load_galaxies
 from lensml.simulate.priors import draw, draw_positions
-from lensml.simulate.streams import generator, seed_sequence, system_id
+from lensml.simulate.streams import Streams, generator, seed_sequence
 from lensml.simulate.substructure import (
     PROFILE_UNITS,
     draw_substructure,
@@ -105,9 +105,11 @@ def draw_systems(
     domain: Domain, substructure: str, *, seed: int, split: str, start: int, stop: int
 ) -> Systems:
     """Truth of the images ``start`` to ``stop - 1`` of a class and split."""
+    where = {"split": split, "start": start, "stop": stop}
+    own = Streams(seed, purpose=f"substructure/{substructure}", domain=domain.name, **where)
+    smooth = _draw_smooth(domain, seed=seed, **where)
     rows = [
-        _draw_system(domain, substructure, seed=seed, split=split, index=index)
-        for index in range(start, stop)
+        _with_substructure(domain, substructure, truth, own[i]) for i, truth in enumerate(smooth)
     ]
     return _stacked(domain, substructure, rows)
 
@@ -119,7 +121,7 @@ def redraw_substructure(
 
     The draws have a stream of their own: none of them is the substructure of the image ``index``.
     """
-    truth = _draw_smooth(domain, seed=seed, split=split, index=index)
+    (truth,) = _draw_smooth(domain, seed=seed, split=split, start=index, stop=index + 1)
     where = {"domain": domain.name, "split": split, "index": index}
     rng = generator(seed_sequence(seed, purpose=f"redraw/{substructure}", **where))
     rows = [_with_substructure(domain, substructure, truth, rng) for _ in range(n_draws)]
@@ -149,38 +151,34 @@ def _stacked(
     )
 
 
-def _draw_system(
-    domain: Domain, substructure: str, *, seed: int, split: str, index: int
-) -> tuple[dict[str, float], Mapping[str, np.ndarray]]:
-    truth = _draw_smooth(domain, seed=seed, split=split, index=index)
-    where = {"domain": domain.name, "split": split, "index": index}
-    own = generator(seed_sequence(seed, purpose=f"substructure/{substructure}", **where))
-    return _with_substructure(domain, substructure, truth, own)
-
-
-def _draw_smooth(domain: Domain, *, seed: int, split: str, index: int) -> dict[str, float]:
-    """What the classes of a system share: lens, source, exposure."""
-    population = domain.population
-    where = {"domain": domain.name, "split": split, "index": index}
-    sequence = seed_sequence(seed, purpose="system", **where)
-    rng = generator(sequence)
-    lens = _draw_lens(population, rng)
-    truth: dict[str, float] = {
-        "system_id": system_id(sequence),
-        "z_lens": population.z_lens,
-        "z_source": population.z_source,
-        **lens,
-        **_draw_source(population.source, domain.instrument, lens["theta_E"], rng),
-        **_draw_exposure(domain.instrument, rng),
-    }
-    # Streams of their own, so that a population without these draws keeps its systems.
-    more = generator(seed_sequence(seed, purpose="system/more", **where))
-    truth |= _draw_multipoles(population.lens, more)
-    truth |= _draw_lens_light(population.lens_light, truth, domain.instrument, more)
-    truth |= _draw_galaxy(population.source, domain.instrument, truth, split, more)
-    cdm = population.cdm
-    truth["f_sub"] = draw(cdm.f_sub, more) if isinstance(cdm, CdmTnfw) else np.nan
-    return truth
+def _draw_smooth(
+    domain: Domain, *, seed: int, split: str, start: int, stop: int
+) -> Iterator[dict[str, float]]:
+    """What the classes of every system share: lens, source, exposure."""
+    population, instrument = domain.population, domain.instrument
+    # Streams of their own, so that a population without some draws keeps the others.
+    systems, more_of = (
+        Streams(seed, purpose=purpose, domain=domain.name, split=split, start=start, stop=stop)
+        for purpose in ("system", "system/more")
+    )
+    for i in range(stop - start):
+        rng = systems[i]
+        lens = _draw_lens(population, rng)
+        truth: dict[str, float] = {
+            "system_id": systems.system_id(i),
+            "z_lens": population.z_lens,
+            "z_source": population.z_source,
+            **lens,
+            **_draw_source(population.source, instrument, lens["theta_E"], rng),
+            **_draw_exposure(instrument, rng),
+        }
+        more = more_of[i]
+        truth |= _draw_multipoles(population.lens, more)
+        truth |= _draw_lens_light(population.lens_light, truth, instrument, more)
+        truth |= _draw_galaxy(population.source, instrument, truth, split, more)
+        cdm = population.cdm
+        truth["f_sub"] = draw(cdm.f_sub, more) if isinstance(cdm, CdmTnfw) else np.nan
+        yield truth
 
 
 def _with_substructure(

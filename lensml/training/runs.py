@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,8 @@ from lensml.schema.training import (
     AdaBn,
     Adda,
     Classifier,
-    Compute,
     Encoder,
     Mae,
-    NetworkInput,
     Optimization,
     Oracle,
 )
@@ -34,41 +31,7 @@ from lensml.training.device import prepare_device
 from lensml.training.loop import Outcome, finish, run_training
 from lensml.training.mae import MaeTask
 from lensml.training.record import data_fingerprint, file_checksum, write_run
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What every run shares.
-
-    Attributes:
-        network_input: scale of the images.
-        compute: device, threads, memory.
-        seed: of this run.
-        state: folder of its checkpoint.
-        label: shown by the progress bar.
-    """
-
-    network_input: NetworkInput
-    compute: Compute
-    seed: int
-    state: str
-    label: str
-
-    def images(self, stores: Sequence[str], device: torch.device, **options: Any) -> Images:
-        """Images of stores on this run's scale and device."""
-        fraction = self.compute.max_memory_fraction
-        return Images(
-            stores, self.network_input, max_memory_fraction=fraction, device=device, **options
-        )
-
-
-@dataclass(frozen=True)
-class Results:
-    """Files that a run writes."""
-
-    weights: str
-    history: str
-    run: str
+from lensml.training.setting import Results, Setting
 
 
 def steps_of(n_images: int, batch_size: int, epochs: int) -> int:
@@ -93,7 +56,7 @@ def train_classifier(
         results: files to write.
         encoder, classifier: architecture and recipe.
         symmetry: of the domain's population.
-        setting: see :class:`Setting`.
+        setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
     images = setting.images(train, device)
@@ -232,7 +195,7 @@ def adapt_adda(
         encoder, adda, adabn: architecture and recipes.
         num_classes: of the classifier.
         symmetries: of the source's and of the target's population.
-        setting: see :class:`Setting`.
+        setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
     target = setting.images([target_pool], device, labelled=False)

@@ -1,0 +1,116 @@
+"""Images of stores on the network's scale, in memory or mapped: all that needs no torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from lensml.data.store import Store, open_store
+from lensml.schema.training import NetworkInput
+
+PIECE = 64  # images at a time: one temporary copy, not two datasets, and it stays in the cache
+
+
+def stretch(image: np.ndarray, background_rms: np.ndarray, spec: NetworkInput) -> np.ndarray:
+    """Images on the network's scale: asinh(image / background_rms / noise_units) / scale.
+
+    The scale is fixed: dividing by each image's own maximum would hide flux and mix in its noise.
+
+    Args:
+        image: (N, H, W) e-/s per pixel.
+        background_rms: (N,) e-/s per pixel.
+        spec: noise_units and scale.
+
+    Returns:
+        (N, H, W) float32.
+    """
+    unit = (background_rms * spec.noise_units).astype(np.float32)[:, None, None]
+    x = np.asarray(image / unit, np.float32)
+    # asinh |x| = log(|x| + sqrt(x^2 + 1)): four times faster than numpy's arcsinh, and off by
+    # one rounding of 1 near zero, a millionth of the noise.
+    out = np.square(x)
+    out += 1
+    np.sqrt(out, out=out)
+    out += np.abs(x)
+    np.log(out, out=out)
+    out /= np.float32(spec.scale)
+    return np.copysign(out, x, out=out)
+
+
+class StretchedImages:
+    """Images of one or more stores of a domain, addressed by one index.
+
+    Attributes:
+        network_input: scale of the images.
+        labels: (N,) int64 class of every image, or None for a pool without labels.
+        system_id: (N,) int64, or None for a pool without labels.
+        background_rms: (N,) e-/s per pixel.
+        index: (N,) index of the image within its own store.
+        img_size: pixels per axis.
+    """
+
+    def __init__(
+        self,
+        stores: Sequence[str | Path],
+        spec: NetworkInput,
+        *,
+        max_memory_fraction: float,
+        limit: int | None = None,
+        labelled: bool = True,
+    ) -> None:
+        """Open stores; the class of an image is the position of its store in ``stores``.
+
+        Args:
+            stores: one per class, or one pool.
+            spec: of the network's input.
+            max_memory_fraction: images are loaded when they take less of the machine's memory.
+            limit: use the first images of each store only.
+            labelled: False for a pool, which has neither labels nor truth.
+        """
+        opened = [open_store(path) for path in stores]
+        sizes = [len(s) if limit is None else min(limit, len(s)) for s in opened]
+        self.network_input, self._stores = spec, opened
+        self._start = np.cumsum([0, *sizes])
+        columns = [s.truth["background_rms"][:n] for s, n in zip(opened, sizes, strict=True)]
+        self.background_rms = np.concatenate(columns)
+        self.index = np.concatenate([np.arange(n) for n in sizes])
+        self.img_size = opened[0].image.shape[1]
+        self.labels = np.repeat(np.arange(len(opened)), sizes) if labelled else None
+        self.system_id = _column(opened, sizes, "system_id") if labelled else None
+        bytes_needed = len(self) * self.img_size**2 * 4
+        fits = bytes_needed < max_memory_fraction * _memory()
+        self._array = self._load() if fits else None
+
+    def __len__(self) -> int:
+        return int(self._start[-1])
+
+    def _load(self) -> np.ndarray:
+        out = np.empty((len(self), self.img_size, self.img_size), np.float32)
+        for first in range(0, len(self), PIECE):
+            rows = np.arange(first, min(first + PIECE, len(self)))
+            out[rows] = self._read(rows)
+        return out
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """Images at ``index`` on the network's scale, (len(index), H, W) float32."""
+        return self._read(index) if self._array is None else self._array[index]
+
+    def _read(self, index: np.ndarray) -> np.ndarray:
+        out = np.empty((len(index), self.img_size, self.img_size), np.float32)
+        owner = np.searchsorted(self._start, index, side="right") - 1
+        for k in np.unique(owner):
+            mask = owner == k
+            out[mask] = self._stores[k].image[index[mask] - self._start[k]]
+        return stretch(out, self.background_rms[index], self.network_input)
+
+
+def _column(stores: Sequence[Store], sizes: Sequence[int], name: str) -> np.ndarray:
+    return np.concatenate([s.truth[name][:n] for s, n in zip(stores, sizes, strict=True)])
+
+
+def _memory() -> int:
+    """Physical memory of the machine in bytes."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,42 @@
+"""Files of predictions and anomaly scores, one CSV row per test image, and of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from lensml.data.files import write_atomic, write_csv
+from lensml.data.images import StretchedImages
+
+
+def write_predictions(
+    output: str, probabilities: np.ndarray, images: StretchedImages, classes: Sequence[str]
+) -> None:
+    """Write probabilities (N, K) of labelled images as ``predictions.csv``."""
+    table = _identity(images, classes)
+    for k, name in enumerate(classes):
+        table[f"p_{name}"] = probabilities[:, k]
+    write_csv(output, table)
+
+
+def write_scores(
+    output: str, score: np.ndarray, images: StretchedImages, classes: Sequence[str]
+) -> None:
+    """Write anomaly scores (N,) of labelled images as ``scores.csv``."""
+    table = _identity(images, classes)
+    table["score"] = score
+    write_csv(output, table)
+
+
+def _identity(images: StretchedImages, classes: Sequence[str]) -> pd.DataFrame:
+    if images.labels is None:
+        raise ValueError("predictions are written for labelled test images only")
+    label = np.array(list(classes))[images.labels]
+    return pd.DataFrame({"system_id": images.system_id, "index": images.index, "label": label})
+
+
+def write_examples(output: str, **arrays: np.ndarray) -> None:
+    """Write arrays for a figure as an npz file."""
+    write_atomic(output, lambda stream: np.savez_compressed(stream, **arrays))  # type: ignore[arg-type]
