@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -1125,3 +1127,15 @@ def test_embeddings_are_mapped_before_and_after_adaptation(tmp_path):
     same = table("same.csv", weights["source"])  # nothing was adapted: the two maps are one
     maps = [same.loc[same["stage"] == s, ["x", "y"]].to_numpy() for s in ("before", "after")]
     np.testing.assert_array_equal(maps[0], maps[1])
+
+
+def test_jobs_without_a_network_start_without_torch():
+    # Its import takes longer than what these jobs do.
+    code = """
+import sys
+import lensml.evaluation.audit, lensml.evaluation.baselines, lensml.evaluation.examples
+import lensml.evaluation.tables, lensml.simulate.dataset, lensml.figures, lensml.workflow
+print(sorted({"torch", "timm"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
