@@ -187,7 +187,8 @@ def radial_profiles(data: Dataset) -> list[Finding]:
     """How far do radial profiles go, and does the same fit find nothing in random labels?"""
     spec = data.spec
     train, test = (
-        [image_profiles(s, data.network_input) for s in data.stores[split]] for split in FIT_SPLITS
+        [image_profiles(s, data.network_input, spec.n_profiled) for s in data.stores[split]]
+        for split in FIT_SPLITS
     )
     value, n = macro_auc(radial_profile_model(), train, test)
     smooth = np.concatenate([train[0], test[0]])

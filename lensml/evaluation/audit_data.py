@@ -94,11 +94,12 @@ def _shape(moment: Any, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def image_profiles(store: Store, spec: NetworkInput) -> np.ndarray:
-    """Radial profiles of every image on the network's scale, (N, 26)."""
+def image_profiles(store: Store, spec: NetworkInput, limit: int) -> np.ndarray:
+    """Radial profiles of the first images on the network's scale, (min(N, limit), 26)."""
     found = []
-    for start in range(0, len(store), PIECE):
-        rows = np.arange(start, min(start + PIECE, len(store)))
+    n = min(len(store), limit)
+    for start in range(0, n, PIECE):
+        rows = np.arange(start, min(start + PIECE, n))
         images = stretch(store.image[rows], store.truth["background_rms"][rows], spec)
         found.append(radial_profile(images))
     return np.concatenate(found)

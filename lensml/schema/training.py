@@ -246,6 +246,7 @@ class Audit(Section):
     ]  # above it: an Einstein radius is enough
     background_radius: Positive  # arcsec, beyond which pixels are background
     n_traced: Annotated[int, Field(ge=8)]  # images per class with an effective Einstein radius
+    n_profiled: Annotated[int, Field(ge=8)]  # images per class and split with radial profiles
     n_rendered: Count  # test images per class that are rendered again without noise
 
 

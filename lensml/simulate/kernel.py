@@ -293,7 +293,8 @@ def trace(
         point_theta_E2: (P,) arcsec^2.
         line_offset: (N+1,) int.
         lines: (Q, len(LINE_COLUMNS)).
-        halo_offset: (N+1,) int.
+        halo_offset: (N+1,) int, or None with the next three where a population has no halos: their
+            code, half of the whole, is then not compiled.
         halo_xy: (R, 2) float64 arcsec.
         halos: (R, len(HALO_COLUMNS)) float64.
         halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`. Numba's cache of this
@@ -309,9 +310,10 @@ def trace(
     bx, by = np.empty(size, images.dtype), np.empty(size, images.dtype)
     er, ei = np.empty(size, images.dtype), np.empty(size, images.dtype)
     sr, si = np.empty(size, images.dtype), np.empty(size, images.dtype)
-    planes = size if halos.shape[0] else 0
-    ax, ay = np.empty((planes, planes), images.dtype), np.empty((planes, planes), images.dtype)
-    row = np.empty(halo_table.shape[1], np.float32)
+    if halos is not None:
+        planes = size if halos.shape[0] else 0
+        ax, ay = np.empty((planes, planes), images.dtype), np.empty((planes, planes), images.dtype)
+        row = np.empty(halo_table.shape[1], np.float32)
     for i in range(images.shape[0]):
         first, last = point_offset[i], point_offset[i + 1]
         count = last - first
@@ -320,17 +322,19 @@ def trace(
             for j in range(size):
                 dx[p, j] = axis64[j] - point_xy[first + p, 0]
         m = macro[i]
-        h = slice(halo_offset[i], halo_offset[i + 1])
-        if h.stop > h.start:
-            halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
+        if halos is not None:
+            h = slice(halo_offset[i], halo_offset[i + 1])
+            if h.stop > h.start:
+                halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
         for y in range(size):
             _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
             if m[20] != 0:
                 _add_sheet(bx, by, axis, axis[y], m[20], m[21])
             if m[22] != 0 or m[23] != 0 or m[24] != 0 or m[25] != 0:
                 _add_multipoles(bx, by, axis, axis[y], m)
-            if h.stop > h.start:
-                _add_plane(bx, by, ax[y], ay[y])
+            if halos is not None:  # noqa: SIM102  by itself, so that numba drops what it guards
+                if h.stop > h.start:
+                    _add_plane(bx, by, ax[y], ay[y])
             for p in range(count):
                 dy[p] = axis64[y] - point_xy[first + p, 1]
             _add_points(bx, by, dx, dy, point_theta_E2[first:last])

@@ -6,7 +6,7 @@ import numpy as np
 
 from lensml.physics.ellipticity import MAX_MODULUS, phis_qs
 from lensml.physics.light import SMOOTHING, b_ns
-from lensml.schema.simulation import Domain
+from lensml.schema.simulation import CdmTnfw, Domain
 from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.systems import Systems
 
@@ -94,7 +94,7 @@ def render(
     macro = _macro_table(systems, precision, smoothing)
     series, n_terms = _series(systems, precision)
     points, lines = _point_table(systems, precision), _line_table(systems, precision)
-    halos = _halo_table(systems, precision)
+    halos = _halo_table(systems, domain, precision)
     galaxies = _galaxy_table(systems, domain, precision)
     taps = binned_gaussian(
         psf_fwhm=domain.instrument.psf_fwhm,
@@ -220,10 +220,13 @@ def _line_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarra
 
 
 def _halo_table(
-    systems: Systems, precision: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    systems: Systems, domain: Domain, precision: str
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Halos of every image; None where the population, not only this class of it, has none."""
     from lensml.simulate.halo_kernel import HALO_COLUMNS, enclosed_table
 
+    if not isinstance(domain.population.cdm, CdmTnfw):
+        return None, None, None, None
     if systems.profile != "TNFW":
         table = np.empty((0, 0), np.float32)
         empty = np.empty((0, len(HALO_COLUMNS)))
