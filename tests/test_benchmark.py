@@ -108,7 +108,7 @@ def test_markdown_latex_and_figure_are_made_of_the_table(written):
 @pytest.mark.parametrize("substructure", CLASSES)
 @pytest.mark.parametrize("name", ["model_ii", "euclid", "euclid_realistic"])
 def test_reused_models_give_the_images_of_new_ones(domain, name, substructure):
-    camera = domain(name, num_pix=16, supersampling_factor=2)
+    camera = domain(name, num_pix=16, supersampling_factor=2, refinement_factor=1)
     systems = draw_systems(camera, substructure, seed=2, split="val", start=0, stop=5)
     models = ReusedModels(systems, camera)
     expected = render_with_lenstronomy(systems, camera)

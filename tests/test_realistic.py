@@ -55,7 +55,7 @@ def many(domain):
 @pytest.mark.parametrize("substructure", CLASSES)
 @pytest.mark.parametrize("name", REALISTIC)
 def test_realistic_images_agree_with_lenstronomy(domain, name, substructure, record_property):
-    camera = domain(name, num_pix=24, supersampling_factor=2)
+    camera = domain(name, num_pix=24, supersampling_factor=2, refinement_factor=1)
     systems = draw_systems(camera, substructure, seed=4, split="val", start=0, stop=8)
     expected = render(systems, camera, engine="lenstronomy", precision="float64")
     peak = expected.max(axis=(1, 2))
@@ -67,7 +67,7 @@ def test_realistic_images_agree_with_lenstronomy(domain, name, substructure, rec
 
 
 def test_steep_and_shallow_power_laws_agree_with_lenstronomy(domain):
-    camera = domain("euclid_l3", num_pix=24, supersampling_factor=3)
+    camera = domain("euclid_l3", num_pix=24, supersampling_factor=3, refinement_factor=1)
     systems = draw_systems(camera, "no_sub", seed=4, split="val", start=0, stop=40)
     truth = dict(systems.truth)
     truth["gamma"] = np.linspace(1.5, 2.6, 40)
@@ -96,6 +96,40 @@ def test_the_table_of_halos_keeps_the_closed_form():
             into.append(ax[0, 1])
     np.testing.assert_allclose(found, expected, rtol=7e-5)  # 6.6e-5 for a ray at 1e-3 Rs
     np.testing.assert_allclose(expected, halos.tnfw_enclosed(x, tau) / x, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["euclid_realistic", "hst_realistic", "lsst_realistic"])
+@pytest.mark.parametrize("substructure", CLASSES)
+def test_shipped_sampling_is_within_one_percent_of_the_converged_image(domain, name, substructure):
+    camera = domain(name)
+    systems = draw_systems(camera, substructure, seed=11, split="val", start=0, stop=12)
+    fine = camera.model_copy(update={"supersampling_factor": 15, "refinement_factor": 8})
+    expected = render(systems, fine, engine="numba", precision="float32")
+    found = render(systems, camera, engine="numba", precision="float32")
+    error = np.abs(found - expected).max((1, 2)) / expected.max((1, 2))
+    assert error.max() < 0.01
+
+
+def test_refinement_finds_the_cusp_that_single_rays_miss(domain):
+    camera = domain("euclid_realistic", refinement_factor=1)
+    systems = draw_systems(camera, "no_sub", seed=11, split="val", start=0, stop=12)
+    # Unlensed, steep and small: the sum over a pixel is that of many rays.
+    truth = dict(systems.truth)
+    for name in ("theta_E", "gamma1", "gamma2", "a3_a", "a4_a"):
+        truth[name] = np.zeros(12)
+    truth |= {"source_n_sersic": np.full(12, 4.0), "source_R_sersic": np.full(12, 0.1)}
+    steep = Systems(systems.profile, truth, systems.offset, systems.perturbers)
+
+    def image(ss: int, factor: int) -> np.ndarray:
+        changed = {"supersampling_factor": ss, "refinement_factor": factor}
+        camera_then = camera.model_copy(update=changed)
+        return render(steep, camera_then, engine="numba", precision="float64")
+
+    expected = image(45, 1)
+    peak = expected.max((1, 2))
+    single, refined = (np.abs(image(5, k) - expected).max((1, 2)) / peak for k in (1, 9))
+    assert np.median(single) > 0.02
+    assert refined.max() < 0.005
 
 
 def test_light_of_the_lens_agrees_with_lenstronomy(domain):
@@ -308,10 +342,9 @@ def test_halos_are_truncated_as_published(many):
 
 
 def test_an_underdense_vortex_is_the_opposite_of_a_heavy_one(domain):
-    heavy = domain("euclid_realistic", num_pix=24, supersampling_factor=2)
-    light = domain(
-        "euclid_realistic", num_pix=24, supersampling_factor=2, population={"vortex": {"sign": -1}}
-    )
+    sampling = {"num_pix": 24, "supersampling_factor": 2, "refinement_factor": 1}
+    heavy = domain("euclid_realistic", **sampling)
+    light = domain("euclid_realistic", **sampling, population={"vortex": {"sign": -1}})
     plus = draw_systems(heavy, "vortex", seed=1, split="val", start=0, stop=4)
     minus = draw_systems(light, "vortex", seed=1, split="val", start=0, stop=4)
     np.testing.assert_allclose(plus.perturbers["mass"], -minus.perturbers["mass"])

@@ -119,7 +119,9 @@ def _smallest(domains: Sequence[Domain]) -> Domain:
 
 def _sampled(domain: Domain, spec: Benchmark) -> list[Domain]:
     factors = sorted({*spec.supersampling_factors, domain.supersampling_factor})
-    return [domain.model_copy(update={"supersampling_factor": f}) for f in factors]
+    # Without refinement, which lenstronomy has not: the engines compared send the same rays.
+    changes = [{"supersampling_factor": f, "refinement_factor": 1} for f in factors]
+    return [domain.model_copy(update=change) for change in changes]
 
 
 # --------------------------------------------------------------------------------------- simulator

@@ -274,6 +274,7 @@ def _resolve(name: str, entries: Mapping, files: Mapping) -> dict[str, Any]:
         "name": name,
         "num_pix": domain.num_pix,
         "supersampling_factor": domain.supersampling_factor,
+        "refinement_factor": domain.refinement_factor,
         "instrument": parts["instruments"],
         "population": parts["populations"],
     }

@@ -260,6 +260,7 @@ class DomainFile(Section):
     population: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]
     supersampling_factor: Annotated[int, Field(ge=1, le=16)]
+    refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1
     instrument_changes: dict[str, Any] = Field(default_factory=dict)
     population_changes: dict[str, Any] = Field(default_factory=dict)
 
@@ -270,6 +271,7 @@ class Domain(Section):
     name: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]  # pixels per axis
     supersampling_factor: Annotated[int, Field(ge=1, le=16)]  # rays per pixel and axis
+    refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1  # per ray, near a Sersic's centre
     instrument: Instrument
     population: Population
 

@@ -6,19 +6,24 @@ evaluates the Sersic source there, and finally convolves with a Gaussian and bin
 separable pass. float32 and float64 share this code: the type of the tables decides. The formulas
 are those of :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
 
-Every part is inlined into :func:`trace` (``forceinline``). A part that were a function of its own
+Every part is inlined into ``trace`` (``forceinline``). A part that were a function of its own
 would be a different one, optimised differently, in the process that compiles than in those that
 load the compiled code, and images would differ in their last bit.
 """
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
+from collections.abc import Callable
 
 import numba
 import numpy as np
 
+from lensml.simulate import halo_kernel, light_kernel, vector_math
 from lensml.simulate.halo_kernel import halo_deflection
+from lensml.simulate.light_kernel import convolve_and_bin, galaxy_light, refine_cusp, source_light
 from lensml.simulate.vector_math import atan2_upper, exp2, log2
 
 # Columns of the macro table, one row per image.
@@ -196,152 +201,110 @@ def _add_line(bx, by, axis, y, line):
         by[j] -= s * au + c * av
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def _source_light(row, bx, by, m):
-    """Elliptical Sersic surface brightness at the traced positions, in place into ``row``."""
-    cx, cy, c, s, q = m[9], m[10], m[11], m[12], m[13]
-    log_amp, b, log_r, half_n = m[14], m[15], m[16], m[17]
-    two = row.dtype.type(2)
-    floor = m[26]
-    inverse_q = row.dtype.type(1) / q
-    for j in range(row.size):
-        dx, dy = bx[j] - cx, by[j] - cy
-        u = c * dx + s * dy
-        v = c * dy - s * dx
-        r2 = max(q * u * u + inverse_q * v * v, floor)
-        power = exp2((log2(r2) - two * log_r) * half_n)
-        row[j] = exp2(log_amp - b * power)
+def _compiled(sources: str) -> Callable[..., None]:
+    """The kernel; numba's cache of it is that of these ``sources``, not of this file alone."""
 
+    @numba.njit(fastmath=True, error_model="numpy", cache=True)
+    def trace(
+        images,
+        axis64,
+        macro,
+        series,
+        n_terms,
+        point_offset,
+        point_xy,
+        point_theta_E2,
+        line_offset,
+        lines,
+        halo_offset,
+        halo_xy,
+        halos,
+        halo_table,
+        galaxy,
+        galaxies,
+        taps,
+        ss,
+        refinement,
+    ):
+        """Render a batch of noise-free images, one after the other.
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def _galaxy_light(row, bx, by, m, image):
-    """Observed galaxy at the traced positions, bilinear, nothing outside; into ``row``."""
-    cx, cy, c, s, amp, inverse = m[9], m[10], m[11], m[12], m[27], m[28]
-    n = image.shape[0]
-    zero, one, middle = row.dtype.type(0), row.dtype.type(1), row.dtype.type((n - 1) / 2)
-    for j in range(row.size):
-        dx, dy = (bx[j] - cx) * inverse, (by[j] - cy) * inverse
-        x = c * dx + s * dy + middle
-        y = c * dy - s * dx + middle
-        if x <= zero or y <= zero or x >= n - 1 or y >= n - 1:
-            row[j] = zero
-            continue
-        i, k = int(y), int(x)
-        t, u = row.dtype.type(y - i), row.dtype.type(x - k)
-        low = (one - u) * image[i, k] + u * image[i, k + 1]
-        high = (one - u) * image[i + 1, k] + u * image[i + 1, k + 1]
-        row[j] = amp * ((one - t) * low + t * high)
-
-
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def _convolve_and_bin(image, fine, taps, ss, radius, strip):
-    """Separable convolution with the binned kernel, edge values repeated beyond the border."""
-    n, size = image.shape[0], fine.shape[0]
-    zero = image.dtype.type(0)
-    for i in range(n):
-        for x in range(size):
-            strip[x] = zero
-        for k in range(taps.size):
-            y = min(max(i * ss - radius + k, 0), size - 1)
-            weight = taps[k]
-            for x in range(size):
-                strip[x] += weight * fine[y, x]
-        for j in range(n):
-            start = j * ss - radius
-            total = zero
-            if start >= 0 and start + taps.size <= size:
-                for k in range(taps.size):
-                    total += taps[k] * strip[start + k]
-            else:
-                for k in range(taps.size):
-                    total += taps[k] * strip[min(max(start + k, 0), size - 1)]
-            image[i, j] = total
-
-
-@numba.njit(fastmath=True, error_model="numpy", cache=True)
-def trace(
-    images,
-    axis64,
-    macro,
-    series,
-    n_terms,
-    point_offset,
-    point_xy,
-    point_theta_E2,
-    line_offset,
-    lines,
-    halo_offset,
-    halo_xy,
-    halos,
-    halo_table,
-    galaxy,
-    galaxies,
-    taps,
-    ss,
-):
-    """Render a batch of noise-free images, one after the other.
-
-    Args:
-        images: (N, n, n) output, e-/s per pixel; its type is the working precision.
-        axis64: (n ss,) float64 ray coordinates of either axis, arcsec.
-        macro: (N, len(MACRO_COLUMNS)).
-        series: (N, K) coefficients of the ellipsoid's series.
-        n_terms: (N,) int, terms of the series, below K.
-        point_offset: (N+1,) int, points of image i are rows offset[i]:offset[i+1].
-        point_xy: (P, 2) float64 arcsec: offsets from rays are taken in double precision, so that a
-            mass on a ray deflects it exactly as lenstronomy does.
-        point_theta_E2: (P,) arcsec^2.
-        line_offset: (N+1,) int.
-        lines: (Q, len(LINE_COLUMNS)).
-        halo_offset: (N+1,) int, or None with the next three where a population has no halos: their
-            code, half of the whole, is then not compiled.
-        halo_xy: (R, 2) float64 arcsec.
-        halos: (R, len(HALO_COLUMNS)) float64.
-        halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`. Numba's cache of this
-            function holds that one's code too, and is kept until this file changes.
-        galaxy: (N,) int, row of ``galaxies`` that is the source, -1 for a Sersic source.
-        galaxies: (G, k, k) images whose outermost pixels are 0.
-        taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
-        ss: rays per pixel and axis.
-    """
-    size, radius = axis64.size, (taps.size - ss) // 2
-    axis = axis64.astype(images.dtype)
-    fine = np.empty((size, size), images.dtype)
-    bx, by = np.empty(size, images.dtype), np.empty(size, images.dtype)
-    er, ei = np.empty(size, images.dtype), np.empty(size, images.dtype)
-    sr, si = np.empty(size, images.dtype), np.empty(size, images.dtype)
-    if halos is not None:
-        planes = size if halos.shape[0] else 0
-        ax, ay = np.empty((planes, planes), images.dtype), np.empty((planes, planes), images.dtype)
-        row = np.empty(halo_table.shape[1], np.float32)
-    for i in range(images.shape[0]):
-        first, last = point_offset[i], point_offset[i + 1]
-        count = last - first
-        dx, dy = np.empty((count, size), images.dtype), np.empty(count, images.dtype)
-        for p in range(count):
-            for j in range(size):
-                dx[p, j] = axis64[j] - point_xy[first + p, 0]
-        m = macro[i]
+        Args:
+            images: (N, n, n) output, e-/s per pixel; its type is the working precision.
+            axis64: (n ss,) float64 ray coordinates of either axis, arcsec.
+            macro: (N, len(MACRO_COLUMNS)).
+            series: (N, K) coefficients of the ellipsoid's series.
+            n_terms: (N,) int, terms of the series, below K.
+            point_offset: (N+1,) int, points of image i are rows offset[i]:offset[i+1].
+            point_xy: (P, 2) float64 arcsec: offsets from rays are taken in double precision, so
+                that a mass on a ray deflects it exactly as lenstronomy does.
+            point_theta_E2: (P,) arcsec^2.
+            line_offset: (N+1,) int.
+            lines: (Q, len(LINE_COLUMNS)).
+            halo_offset: (N+1,) int, or None with the next three where a population has no halos:
+                their code, half of the whole, is then not compiled.
+            halo_xy: (R, 2) float64 arcsec.
+            halos: (R, len(HALO_COLUMNS)) float64.
+            halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
+            galaxy: (N,) int, row of ``galaxies`` that is the source, -1 for a Sersic source.
+            galaxies: (G, k, k) images whose outermost pixels are 0.
+            taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
+            ss: rays per pixel and axis.
+            refinement: rays per ray and axis where the source is cuspy, 1 for none.
+        """
+        _ = sources
+        size, radius = axis64.size, (taps.size - ss) // 2
+        axis = axis64.astype(images.dtype)
+        fine = np.empty((size, size), images.dtype)
+        # Source positions: of all rays where cells are refined, else of one row at a time.
+        rows = size if refinement > 1 else 1
+        bxs, bys = np.empty((rows, size), images.dtype), np.empty((rows, size), images.dtype)
+        er, ei = np.empty(size, images.dtype), np.empty(size, images.dtype)
+        sr, si = np.empty(size, images.dtype), np.empty(size, images.dtype)
         if halos is not None:
-            h = slice(halo_offset[i], halo_offset[i + 1])
-            if h.stop > h.start:
-                halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
-        for y in range(size):
-            _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
-            if m[20] != 0:
-                _add_sheet(bx, by, axis, axis[y], m[20], m[21])
-            if m[22] != 0 or m[23] != 0 or m[24] != 0 or m[25] != 0:
-                _add_multipoles(bx, by, axis, axis[y], m)
-            if halos is not None:  # noqa: SIM102  by itself, so that numba drops what it guards
-                if h.stop > h.start:
-                    _add_plane(bx, by, ax[y], ay[y])
+            planes = size if halos.shape[0] else 0
+            ax, ay = (
+                np.empty((planes, planes), images.dtype),
+                np.empty((planes, planes), images.dtype),
+            )
+            row = np.empty(halo_table.shape[1], np.float32)
+        for i in range(images.shape[0]):
+            first, last = point_offset[i], point_offset[i + 1]
+            count = last - first
+            dx, dy = np.empty((count, size), images.dtype), np.empty(count, images.dtype)
             for p in range(count):
-                dy[p] = axis64[y] - point_xy[first + p, 1]
-            _add_points(bx, by, dx, dy, point_theta_E2[first:last])
-            for k in range(line_offset[i], line_offset[i + 1]):
-                _add_line(bx, by, axis, axis[y], lines[k])
-            if galaxy[i] < 0:
-                _source_light(fine[y], bx, by, m)
-            else:
-                _galaxy_light(fine[y], bx, by, m, galaxies[galaxy[i]])
-        _convolve_and_bin(images[i], fine, taps, ss, radius, sr)
+                for j in range(size):
+                    dx[p, j] = axis64[j] - point_xy[first + p, 0]
+            m = macro[i]
+            if halos is not None:
+                h = slice(halo_offset[i], halo_offset[i + 1])
+                if h.stop > h.start:
+                    halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
+            for y in range(size):
+                bx, by = bxs[min(y, rows - 1)], bys[min(y, rows - 1)]
+                _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
+                if m[20] != 0:
+                    _add_sheet(bx, by, axis, axis[y], m[20], m[21])
+                if m[22] != 0 or m[23] != 0 or m[24] != 0 or m[25] != 0:
+                    _add_multipoles(bx, by, axis, axis[y], m)
+                if halos is not None:  # noqa: SIM102  by itself, so that numba drops what it guards
+                    if h.stop > h.start:
+                        _add_plane(bx, by, ax[y], ay[y])
+                for p in range(count):
+                    dy[p] = axis64[y] - point_xy[first + p, 1]
+                _add_points(bx, by, dx, dy, point_theta_E2[first:last])
+                for k in range(line_offset[i], line_offset[i + 1]):
+                    _add_line(bx, by, axis, axis[y], lines[k])
+                if galaxy[i] < 0:
+                    source_light(fine[y], bx, by, m)
+                else:
+                    galaxy_light(fine[y], bx, by, m, galaxies[galaxy[i]])
+            if refinement > 1 and galaxy[i] < 0:
+                step = axis[1] - axis[0]
+                refine_cusp(fine, bxs, bys, m, refinement, step * step)
+            convolve_and_bin(images[i], fine, taps, ss, radius, sr)
+
+    return trace
+
+
+_sources = "".join(map(inspect.getsource, (halo_kernel, light_kernel, vector_math)))
+trace = _compiled(hashlib.sha256(_sources.encode()).hexdigest())

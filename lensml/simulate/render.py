@@ -115,6 +115,7 @@ def render(
         *galaxies,
         taps,
         ss,
+        domain.refinement_factor,
     )
     return images
 
