@@ -7,6 +7,8 @@ rule run_benchmark:
             "evaluation/benchmark.py",
             "simulate/kernel.py",
             "simulate/halo_kernel.py",
+            "simulate/light_kernel.py",
+            "simulate/vector_math.py",
             "simulate/render.py",
             "simulate/systems.py",
         ),

@@ -235,6 +235,8 @@ def noise(data: Dataset) -> list[Finding]:
 def _residual(store: Store, limit: int) -> np.ndarray:
     """Noise of the first images over its expected standard deviation, (N, H, W)."""
     domain, setting = domain_of(store), store.attributes["config"]
+    if setting["engine"] == "lenstronomy":  # which knows no refinement
+        domain = domain.model_copy(update={"refinement_factor": 1})
     n = min(limit, len(store))
     systems = systems_of(store, 0, n)
     # The same precision as the store's; lenstronomy's images are those of the double kernel.
