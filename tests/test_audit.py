@@ -243,6 +243,19 @@ def test_noise_is_measured_with_the_light_that_was_subtracted(simulated, spec):
     assert finding.threshold == pytest.approx(3 * np.sqrt(2 / (30 * 32**2)))
 
 
+def test_noise_of_a_lenstronomy_store_is_measured_without_refinement(
+    domain, simulate_store, tmp_path
+):
+    camera = domain("euclid_realistic", num_pix=24, supersampling_factor=2)
+    single = camera.model_copy(update={"refinement_factor": 1})
+    where = {"substructure": "no_sub", "split": "test", "n_images": 6}
+    residuals = []
+    for engine, observed in (("lenstronomy", camera), ("numba", single)):
+        path = simulate_store(tmp_path / engine, observed, **where, engine=engine)
+        residuals.append(audit._residual(open_store(path), 6))
+    np.testing.assert_allclose(*residuals, atol=1e-3)
+
+
 def test_an_order_that_tells_the_class_is_found(clean):
     def shorten(store: Store) -> Store:
         keep = len(store) // 3
