@@ -35,7 +35,9 @@ rule audit_domain:
 rule tabulate_audit:
     input:
         audits=[f"results/audit/{d}.csv" for d in CFG.domains],
-        source=source("evaluation/audit_table.py", "evaluation/tables.py"),
+        source=source(
+            "evaluation/audit_table.py", "evaluation/tables.py", "evaluation/verdicts.py"
+        ),
     output:
         AUDIT_TABLES,
     log:

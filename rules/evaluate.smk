@@ -6,10 +6,21 @@ TABLES = [file for name in TABLE_NAMES for file in table(name)]
 TABLES += [f"results/tables/strength_{d}.csv" for d in CFG.classifier.domains]
 
 
+def audits(rows, *keys):
+    """Audits of the domains that the rows of a table name: a result is flagged if its data failed."""
+    return [f"results/audit/{d}.csv" for d in sorted({row[key] for row in rows for key in keys})]
+
+
 rule tabulate_classification:
     input:
         predictions=[row["path"] for row in classification_rows()],
-        source=source("evaluation/tables.py", "evaluation/metrics.py", "evaluation/bootstrap.py"),
+        audits=audits(classification_rows(), "domain"),
+        source=source(
+            "evaluation/tables.py",
+            "evaluation/metrics.py",
+            "evaluation/bootstrap.py",
+            "evaluation/verdicts.py",
+        ),
     output:
         table("classification"),
     log:
@@ -31,7 +42,13 @@ rule tabulate_classification:
 rule tabulate_adaptation:
     input:
         predictions=[row["path"] for row in adaptation_rows()],
-        source=source("evaluation/tables.py", "evaluation/metrics.py", "evaluation/bootstrap.py"),
+        audits=audits(adaptation_rows(), "source_domain", "target_domain"),
+        source=source(
+            "evaluation/tables.py",
+            "evaluation/metrics.py",
+            "evaluation/bootstrap.py",
+            "evaluation/verdicts.py",
+        ),
     output:
         table("adaptation"),
     log:
@@ -53,7 +70,13 @@ rule tabulate_adaptation:
 rule tabulate_anomaly:
     input:
         scores=[row["path"] for row in anomaly_rows()],
-        source=source("evaluation/tables.py", "evaluation/metrics.py", "evaluation/bootstrap.py"),
+        audits=audits(anomaly_rows(), "domain"),
+        source=source(
+            "evaluation/tables.py",
+            "evaluation/metrics.py",
+            "evaluation/bootstrap.py",
+            "evaluation/verdicts.py",
+        ),
     output:
         table("anomaly"),
     log:

@@ -579,6 +579,22 @@ def test_a_table_is_written_tidy_and_for_a_paper(tmp_path):
     assert r"\begin{tabular}{lllllll}" in latex
 
 
+def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
+    audits = []
+    for domain, passed in (("euclid", False), ("hst", True)):
+        rows = {"domain": domain, "test": ["index_auc", "layout"], "passed": [passed, True]}
+        audits.append(str(tmp_path / f"{domain}.csv"))
+        pd.DataFrame(rows).to_csv(audits[-1], index=False)
+    outputs = outputs_in(tmp_path)
+    runs = classifier_runs(tmp_path, [0])
+    for named, flagged in ((audits, True), (audits[1:], False)):
+        tabulate_classification(runs, outputs, EVALUATION, seed=0, audits=named)
+        for output in outputs[1:]:
+            text = Path(output).read_text()
+            assert ("Results on euclid measure the order of the images" in text) == flagged
+            assert "Results on hst" not in text
+
+
 def test_one_seed_gives_an_interval_and_no_spread(tmp_path):
     outputs = outputs_in(tmp_path)
     tabulate_classification(classifier_runs(tmp_path, [3]), outputs, EVALUATION, seed=0)

@@ -7,4 +7,10 @@ from lensml.workflow import job
 with job(snakemake):
     given = snakemake.params
     evaluation = Evaluation.model_validate(given.evaluation)
-    tabulate_anomaly(given.rows, snakemake.output, evaluation, seed=given.seed)
+    tabulate_anomaly(
+        given.rows,
+        snakemake.output,
+        evaluation,
+        seed=given.seed,
+        audits=snakemake.input.audits,
+    )

@@ -9,22 +9,8 @@ import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
 from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.verdicts import verdicts
 
-# What tells the classes apart where a test fails.
-MEANING = {
-    "parameters_auc": "the parameters of lens and source",
-    "parameters_ks": "the parameters of lens and source",
-    "einstein_radius_mean": "the mass inside the Einstein ring",
-    "einstein_radius_auc": "the mass inside the Einstein ring",
-    "background_auc": "the corners of the image",
-    "radial_profile_auc": "the radial profile (an Einstein radius is enough)",
-    "null_auc": "overfitting",
-    "splits": "lenses seen in training",
-    "noise_variance": "missing or wrong noise",
-    "index_auc": "the order of the images",
-    "layout": "the file format",
-    "pairing": "different lenses in different classes",
-}
 CAPTION = (
     "Audit: does anything but substructure tell the classes apart? AUC are macro, one against the "
     "rest; those that must be 0.5 come from classifiers measured on lens systems that they were "
@@ -56,7 +42,8 @@ def tabulate_audit(audits: Sequence[str], outputs: Sequence[str]) -> None:
         if suffix == ".csv":
             write_csv(output, table.rename(columns={"passed": "pass"}), float_format="%.6g")
         elif suffix == ".md":
-            lines = [markdown(summary, CAPTION), *verdicts(table)]
+            told = verdicts(table) or ["Every domain passes every test."]
+            lines = [markdown(summary, CAPTION), *told]
             write_bytes(output, ("\n".join(lines) + "\n").encode())
         else:
             write_bytes(output, latex(summary, CAPTION).encode())
@@ -67,20 +54,3 @@ def _allowed(row: tuple) -> str:
     if criterion == "within":
         return f"{null:g} ± {threshold:.2g}" if threshold else f"{null:g}"
     return f"{criterion} {threshold:.2g}"
-
-
-def verdicts(table: pd.DataFrame) -> list[str]:
-    """One sentence for every domain that failed a test, or one that none did.
-
-    Args:
-        table: columns ``domain``, ``test``, ``passed``.
-    """
-    failed = table.loc[~table["passed"].astype(bool)]
-    if failed.empty:
-        return ["Every domain passes every test."]
-    sentences = []
-    for domain, rows in failed.groupby("domain", sort=False):
-        what = list(dict.fromkeys(MEANING[test] for test in rows["test"]))
-        joined = what[0] if len(what) == 1 else f"{', '.join(what[:-1])} and {what[-1]}"
-        sentences.append(f"Results on {domain} measure {joined}, not substructure.")
-    return sentences

@@ -10,6 +10,7 @@ import pandas as pd
 from lensml.data.files import write_bytes, write_csv
 from lensml.evaluation.comparison import auc_gain
 from lensml.evaluation.metrics import Measured, anomaly_metrics, classification_metrics
+from lensml.evaluation.verdicts import verdicts_of
 from lensml.schema.training import Evaluation
 
 # Columns of a paper's table; every other metric is in the CSV.
@@ -26,7 +27,12 @@ KEYS = {
 
 
 def tabulate_classification(
-    runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
+    runs: Sequence[Mapping[str, str]],
+    outputs: Sequence[str],
+    spec: Evaluation,
+    *,
+    seed: int,
+    audits: Sequence[str] = (),
 ) -> None:
     """Table of classifiers.
 
@@ -35,26 +41,37 @@ def tabulate_classification(
         outputs: the .csv, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
+        audits: .csv of the domains; those that failed are named below the table.
     """
-    _tabulate("classification", runs, outputs, spec, seed)
+    _tabulate("classification", runs, outputs, spec, seed, audits)
 
 
 def tabulate_adaptation(
-    runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
+    runs: Sequence[Mapping[str, str]],
+    outputs: Sequence[str],
+    spec: Evaluation,
+    *,
+    seed: int,
+    audits: Sequence[str] = (),
 ) -> None:
     """Table of adaptation.
 
     ``runs`` have ``path``, ``seed`` and the keys of ``KEYS``, and ``reference``, the predictions
     that they are compared with (empty for the reference itself).
     """
-    _tabulate("adaptation", runs, outputs, spec, seed)
+    _tabulate("adaptation", runs, outputs, spec, seed, audits)
 
 
 def tabulate_anomaly(
-    runs: Sequence[Mapping[str, str]], outputs: Sequence[str], spec: Evaluation, *, seed: int
+    runs: Sequence[Mapping[str, str]],
+    outputs: Sequence[str],
+    spec: Evaluation,
+    *,
+    seed: int,
+    audits: Sequence[str] = (),
 ) -> None:
     """Table of anomaly; ``runs`` have ``domain, method, seed`` and ``path`` of a scores.csv."""
-    _tabulate("anomaly", runs, outputs, spec, seed)
+    _tabulate("anomaly", runs, outputs, spec, seed, audits)
 
 
 def _tabulate(
@@ -63,6 +80,7 @@ def _tabulate(
     outputs: Sequence[str],
     spec: Evaluation,
     seed: int,
+    audits: Sequence[str],
 ) -> None:
     measure = anomaly_metrics if kind == "anomaly" else classification_metrics
     rows = []
@@ -74,13 +92,19 @@ def _tabulate(
         rows += [{**identity, **measured._asdict()} for measured in found]
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
-    write_table(table, outputs, kind=kind, confidence=spec.confidence)
+    notes = verdicts_of(audits)
+    write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
 
 
 def write_table(
-    table: pd.DataFrame, outputs: Sequence[str], *, kind: str, confidence: float
+    table: pd.DataFrame,
+    outputs: Sequence[str],
+    *,
+    kind: str,
+    confidence: float,
+    notes: Sequence[str] = (),
 ) -> None:
-    """Write a tidy table as CSV, and its main metrics as Markdown and LaTeX."""
+    """Write a tidy table as CSV, and its main metrics with notes as Markdown and LaTeX."""
     for output in outputs:
         suffix = Path(output).suffix
         if suffix == ".csv":
@@ -91,6 +115,7 @@ def write_table(
             f"{kind.capitalize()}. One seed: value [{confidence:.0%} bootstrap interval over lens "
             "systems]. Several seeds: mean ± standard deviation over seeds [mean interval]."
         )
+        caption = " ".join([caption, *notes])
         text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
         write_bytes(output, text.encode())
 
