@@ -32,11 +32,12 @@ rule tabulate_classification:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
+        kind="classification",
         rows=classification_rows(),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
     script:
-        "../workflow_scripts/tabulate_classification.py"
+        "../workflow_scripts/tabulate.py"
 
 
 rule tabulate_adaptation:
@@ -60,11 +61,12 @@ rule tabulate_adaptation:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
+        kind="adaptation",
         rows=adaptation_rows(),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
     script:
-        "../workflow_scripts/tabulate_adaptation.py"
+        "../workflow_scripts/tabulate.py"
 
 
 rule tabulate_anomaly:
@@ -88,11 +90,12 @@ rule tabulate_anomaly:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=60,
     params:
+        kind="anomaly",
         rows=anomaly_rows(),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
     script:
-        "../workflow_scripts/tabulate_anomaly.py"
+        "../workflow_scripts/tabulate.py"
 
 
 rule tabulate_strength:

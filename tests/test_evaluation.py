@@ -59,9 +59,7 @@ from lensml.evaluation.predict import (
 from lensml.evaluation.predictions import write_predictions
 from lensml.evaluation.tables import (
     summarise,
-    tabulate_adaptation,
-    tabulate_anomaly,
-    tabulate_classification,
+    tabulate,
 )
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder, random_masking
@@ -547,7 +545,7 @@ def classifier_runs(folder: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
 
 def test_a_table_is_written_tidy_and_for_a_paper(tmp_path):
     runs, outputs = classifier_runs(tmp_path, [0, 1]), outputs_in(tmp_path)
-    tabulate_classification(runs, outputs, EVALUATION, seed=0)
+    tabulate("classification", runs, outputs, EVALUATION, seed=0)
     table = pd.read_csv(outputs[0])
     columns = ["domain", "model", "seed", "metric", "value", "ci_low", "ci_high", "n"]
     assert table.columns.tolist() == columns
@@ -588,7 +586,7 @@ def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
     outputs = outputs_in(tmp_path)
     runs = classifier_runs(tmp_path, [0])
     for named, flagged in ((audits, True), (audits[1:], False)):
-        tabulate_classification(runs, outputs, EVALUATION, seed=0, audits=named)
+        tabulate("classification", runs, outputs, EVALUATION, seed=0, audits=named)
         for output in outputs[1:]:
             text = Path(output).read_text()
             assert ("Results on euclid measure the order of the images" in text) == flagged
@@ -597,7 +595,7 @@ def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
 
 def test_one_seed_gives_an_interval_and_no_spread(tmp_path):
     outputs = outputs_in(tmp_path)
-    tabulate_classification(classifier_runs(tmp_path, [3]), outputs, EVALUATION, seed=0)
+    tabulate("classification", classifier_runs(tmp_path, [3]), outputs, EVALUATION, seed=0)
     rows = [line for line in Path(outputs[1]).read_text().splitlines() if "euclid" in line]
     assert len(rows) == 2
     for row in rows:
@@ -612,7 +610,7 @@ def test_one_seed_gives_an_interval_and_no_spread(tmp_path):
 def test_a_metric_that_was_not_measured_is_a_dash(tmp_path):
     outputs = outputs_in(tmp_path)
     spec = EVALUATION.model_copy(update={"false_positive_rates": [0.5]})
-    tabulate_classification(classifier_runs(tmp_path, [0]), outputs, spec, seed=0)
+    tabulate("classification", classifier_runs(tmp_path, [0]), outputs, spec, seed=0)
     row = next(line for line in Path(outputs[1]).read_text().splitlines() if "euclid" in line)
     assert row.split("|")[-2].strip() == "–"
 
@@ -654,7 +652,7 @@ def test_the_table_of_adaptation_has_gains_over_its_reference(tmp_path):
         for method, path in paths.items()
     ]
     outputs = outputs_in(tmp_path)
-    tabulate_adaptation(runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
+    tabulate("adaptation", runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
     table = pd.read_csv(outputs[0])
     gains = table[table["metric"] == "roc_auc_ovr_macro_gain"]
     assert gains["method"].tolist() == ["adda"]
@@ -670,7 +668,7 @@ def test_the_table_of_anomalies_has_a_row_per_method(tmp_path):
         for k, m in enumerate(("mae", "pca"))
     ]
     outputs = outputs_in(tmp_path)
-    tabulate_anomaly(runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
+    tabulate("anomaly", runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
     table = pd.read_csv(outputs[0])
     assert table.groupby("method").size().to_dict() == {"mae": 5, "pca": 5}
     assert "Anomaly." in Path(outputs[1]).read_text()

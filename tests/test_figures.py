@@ -564,6 +564,14 @@ def test_a_gallery_draws_chains_of_points_and_classes_of_unequal_size(tmp_path: 
         figures.plot_gallery(path, title="", style=STYLE, output=[tmp_path / "b.png"])
 
 
+def test_titles_call_domains_by_their_names():
+    with apply_style(STYLE):
+        figure, _ = new_figure(
+            STYLE, rows=1, columns=1, height=2, title="ADDA from euclid to hst, euclid_realistic"
+        )
+    assert figure.get_suptitle() == "ADDA from Euclid to HST, euclid_realistic"
+
+
 @pytest.mark.parametrize("output", [[], ["figure.svg"], ["figure.png", "figure"]])
 def test_other_endings_than_png_and_pdf_are_refused(output: list[str], tmp_path: Path):
     with apply_style(STYLE):

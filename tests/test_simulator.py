@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -902,6 +903,7 @@ def test_both_engines_make_the_same_dataset(domain, simulate_store, tmp_path):
     assert (np.abs(numba_images - lenstronomy_images) / peak).max() < 3e-4
 
 
+IGNORED = shutil.ignore_patterns("__pycache__")
 RENDER_AND_HASH = """
 import hashlib, sys
 from pathlib import Path
@@ -934,3 +936,20 @@ def test_the_process_that_compiles_renders_the_same_bytes_as_those_that_load(tmp
     ]
     assert any((tmp_path / "cache").rglob("*.nbi"))  # the second run had something to load
     assert digests[0] == digests[1] != ""
+
+
+def test_an_edit_of_any_part_of_the_kernel_is_compiled(tmp_path):
+    shutil.copytree(REPOSITORY / "lensml", tmp_path / "lensml", ignore=IGNORED)
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    environment["PYTHONPATH"] = str(tmp_path)
+    code = RENDER_AND_HASH.replace('("euclid", "euclid_realistic")', '("euclid",)')
+    code = code.replace('"num_pix": 24', '"refinement_factor": 5, "num_pix": 24')
+    command = [sys.executable, "-c", code, str(CONFIG_DIR)]
+    light, digests = tmp_path / "lensml" / "simulate" / "light_kernel.py", []
+    for _ in range(2):
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
+        )
+        digests.append(done.stdout)
+        light.write_text(light.read_text().replace("NEAR = 16.0", "NEAR = 0.0"))
+    assert digests[0] != digests[1]

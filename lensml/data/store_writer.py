@@ -8,7 +8,7 @@ writes the Zarr metadata and the manifest.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +122,7 @@ def seal_store(
     store = Path(store)
     blocks = -(-n_images // images_per_chunk)
     _check_chunks(store, blocks, images_per_chunk, image_shape)
-    truth, offset, perturbers = _join_parts(parts, n_images, images_per_chunk)
+    names = _checked_columns(parts, n_images, images_per_chunk)
     group = zarr.open_group(store, mode="a", zarr_format=3)
     group.attrs.put(dict(attributes))
     for name in ("truth", "perturbers"):
@@ -130,10 +130,12 @@ def seal_store(
     shape = (n_images, *image_shape)
     _write_metadata(store, shape, images_per_chunk)
     units = attributes["units"]
-    _write_columns(group, "truth", truth, units["truth"])
-    if offset is not None:
-        columns = {"offset": offset, **perturbers}
-        _write_columns(group, "perturbers", columns, {"offset": "", **units["perturbers"]})
+    # One column at a time: all perturbers of a large dataset would fill the memory twice over.
+    for name in names:
+        folder, _, key = name.rpartition("/")
+        unit = units[folder][key] if folder else ""
+        column = _joined(parts, name) if folder else _joined_offsets(parts)
+        _write_column(group, f"{folder or 'perturbers'}/{key}", column, unit)
     for leftover in store.rglob(".*.tmp"):  # of a writer that was killed
         leftover.unlink()
     files = [p for p in store.rglob("*") if p.is_file()]
@@ -157,25 +159,32 @@ def _check_chunks(store: Path, blocks: int, rows: int, image_shape: tuple[int, i
             shutil.rmtree(folder)
 
 
-def _join_parts(
-    parts: Sequence[str | Path], n_images: int, rows: int
-) -> tuple[dict[str, np.ndarray], np.ndarray | None, dict[str, np.ndarray]]:
-    loaded = []
+def _checked_columns(parts: Sequence[str | Path], n_images: int, rows: int) -> list[str]:
+    """Names of the arrays in every part, whose counts of images are checked."""
+    names, counts = [], []
     for part in parts:
         with np.load(part) as archive:  # no pickles: numpy's default
-            loaded.append({name: archive[name] for name in archive.files})
-    counts = [len(next(v for k, v in p.items() if k.startswith("truth/"))) for p in loaded]
+            names = archive.files
+            counts.append(len(archive[next(n for n in names if n.startswith("truth/"))]))
     expected = [min(rows, n_images - b * rows) for b in range(len(parts))]
     if counts != expected:
         raise DamagedStoreError(f"{parts[0]}: blocks hold {counts} images, should hold {expected}")
-    joined = {k: np.concatenate([p[k] for p in loaded]) for k in loaded[0] if k != "offset"}
-    truth = {k.removeprefix("truth/"): v for k, v in joined.items() if k.startswith("truth/")}
-    names = [k for k in joined if k.startswith("perturbers/")]
-    perturbers = {k.removeprefix("perturbers/"): joined[k] for k in names}
-    if "offset" not in loaded[0]:
-        return truth, None, perturbers
-    lengths = np.concatenate([np.diff(p["offset"]) for p in loaded])
-    return truth, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), perturbers
+    return names
+
+
+def _pieces(parts: Sequence[str | Path], name: str) -> Iterator[np.ndarray]:
+    for part in parts:
+        with np.load(part) as archive:
+            yield archive[name]
+
+
+def _joined(parts: Sequence[str | Path], name: str) -> np.ndarray:
+    return np.concatenate(list(_pieces(parts, name)))
+
+
+def _joined_offsets(parts: Sequence[str | Path]) -> np.ndarray:
+    lengths = np.concatenate([np.diff(offset) for offset in _pieces(parts, "offset")])
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def _write_metadata(store: Path, shape: tuple[int, ...], rows: int) -> None:
@@ -186,14 +195,9 @@ def _write_metadata(store: Path, shape: tuple[int, ...], rows: int) -> None:
     write_bytes(store / "image" / "zarr.json", content["image/zarr.json"].to_bytes())
 
 
-def _write_columns(
-    group: zarr.Group, name: str, columns: Mapping[str, np.ndarray], units: Mapping[str, str]
-) -> None:
-    folder = group.require_group(name)
-    for key, column in columns.items():
-        array = _create_array(
-            folder.store, f"{name}/{key}", column.shape, (max(len(column), 1),), column.dtype
-        )
-        array.attrs["unit"] = units[key]
-        if len(column):
-            array[...] = column
+def _write_column(group: zarr.Group, name: str, column: np.ndarray, unit: str) -> None:
+    folder = group.require_group(name.partition("/")[0])
+    array = _create_array(folder.store, name, column.shape, (max(len(column), 1),), column.dtype)
+    array.attrs["unit"] = unit
+    if len(column):
+        array[...] = column

@@ -26,62 +26,30 @@ KEYS = {
 }
 
 
-def tabulate_classification(
-    runs: Sequence[Mapping[str, str]],
-    outputs: Sequence[str],
-    spec: Evaluation,
-    *,
-    seed: int,
-    audits: Sequence[str] = (),
-) -> None:
-    """Table of classifiers.
-
-    Args:
-        runs: mappings with ``domain, model, seed`` and ``path`` of a predictions.csv.
-        outputs: the .csv, .md and .tex files to write.
-        spec: bootstrap and operating points.
-        seed: of the bootstrap.
-        audits: .csv of the domains; those that failed are named below the table.
-    """
-    _tabulate("classification", runs, outputs, spec, seed, audits)
-
-
-def tabulate_adaptation(
-    runs: Sequence[Mapping[str, str]],
-    outputs: Sequence[str],
-    spec: Evaluation,
-    *,
-    seed: int,
-    audits: Sequence[str] = (),
-) -> None:
-    """Table of adaptation.
-
-    ``runs`` have ``path``, ``seed`` and the keys of ``KEYS``, and ``reference``, the predictions
-    that they are compared with (empty for the reference itself).
-    """
-    _tabulate("adaptation", runs, outputs, spec, seed, audits)
-
-
-def tabulate_anomaly(
-    runs: Sequence[Mapping[str, str]],
-    outputs: Sequence[str],
-    spec: Evaluation,
-    *,
-    seed: int,
-    audits: Sequence[str] = (),
-) -> None:
-    """Table of anomaly; ``runs`` have ``domain, method, seed`` and ``path`` of a scores.csv."""
-    _tabulate("anomaly", runs, outputs, spec, seed, audits)
-
-
-def _tabulate(
+def tabulate(
     kind: str,
     runs: Sequence[Mapping[str, str]],
     outputs: Sequence[str],
     spec: Evaluation,
+    *,
     seed: int,
-    audits: Sequence[str],
+    audits: Sequence[str] = (),
 ) -> None:
+    """Table of classifiers, of adaptation or of anomaly detection.
+
+    Args:
+        kind: 'classification', 'adaptation' or 'anomaly'.
+        runs: mappings with ``path`` of a predictions.csv or scores.csv, ``seed``, the kind's keys
+            of ``KEYS``, and in adaptation ``reference``, the predictions that they are compared
+            with (empty for the reference itself).
+        outputs: the .csv, .md and .tex files to write.
+        spec: bootstrap and operating points.
+        seed: of the bootstrap.
+        audits: .csv of the domains; those that failed are named below the table.
+
+    Raises:
+        ValueError: a file lacks a column or has no rows.
+    """
     measure = anomaly_metrics if kind == "anomaly" else classification_metrics
     rows = []
     for run in runs:

@@ -158,7 +158,7 @@ def new_figure(
         columns: number of columns of axes.
         height: height of the figure, inches.
         width: width of the figure, inches; the style's width if None.
-        title: above all axes; empty for none.
+        title: above all axes, domains in it by their readable names; empty for none.
         layout: ``compressed`` keeps axes of fixed aspect, such as images, close together.
 
     Returns:
@@ -167,7 +167,7 @@ def new_figure(
     # A Figure of its own, without pyplot, needs no display and is freed with its last reference.
     figure = Figure(figsize=(width or style.width, height), dpi=style.dpi, layout=layout)
     if title:
-        figure.suptitle(title)
+        figure.suptitle(re.sub(r"\w+", lambda m: DOMAIN_LABELS.get(m[0], m[0]), title))
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 

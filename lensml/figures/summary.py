@@ -70,7 +70,7 @@ def plot_adaptation_summary(
     wanted = {"source_domain": source_domain, "target_domain": target_domain}
     results = _select(results, wanted, ADAPTATION_METRICS, table)
     by_model = {str(name): rows for name, rows in results.groupby("model", sort=False)}
-    title = f"from {readable(source_domain)} to {readable(target_domain)}"
+    title = f"Adaptation from {readable(source_domain)} to {readable(target_domain)}"
     _plot_intervals(by_model, ADAPTATION_METRICS, title=title, style=style, output=output)
 
 

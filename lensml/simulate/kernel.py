@@ -251,7 +251,7 @@ def _compiled(sources: str) -> Callable[..., None]:
             ss: rays per pixel and axis.
             refinement: rays per ray and axis where the source is cuspy, 1 for none.
         """
-        _ = sources
+        _ = sources  # in the closure, and so in the key of numba's cache
         size, radius = axis64.size, (taps.size - ss) // 2
         axis = axis64.astype(images.dtype)
         fine = np.empty((size, size), images.dtype)

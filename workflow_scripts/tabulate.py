@@ -1,16 +1,16 @@
-"""Adapter of the rule tabulate_classification."""
+"""Adapter of the rules tabulate_classification, tabulate_adaptation and tabulate_anomaly."""
 
-from lensml.evaluation.tables import tabulate_classification
+from lensml.evaluation.tables import tabulate
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 
 with job(snakemake):
     given = snakemake.params
-    evaluation = Evaluation.model_validate(given.evaluation)
-    tabulate_classification(
+    tabulate(
+        given.kind,
         given.rows,
         snakemake.output,
-        evaluation,
+        Evaluation.model_validate(given.evaluation),
         seed=given.seed,
         audits=snakemake.input.audits,
     )
