@@ -6,11 +6,6 @@ TABLES = [file for name in TABLE_NAMES for file in table(name)]
 TABLES += [f"results/tables/strength_{d}.csv" for d in CFG.classifier.domains]
 
 
-def audits(rows, *keys):
-    """Audits of the domains that the rows of a table name: a result is flagged if its data failed."""
-    return [f"results/audit/{d}.csv" for d in sorted({row[key] for row in rows for key in keys})]
-
-
 rule tabulate_classification:
     input:
         predictions=[row["path"] for row in classification_rows()],

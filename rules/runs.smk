@@ -197,3 +197,8 @@ def figure_names():
         kinds = ("roc", "scores", "history", "summary", "reconstructions")
         names += [f"anomaly/{kind}_{d}" for kind in kinds]
     return names
+
+
+def audits(rows, *keys):
+    """Audits of the domains that the rows of a table name: a result is flagged if its data failed."""
+    return [f"results/audit/{d}.csv" for d in sorted({row[key] for row in rows for key in keys})]
