@@ -8,6 +8,7 @@ rule run_benchmark:
             "simulate/kernel.py",
             "simulate/halo_kernel.py",
             "simulate/light_kernel.py",
+            "simulate/noise_kernel.py",
             "simulate/vector_math.py",
             "simulate/render.py",
             "simulate/systems.py",

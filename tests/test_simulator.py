@@ -30,6 +30,7 @@ from lensml.schema.simulation import SPLITS, Domain
 from lensml.simulate import vector_math
 from lensml.simulate.lenstronomy_bridge import image_model, render_with_lenstronomy, to_lenstronomy
 from lensml.simulate.noise import add_noise, noise_variance
+from lensml.simulate.noise_kernel import draw_noise
 from lensml.simulate.priors import draw, draw_count, draw_positions
 from lensml.simulate.render import binned_gaussian, pixel_axis, ray_axis, render
 from lensml.simulate.substructure import LINE_UNITS, POINT_UNITS
@@ -137,7 +138,9 @@ def change_of_image(systems: Systems, camera: Domain, shift: float) -> np.ndarra
 @pytest.mark.parametrize("profile", ["POINT_MASS", "LINE_MASS"])
 @pytest.mark.parametrize("supersampling_factor", [1, 2, 3])
 def test_images_agree_with_lenstronomy(domain, supersampling_factor, profile):
-    camera = domain("euclid", num_pix=32, supersampling_factor=supersampling_factor)
+    camera = domain(
+        "euclid", num_pix=32, supersampling_factor=supersampling_factor, refinement_factor=1
+    )
     rng = np.random.default_rng(supersampling_factor)
     systems = random_systems(rng, camera, profile, 100)
     expected = render_with_lenstronomy(systems, camera)
@@ -156,7 +159,7 @@ def test_images_agree_with_lenstronomy(domain, supersampling_factor, profile):
 
 @pytest.mark.parametrize("domain_name", ["euclid", "hst", "model_i"])
 def test_images_agree_with_lenstronomy_in_every_camera(domain, domain_name):
-    camera = domain(domain_name, num_pix=40)
+    camera = domain(domain_name, num_pix=40, refinement_factor=1)
     for substructure in CLASSES:
         systems = draw_systems(camera, substructure, seed=1, split="val", start=0, stop=10)
         expected = render(systems, camera, engine="lenstronomy", precision="float64")
@@ -168,7 +171,7 @@ def test_images_agree_with_lenstronomy_in_every_camera(domain, domain_name):
 def test_images_agree_with_a_lenstronomy_simulation_set_up_by_hand(domain):
     """Nothing of the bridge: lenstronomy's own simulator from magnitudes and observing numbers."""
     num_pix, ss = 48, 2
-    camera = domain("euclid", num_pix=num_pix, supersampling_factor=ss)
+    camera = domain("euclid", num_pix=num_pix, supersampling_factor=ss, refinement_factor=1)
     systems = draw_systems(camera, "cdm", seed=2, split="test", start=0, stop=4)
     found = render(systems, camera, engine="numba", precision="float64")
     band = {
@@ -367,6 +370,26 @@ def test_noise_is_as_strong_as_a_realisation_of_lenstronomy(domain, observed):
     ratio = np.var((noisy - clean)[bright]) / np.var(np.stack(theirs)[bright])
     # Two estimates from n Gaussians of unequal width: twice their common error is ample.
     assert abs(ratio - 1) < 4 * np.sqrt(2 * 2 / bright.sum()) * 2
+
+
+def test_noise_is_normal_and_its_two_halves_are_independent():
+    n = 2_000_001  # odd: the last pair of deviates is half used
+    bits = np.random.Philox(1).random_raw(n // 2 + 1).view(np.int32)
+    zero, z = np.zeros(n, np.float32), np.empty(n, np.float32)
+    draw_noise(z, zero, zero, bits, 1.0, 1.0)
+    z = z.astype(float)
+    # Each is a standard normal deviate in its own standard error; 4 of them are one in 16,000.
+    moments = {"mean": z.mean(), "var": (z.var() - 1) / np.sqrt(2)}
+    moments |= {"skew": stats.skew(z) / np.sqrt(6), "kurtosis": stats.kurtosis(z) / np.sqrt(24)}
+    first, second = z[: n // 2], z[n // 2 + 1 :]  # of one pair, if they share its radius
+    for power in (1, 2):
+        pairs = np.corrcoef(first**power, second**power)[0, 1]
+        neighbours = np.corrcoef(z[1:] ** power, z[:-1] ** power)[0, 1]
+        moments |= {f"pairs{power}": pairs / np.sqrt(2), f"neighbours{power}": neighbours}
+    for name, value in moments.items():
+        assert abs(value) < 4 / np.sqrt(n), name
+    assert stats.kstest(z, "norm").pvalue > 1e-4
+    assert 4.4 < np.abs(z).max() < 6.7  # of 2e6, in all but one case in 1e4
 
 
 def test_noise_of_a_pixel_below_zero_is_that_of_the_background():
@@ -892,7 +915,7 @@ def test_a_system_outside_the_store_is_refused(domain, simulate_store, tmp_path,
 
 
 def test_both_engines_make_the_same_dataset(domain, simulate_store, tmp_path):
-    camera = domain("euclid", num_pix=16)
+    camera = domain("euclid", num_pix=16, refinement_factor=1)
     stores = [
         open_store(simulate_store(tmp_path / engine, camera, "vortex", n_images=6, engine=engine))
         for engine in ("numba", "lenstronomy")
@@ -942,8 +965,7 @@ def test_an_edit_of_any_part_of_the_kernel_is_compiled(tmp_path):
     shutil.copytree(REPOSITORY / "lensml", tmp_path / "lensml", ignore=IGNORED)
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     environment["PYTHONPATH"] = str(tmp_path)
-    code = RENDER_AND_HASH.replace('("euclid", "euclid_realistic")', '("euclid",)')
-    code = code.replace('"num_pix": 24', '"refinement_factor": 5, "num_pix": 24')
+    code = RENDER_AND_HASH.replace('("euclid", "euclid_realistic")', '("euclid",)')  # refined
     command = [sys.executable, "-c", code, str(CONFIG_DIR)]
     light, digests = tmp_path / "lensml" / "simulate" / "light_kernel.py", []
     for _ in range(2):
@@ -951,5 +973,5 @@ def test_an_edit_of_any_part_of_the_kernel_is_compiled(tmp_path):
             command, env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
         )
         digests.append(done.stdout)
-        light.write_text(light.read_text().replace("NEAR = 16.0", "NEAR = 0.0"))
+        light.write_text(light.read_text().replace("MAX_MISS = 0.003", "MAX_MISS = 1.0"))
     assert digests[0] != digests[1]

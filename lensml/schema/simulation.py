@@ -271,7 +271,7 @@ class Domain(Section):
     name: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]  # pixels per axis
     supersampling_factor: Annotated[int, Field(ge=1, le=16)]  # rays per pixel and axis
-    refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1  # per ray, near a Sersic's centre
+    refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1  # per ray, where brightness bends
     instrument: Instrument
     population: Population
 

@@ -23,7 +23,13 @@ import numpy as np
 
 from lensml.simulate import halo_kernel, light_kernel, vector_math
 from lensml.simulate.halo_kernel import halo_deflection
-from lensml.simulate.light_kernel import convolve_and_bin, galaxy_light, refine_cusp, source_light
+from lensml.simulate.light_kernel import (
+    convolve_and_bin,
+    galaxy_light,
+    mark_cells,
+    mark_position,
+    source_light,
+)
 from lensml.simulate.vector_math import atan2_upper, exp2, log2
 
 # Columns of the macro table, one row per image.
@@ -157,14 +163,15 @@ def _add_plane(bx, by, ax, ay):
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_points(bx, by, dx, dy, theta_E2):
-    """Subtract the deflection of point masses; dx (P, n) and dy (P,) are offsets from the row."""
+    """Subtract the deflection of point masses; dx (P n,) and dy (P,) are offsets from the row."""
     floor = bx.dtype.type(1e-37) if bx.itemsize == 4 else bx.dtype.type(1e-50)
     for p in range(dy.size):
         y = dy[p]
         y2 = y * y + floor
         mass = theta_E2[p]
+        own = dx[p * bx.size : (p + 1) * bx.size]
         for j in range(bx.size):
-            x = dx[p, j]
+            x = own[j]
             ratio = mass / (x * x + y2)
             bx[j] -= ratio * x
             by[j] -= ratio * y
@@ -199,6 +206,51 @@ def _add_line(bx, by, axis, y, line):
         av = scale * v / b * angle
         bx[j] -= c * au - s * av
         by[j] -= s * au + c * av
+
+
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+def _interpolate_row(hx, hy, ax, ay, y, columns, part, factor):
+    """Deflection of halos, known on the grid, at the rays of one part of its marked cells.
+
+    Bilinear between the rays; linear beyond the outermost.
+    """
+    real = ax.dtype.type
+    size, half = ax.shape[0], real(0.5)
+    t = (real(part) + half) / real(factor) - half
+    low = min(max(y - 1 if t < 0 else y, 0), size - 2)
+    t += real(y - low)
+    for k in range(columns.size):
+        x = columns[k]
+        for j in range(factor):
+            w = (real(j) + half) / real(factor) - half
+            left = min(max(x - 1 if w < 0 else x, 0), size - 2)
+            w += real(x - left)
+            one = real(1)
+            hx[k * factor + j] = (one - t) * ((one - w) * ax[low, left] + w * ax[low, left + 1])
+            hx[k * factor + j] += t * ((one - w) * ax[low + 1, left] + w * ax[low + 1, left + 1])
+            hy[k * factor + j] = (one - t) * ((one - w) * ay[low, left] + w * ay[low, left + 1])
+            hy[k * factor + j] += t * ((one - w) * ay[low + 1, left] + w * ay[low + 1, left + 1])
+
+
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+def _average(row, light, columns, part, factor):
+    """Put the mean of the rays of marked cells in their place, one part after the other."""
+    for k in range(columns.size):
+        total = row.dtype.type(0)
+        for j in range(factor):
+            total += light[k * factor + j]
+        total /= row.dtype.type(factor * factor)
+        row[columns[k]] = total if part == 0 else row[columns[k]] + total
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def _mark_line(compact, line, axis64):
+    """Mark the cells along a line mass."""
+    half = 2 * line[4] / (axis64[1] - axis64[0])  # length in half cells
+    n = math.ceil(half) + 1
+    for k in range(-n, n + 1):
+        along = line[4] * k / n
+        mark_position(compact, line[0] + line[2] * along, line[1] + line[3] * along, axis64)
 
 
 def _compiled(sources: str) -> Callable[..., None]:
@@ -249,59 +301,95 @@ def _compiled(sources: str) -> Callable[..., None]:
             galaxies: (G, k, k) images whose outermost pixels are 0.
             taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
             ss: rays per pixel and axis.
-            refinement: rays per ray and axis where the source is cuspy, 1 for none.
+            refinement: rays per ray and axis in cells where brightness bends, 1 for none.
         """
         _ = sources  # in the closure, and so in the key of numba's cache
         size, radius = axis64.size, (taps.size - ss) // 2
-        axis = axis64.astype(images.dtype)
-        fine = np.empty((size, size), images.dtype)
-        # Source positions: of all rays where cells are refined, else of one row at a time.
-        rows = size if refinement > 1 else 1
-        bxs, bys = np.empty((rows, size), images.dtype), np.empty((rows, size), images.dtype)
-        er, ei = np.empty(size, images.dtype), np.empty(size, images.dtype)
-        sr, si = np.empty(size, images.dtype), np.empty(size, images.dtype)
+        real = images.dtype
+        fine = np.empty((size, size), real)
+        # A row of rays: of the grid, or those that are sent again through the cells of a grid row.
+        rows, longest = size, size
+        if refinement > 1:
+            rows, longest = size * (1 + refinement), size * refinement
+        x64, x_row = np.empty(longest), np.empty(longest, real)
+        bx_row, by_row = np.empty(longest, real), np.empty(longest, real)
+        er_row, ei_row = np.empty(longest, real), np.empty(longest, real)
+        sr_row, si_row = np.empty(longest, real), np.empty(longest, real)
+        light, first = np.empty(longest, real), np.zeros(size + 1, np.int64)
+        refined = size if refinement > 1 else 0
+        marked, compact = np.empty(refined**2, np.int32), np.zeros((refined, refined), np.bool_)
+        step = axis64[1] - axis64[0]
         if halos is not None:
             planes = size if halos.shape[0] else 0
-            ax, ay = (
-                np.empty((planes, planes), images.dtype),
-                np.empty((planes, planes), images.dtype),
-            )
+            ax, ay = np.empty((planes, planes), real), np.empty((planes, planes), real)
             row = np.empty(halo_table.shape[1], np.float32)
         for i in range(images.shape[0]):
-            first, last = point_offset[i], point_offset[i + 1]
-            count = last - first
-            dx, dy = np.empty((count, size), images.dtype), np.empty(count, images.dtype)
-            for p in range(count):
-                for j in range(size):
-                    dx[p, j] = axis64[j] - point_xy[first + p, 0]
+            points = slice(point_offset[i], point_offset[i + 1])
+            count = points.stop - points.start
+            dx, dy = np.empty(count * longest, real), np.empty(count, real)
             m = macro[i]
             if halos is not None:
                 h = slice(halo_offset[i], halo_offset[i + 1])
                 if h.stop > h.start:
                     halo_deflection(ax, ay, axis64, halo_xy[h], halos[h], halo_table, row)
-            for y in range(size):
-                bx, by = bxs[min(y, rows - 1)], bys[min(y, rows - 1)]
-                _add_ellipsoid(bx, by, axis[y], axis, m, series[i], n_terms[i], er, ei, sr, si)
+            for r in range(rows):
+                if r == size:
+                    # Beside a compact perturber an image can be too small for any ray to meet it.
+                    for p in range(points.start, points.stop):
+                        mark_position(compact, point_xy[p, 0], point_xy[p, 1], axis64)
+                    for k in range(line_offset[i], line_offset[i + 1]):
+                        _mark_line(compact, lines[k], axis64)
+                    mark_cells(marked, first, compact, fine, ss, sr_row[:size])
+                again = r >= size
+                if again:
+                    y, part = (r - size) // refinement, (r - size) % refinement
+                    n = (first[y + 1] - first[y]) * refinement
+                    if n == 0:
+                        continue
+                    for k in range(n):
+                        x = axis64[marked[first[y] + k // refinement]]
+                        x64[k] = x + step * ((k % refinement + 0.5) / refinement - 0.5)
+                    y64 = axis64[y] + step * ((part + 0.5) / refinement - 0.5)
+                else:
+                    y, part, n = r, 0, size
+                    for k in range(n):
+                        x64[k] = axis64[k]
+                    y64 = axis64[y]
+                axis, y_ray = x_row[:n], real.type(y64)
+                for k in range(n):
+                    axis[k] = x64[k]
+                bx, by = bx_row[:n], by_row[:n]
+                er, ei, sr, si = er_row[:n], ei_row[:n], sr_row[:n], si_row[:n]
+                _add_ellipsoid(bx, by, y_ray, axis, m, series[i], n_terms[i], er, ei, sr, si)
                 if m[20] != 0:
-                    _add_sheet(bx, by, axis, axis[y], m[20], m[21])
+                    _add_sheet(bx, by, axis, y_ray, m[20], m[21])
                 if m[22] != 0 or m[23] != 0 or m[24] != 0 or m[25] != 0:
-                    _add_multipoles(bx, by, axis, axis[y], m)
+                    _add_multipoles(bx, by, axis, y_ray, m)
                 if halos is not None:  # noqa: SIM102  by itself, so that numba drops what it guards
                     if h.stop > h.start:
-                        _add_plane(bx, by, ax[y], ay[y])
+                        if again:
+                            columns = marked[first[y] : first[y + 1]]
+                            _interpolate_row(sr, si, ax, ay, y, columns, part, refinement)
+                            _add_plane(bx, by, sr, si)
+                        else:
+                            _add_plane(bx, by, ax[y], ay[y])
+                if r == 0 or again:  # rows of the grid share their offsets
+                    for p in range(count):
+                        for k in range(n):
+                            dx[p * n + k] = x64[k] - point_xy[points.start + p, 0]
                 for p in range(count):
-                    dy[p] = axis64[y] - point_xy[first + p, 1]
-                _add_points(bx, by, dx, dy, point_theta_E2[first:last])
+                    dy[p] = y64 - point_xy[points.start + p, 1]
+                _add_points(bx, by, dx, dy, point_theta_E2[points])
                 for k in range(line_offset[i], line_offset[i + 1]):
-                    _add_line(bx, by, axis, axis[y], lines[k])
+                    _add_line(bx, by, axis, y_ray, lines[k])
+                target = light[:n] if again else fine[y]
                 if galaxy[i] < 0:
-                    source_light(fine[y], bx, by, m)
+                    source_light(target, bx, by, m)
                 else:
-                    galaxy_light(fine[y], bx, by, m, galaxies[galaxy[i]])
-            if refinement > 1 and galaxy[i] < 0:
-                step = axis[1] - axis[0]
-                refine_cusp(fine, bxs, bys, m, refinement, step * step)
-            convolve_and_bin(images[i], fine, taps, ss, radius, sr)
+                    galaxy_light(target, bx, by, m, galaxies[galaxy[i]])
+                if again:
+                    _average(fine[y], light, marked[first[y] : first[y + 1]], part, refinement)
+            convolve_and_bin(images[i], fine, taps, ss, radius, sr_row)
 
     return trace
 

@@ -8,8 +8,8 @@ import numba
 
 from lensml.simulate.vector_math import exp2, log2
 
-NEAR = 16.0  # squared distance from the source's centre, in cells, within which cells are refined
-MAX_STRETCH = 8.0  # of a cell, squared, from the sky to the source
+# What one ray may miss of its cell's mean brightness, as a fraction of the brightest pixel.
+MAX_MISS = 0.003
 
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
@@ -30,55 +30,57 @@ def source_light(row, bx, by, m):
 
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def refine_cusp(fine, bx, by, m, factor, step2):
-    """Average the Sersic source over ``factor`` x ``factor`` rays in cells close to its centre.
+def mark_cells(marked, first, compact, fine, ss, bend):
+    """Find the cells in which surface brightness bends too much for one ray in the middle.
 
-    One ray in the middle of a cell is far off where the profile bends within the cell. The map
-    inside it is linear to the accuracy of central differences, so no deflection is evaluated
-    again. Cells whose map is stretched beyond any smooth lens are left alone: there a compact
-    perturber is nearer than its neighbours.
+    The middle of a cell misses its mean by a 24th of the second difference along each axis. That
+    is large at the cusp of a source and beside a compact mass, whatever their profiles.
 
     Args:
-        fine: (n, n) surface brightness on the rays, changed in place.
-        bx, by: (n, n) source positions of the rays, arcsec.
-        m: row of the macro table.
-        factor: rays per cell and axis.
-        step2: squared side of a cell, arcsec^2.
+        marked: (n^2,) output, columns of the marked cells, row after row.
+        first: (n+1,) output, the marked cells of row y are marked[first[y]:first[y + 1]].
+        compact: (n, n) bool, cells that are marked in any case; all False afterwards.
+        fine: (n, n) surface brightness on the rays.
+        ss: rays per pixel and axis.
+        bend: working space, (n,).
     """
-    kind = fine.dtype.type
-    half = kind(0.5)
-    cx, cy, c, s, q = m[9], m[10], m[11], m[12], m[13]
-    log_amp, b, log_r, half_n, floor = m[14], m[15], m[16], m[17], m[26]
-    root = math.sqrt(q)
-    size = fine.shape[0]
-    # Coordinates in which the profile is round.
-    cu, su, cv, sv = c * root, s * root, c / root, s / root
+    size, two = fine.shape[0], fine.dtype.type(2)
+    peak = fine.dtype.type(0)
+    for i in range(0, size, ss):
+        for j in range(0, size, ss):
+            total = fine.dtype.type(0)
+            for y in range(i, i + ss):
+                for x in range(j, j + ss):
+                    total += fine[y, x]
+            peak = max(peak, total)
+    limit = fine.dtype.type(24 * MAX_MISS) * peak / fine.dtype.type(ss * ss)
+    count = 0
     for y in range(size):
-        above, below = min(y + 1, size - 1), max(y - 1, 0)
+        first[y] = count
+        here, above, below = fine[y], fine[min(y + 1, size - 1)], fine[max(y - 1, 0)]
+        bend[0] = bend[size - 1] = 0
+        for x in range(1, size - 1):
+            bend[x] = abs(here[x - 1] + here[x + 1] - two * here[x])
         for x in range(size):
-            right, left = min(x + 1, size - 1), max(x - 1, 0)
-            dx, dy = bx[y, x] - cx, by[y, x] - cy
-            u, v = cu * dx + su * dy, cv * dy - sv * dx
-            if u * u + v * v > kind(NEAR) * kind(MAX_STRETCH) * step2 / q:
-                continue
-            xx, xy = half * (bx[y, right] - bx[y, left]), half * (bx[above, x] - bx[below, x])
-            yx, yy = half * (by[y, right] - by[y, left]), half * (by[above, x] - by[below, x])
-            ux, uy = cu * xx + su * yx, cu * xy + su * yy
-            vx, vy = cv * yx - sv * xx, cv * yy - sv * xy
-            extent2 = ux * ux + uy * uy + vx * vx + vy * vy
-            if u * u + v * v > kind(NEAR) * extent2:
-                continue
-            if xx * xx + xy * xy + yx * yx + yy * yy > kind(MAX_STRETCH) * step2:
-                continue
-            total = kind(0)
-            for i in range(factor):
-                t = (kind(i) + half) / kind(factor) - half
-                for j in range(factor):
-                    w = (kind(j) + half) / kind(factor) - half
-                    us, vs = u + w * ux + t * uy, v + w * vx + t * vy
-                    r2 = max(us * us + vs * vs, floor)
-                    total += exp2(log_amp - b * exp2((log2(r2) - log_r - log_r) * half_n))
-            fine[y, x] = total / kind(factor * factor)
+            bend[x] += abs(above[x] + below[x] - two * here[x])
+        for x in range(size):
+            if bend[x] > limit or compact[y, x]:
+                marked[count] = x
+                count += 1
+                compact[y, x] = False
+    first[size] = count
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def mark_position(compact, x, y, axis64):
+    """Mark the cell in which a position in arcsec lies, if it lies in any."""
+    size, step = axis64.size, axis64[1] - axis64[0]
+    column, row = (
+        math.floor((x - axis64[0]) / step + 0.5),
+        math.floor((y - axis64[0]) / step + 0.5),
+    )
+    if 0 <= row < size and 0 <= column < size:
+        compact[row, column] = True
 
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)

@@ -51,21 +51,20 @@ def add_noise(
     Returns:
         (N, n, n) float32.
     """
+    from lensml.simulate.noise_kernel import draw_noise
+
     noisy = np.empty(images.shape, np.float32)
     where = {"domain": domain, "split": split, "start": start, "stop": start + len(images)}
     streams = Streams(seed, purpose="noise", **where)
-    # Arrays of one image that are written over: fresh ones cost as much as the arithmetic.
-    shape = images.shape[1:]
-    draw, light, variance = (np.empty(shape, t) for t in (np.float32, images.dtype, np.float64))
+    words = -(-images[0].size // 2)  # of 64 bits, for two pixels
     for i, image in enumerate(images):
-        streams[i].standard_normal(dtype=np.float32, out=draw)
-        np.add(image, 0 if subtracted is None else subtracted[i], out=light)
-        noise_variance(
-            light,
-            background_rms=systems.truth["background_rms"][i],
-            exposure_time=systems.truth["exposure_time"][i],
-            out=variance,
+        light = image if subtracted is None else image + subtracted[i]
+        draw_noise(
+            noisy[i].ravel(),
+            image.ravel(),
+            light.ravel(),
+            streams.raw(i, words).view(np.int32),
+            systems.truth["background_rms"][i],
+            systems.truth["exposure_time"][i],
         )
-        draw *= np.sqrt(variance, out=variance).astype(np.float32)
-        np.add(image, draw, out=noisy[i], casting="same_kind")
     return noisy

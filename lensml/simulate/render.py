@@ -13,7 +13,7 @@ from lensml.simulate.systems import Systems
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 SERIES_TOLERANCE = {"float32": 1e-8, "float64": 1e-15}
 MAX_SERIES_TERMS = 400
-LENS_LIGHT_SUPERSAMPLING = 9
+LENS_LIGHT_SAMPLING = {"supersampling_factor": 5, "refinement_factor": 5}
 LIGHT_COLUMNS = ("amp", "R_sersic", "n_sersic", "e1", "e2")
 
 
@@ -70,7 +70,6 @@ def render(
     *,
     engine: str,
     precision: str,
-    smoothing: float = SMOOTHING,
 ) -> np.ndarray:
     """Noise-free images.
 
@@ -79,7 +78,6 @@ def render(
         domain: camera and sampling.
         engine: 'numba' or 'lenstronomy'.
         precision: 'float32' or 'float64', of the numba kernel; lenstronomy works in float64.
-        smoothing: radius inside which the Sersic profile is constant, arcsec, in the kernel.
 
     Returns:
         (N, num_pix, num_pix) e-/s per pixel, of the given precision.
@@ -91,7 +89,7 @@ def render(
     from lensml.simulate.kernel import trace
 
     images = np.empty((len(systems), domain.num_pix, domain.num_pix), precision)
-    macro = _macro_table(systems, precision, smoothing)
+    macro = _macro_table(systems, precision)
     series, n_terms = _series(systems, precision)
     points, lines = _point_table(systems, precision), _line_table(systems, precision)
     halos = _halo_table(systems, domain, precision)
@@ -120,7 +118,7 @@ def render(
     return images
 
 
-def _macro_table(systems: Systems, precision: str, smoothing: float) -> np.ndarray:
+def _macro_table(systems: Systems, precision: str) -> np.ndarray:
     """Lens and source of every image in the kernel's own terms (``kernel.MACRO_COLUMNS``)."""
     t = systems.truth
     phi, q = phis_qs(t["e1"], t["e2"])
@@ -151,7 +149,7 @@ def _macro_table(systems: Systems, precision: str, smoothing: float) -> np.ndarr
         t["r_sheet"] ** 2,
         *_multipole(3, t, phi, q),
         *_multipole(4, t, phi, q),
-        np.full(len(systems), smoothing**2),
+        np.full(len(systems), SMOOTHING**2),
         t["source_amp"],
         np.where(
             t["source_scale"] > 0, 1 / np.where(t["source_scale"] > 0, t["source_scale"], 1), 0
@@ -257,8 +255,6 @@ def _galaxy_table(
 def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np.ndarray | None:
     """Images of the light of the lenses alone, noise-free; None where a population has none.
 
-    The profile is cuspy and traced through nothing, so it is sampled more finely than the arcs.
-
     Returns:
         (N, num_pix, num_pix) e-/s per pixel, or None.
     """
@@ -275,10 +271,8 @@ def render_lens_light(systems: Systems, domain: Domain, *, precision: str) -> np
         offset=np.zeros(n + 1, np.int64),
         perturbers={"center_x": np.zeros(0), "center_y": np.zeros(0), "theta_E": np.zeros(0)},
     )
-    fine = domain.model_copy(update={"supersampling_factor": LENS_LIGHT_SUPERSAMPLING})
-    # A sample on the cusp stands for its cell, whose mean is the value about 0.38 sides away.
-    cell = domain.instrument.pixel_scale / LENS_LIGHT_SUPERSAMPLING
-    return render(alone, fine, engine="numba", precision=precision, smoothing=0.38 * cell)
+    fine = domain.model_copy(update=LENS_LIGHT_SAMPLING)  # whatever the arcs are sampled with
+    return render(alone, fine, engine="numba", precision=precision)
 
 
 def with_lens_light(

@@ -63,6 +63,11 @@ class Streams:
         self._bits.state = self._state
         return self._generator
 
+    def raw(self, i: int, n: int) -> np.ndarray:
+        """(n,) uint64 random bits: what ``generator(...).bit_generator.random_raw(n)`` gives."""
+        bits = self[i].bit_generator.random_raw(n)
+        return np.asarray(bits, np.uint64)
+
     def system_id(self, i: int) -> int:
         """:func:`system_id` of image ``start + i``."""
         return int(self.keys[i, 0] >> np.uint64(1))
