@@ -157,8 +157,8 @@ def test_derivative_by_flux_is_the_image(smooth, realistic, derivatives):
 
 
 def test_derivatives_do_not_depend_on_the_step(smooth, realistic):
-    # Without refinement: a cell that is refined on one side of a difference alone makes a jump that
-    # does not shrink with the step (up to 9 % of a derivative's norm; d' does not notice).
+    # Without refinement: a cell that is refined on one side of a difference alone makes a jump
+    # that does not shrink with the step (up to 9 % of a derivative's norm; d' does not notice).
     single = realistic.model_copy(update={"refinement_factor": 1})
     whole, half = (jacobian(smooth, single, step_scale=k) for k in (1.0, 0.5))
     scale = np.linalg.norm(whole, axis=1)
