@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,26 @@ class ChunkedImages:
         return np.concatenate(self._chunks)
 
 
+class Columns(Mapping[str, np.ndarray]):
+    """Columns that are read when they are asked for: subhalos outweigh images in memory."""
+
+    def __init__(self, arrays: dict[str, zarr.Array]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.asarray(self._arrays[name][...])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def rows(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """Rows ``start`` to ``stop - 1`` of every column."""
+        return {name: np.asarray(array[start:stop]) for name, array in self._arrays.items()}
+
+
 @dataclass(frozen=True)
 class Store:
     """An opened dataset.
@@ -59,7 +80,7 @@ class Store:
         image: (N, H, W) float32, e-/s per pixel.
         truth: column -> (N,).
         perturber_offset: (N+1,) int64, empty for a pool without labels.
-        perturbers: column -> (P,).
+        perturbers: column -> (P,), read when asked for.
     """
 
     path: Path
@@ -67,7 +88,7 @@ class Store:
     image: ChunkedImages
     truth: dict[str, np.ndarray]
     perturber_offset: np.ndarray
-    perturbers: dict[str, np.ndarray]
+    perturbers: Columns
 
     def __len__(self) -> int:
         return len(self.image)
@@ -93,8 +114,10 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
                 f"{path}: layout version {attributes['schema_version']}, "
                 f"this lensml reads {SCHEMA_VERSION}; simulate the dataset again"
             )
-        truth = _columns(group, "truth")
-        perturbers = _columns(group, "perturbers")
+        truth = {name: np.asarray(array[...]) for name, array in _arrays(group, "truth").items()}
+        perturbers = _arrays(group, "perturbers")
+        offset = perturbers.pop("offset", None)
+        offset = np.zeros(0, np.int64) if offset is None else np.asarray(offset[...])
     except (KeyError, OSError, ValueError) as error:
         if isinstance(error, DamagedStoreError):
             raise
@@ -104,15 +127,13 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
         attributes=attributes,
         image=_map_images(path, manifest),
         truth=truth,
-        perturber_offset=perturbers.pop("offset", np.zeros(0, np.int64)),
-        perturbers=perturbers,
+        perturber_offset=offset,
+        perturbers=Columns(perturbers),
     )
 
 
-def _columns(group: zarr.Group, name: str) -> dict[str, np.ndarray]:
-    if name not in group:
-        return {}
-    return {key: np.asarray(array[...]) for key, array in group[name].arrays()}  # type: ignore[union-attr]
+def _arrays(group: zarr.Group, name: str) -> dict[str, zarr.Array]:
+    return dict(group[name].arrays()) if name in group else {}  # type: ignore[union-attr]
 
 
 def _map_images(path: Path, manifest: dict[str, Any]) -> ChunkedImages:

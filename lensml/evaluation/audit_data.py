@@ -49,7 +49,7 @@ def systems_of(store: Store, start: int, stop: int) -> Systems:
         profile=store.attributes["perturber_profile"],
         truth={name: column[start:stop] for name, column in store.truth.items()},
         offset=offset - offset[0],
-        perturbers={name: c[offset[0] : offset[-1]] for name, c in store.perturbers.items()},
+        perturbers=store.perturbers.rows(int(offset[0]), int(offset[-1])),
     )
 
 

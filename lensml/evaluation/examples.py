@@ -54,7 +54,7 @@ def collect_gallery(
 
 def _perturbers(store: Store, n: int) -> dict[str, np.ndarray]:
     last = int(store.perturber_offset[n])
-    columns = {k: v[:last] for k, v in store.perturbers.items()}
+    columns = store.perturbers.rows(0, last)
     missing = np.full(last, np.nan)
     return {
         "x": columns["center_x"],

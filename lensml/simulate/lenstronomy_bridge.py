@@ -61,12 +61,11 @@ def to_lenstronomy(store: str | Path, index: int) -> LenstronomyModel:
         raise IndexError(f"{store}: holds images 0 to {len(opened) - 1}, asked for {index}")
     domain = Domain.model_validate(opened.attributes["config"]["domain"])
     offset = opened.perturber_offset[index : index + 2]
-    rows = slice(int(offset[0]), int(offset[1]))
     systems = Systems(
         profile=opened.attributes["perturber_profile"],
         truth={name: column[index : index + 1] for name, column in opened.truth.items()},
         offset=offset - offset[0],
-        perturbers={name: column[rows] for name, column in opened.perturbers.items()},
+        perturbers=opened.perturbers.rows(int(offset[0]), int(offset[1])),
     )
     return lenstronomy_model(systems, 0, domain)
 
