@@ -34,7 +34,18 @@ MODEL_LABELS = {
     "pca": "PCA residual (baseline)",
     "total_flux": "total flux (baseline)",
 }
-DOMAIN_LABELS = {"euclid": "Euclid", "hst": "HST"}
+DOMAIN_LABELS = {
+    "euclid": "Euclid",
+    "hst": "HST",
+    "euclid_realistic": "Euclid, realistic lenses",
+    "hst_realistic": "HST, realistic lenses",
+    "roman_realistic": "Roman, realistic lenses",
+    "jwst_realistic": "JWST, realistic lenses",
+    "lsst_realistic": "LSST, realistic lenses",
+    "model_i": "Model I",
+    "model_ii": "Model II",
+    "model_iii": "Model III",
+}
 LABELS = CLASS_LABELS | METHOD_LABELS | MODEL_LABELS | DOMAIN_LABELS
 
 # Okabe & Ito's palette, which readers with any common colour blindness can tell apart.
