@@ -567,9 +567,9 @@ def test_a_gallery_draws_chains_of_points_and_classes_of_unequal_size(tmp_path: 
 def test_titles_call_domains_by_their_names():
     with apply_style(STYLE):
         figure, _ = new_figure(
-            STYLE, rows=1, columns=1, height=2, title="ADDA from euclid to hst, euclid_realistic"
+            STYLE, rows=1, columns=1, height=2, title="ADDA from euclid to hst, euclid_soft"
         )
-    assert figure.get_suptitle() == "ADDA from Euclid to HST, euclid_realistic"
+    assert figure.get_suptitle() == "ADDA from Euclid to HST, euclid_soft"
 
 
 @pytest.mark.parametrize("output", [[], ["figure.svg"], ["figure.png", "figure"]])
