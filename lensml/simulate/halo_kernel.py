@@ -234,3 +234,27 @@ def halo_deflection(ax, ay, axis64, xy, halos, table, row):
         return
     for p in range(xy.shape[0]):
         _add_halo_exactly(ax, ay, axis64 - xy[p, 0], axis64 - xy[p, 1], halos[p])
+
+
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+def interpolate_planes(hx, hy, ax, ay, y, columns, part, factor):
+    """Deflection of halos, known on the grid, at the rays of one part of its marked cells.
+
+    Bilinear between the rays; linear beyond the outermost.
+    """
+    real = ax.dtype.type
+    size, half = ax.shape[0], real(0.5)
+    t = (real(part) + half) / real(factor) - half
+    low = min(max(y - 1 if t < 0 else y, 0), size - 2)
+    t += real(y - low)
+    for k in range(columns.size):
+        x = columns[k]
+        for j in range(factor):
+            w = (real(j) + half) / real(factor) - half
+            left = min(max(x - 1 if w < 0 else x, 0), size - 2)
+            w += real(x - left)
+            one = real(1)
+            hx[k * factor + j] = (one - t) * ((one - w) * ax[low, left] + w * ax[low, left + 1])
+            hx[k * factor + j] += t * ((one - w) * ax[low + 1, left] + w * ax[low + 1, left + 1])
+            hy[k * factor + j] = (one - t) * ((one - w) * ay[low, left] + w * ay[low, left + 1])
+            hy[k * factor + j] += t * ((one - w) * ay[low + 1, left] + w * ay[low + 1, left + 1])

@@ -2,9 +2,10 @@
 
 Per fine row of rays the kernel sums the deflection of an elliptical power law with multipoles,
 external shear, a disc of constant convergence, point masses, cored lines and truncated NFW halos,
-evaluates the Sersic source there, and finally convolves with a Gaussian and bins to pixels in one
-separable pass. float32 and float64 share this code: the type of the tables decides. The formulas
-are those of :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
+evaluates the Sersic source there, sends several rays through cells in which one is not enough, and
+finally convolves with a Gaussian and bins to pixels in one separable pass. float32 and float64
+share this code: the type of the tables decides. The formulas are those of
+:mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
 
 Every part is inlined into ``trace`` (``forceinline``). A part that were a function of its own
 would be a different one, optimised differently, in the process that compiles than in those that
@@ -22,12 +23,15 @@ import numba
 import numpy as np
 
 from lensml.simulate import halo_kernel, light_kernel, vector_math
-from lensml.simulate.halo_kernel import halo_deflection
+from lensml.simulate.halo_kernel import halo_deflection, interpolate_planes
 from lensml.simulate.light_kernel import (
+    average_rays,
     convolve_and_bin,
     galaxy_light,
     mark_cells,
+    mark_line,
     mark_position,
+    place_row,
     source_light,
 )
 from lensml.simulate.vector_math import atan2_upper, exp2, log2
@@ -208,51 +212,6 @@ def _add_line(bx, by, axis, y, line):
         by[j] -= s * au + c * av
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def _interpolate_row(hx, hy, ax, ay, y, columns, part, factor):
-    """Deflection of halos, known on the grid, at the rays of one part of its marked cells.
-
-    Bilinear between the rays; linear beyond the outermost.
-    """
-    real = ax.dtype.type
-    size, half = ax.shape[0], real(0.5)
-    t = (real(part) + half) / real(factor) - half
-    low = min(max(y - 1 if t < 0 else y, 0), size - 2)
-    t += real(y - low)
-    for k in range(columns.size):
-        x = columns[k]
-        for j in range(factor):
-            w = (real(j) + half) / real(factor) - half
-            left = min(max(x - 1 if w < 0 else x, 0), size - 2)
-            w += real(x - left)
-            one = real(1)
-            hx[k * factor + j] = (one - t) * ((one - w) * ax[low, left] + w * ax[low, left + 1])
-            hx[k * factor + j] += t * ((one - w) * ax[low + 1, left] + w * ax[low + 1, left + 1])
-            hy[k * factor + j] = (one - t) * ((one - w) * ay[low, left] + w * ay[low, left + 1])
-            hy[k * factor + j] += t * ((one - w) * ay[low + 1, left] + w * ay[low + 1, left + 1])
-
-
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def _average(row, light, columns, part, factor):
-    """Put the mean of the rays of marked cells in their place, one part after the other."""
-    for k in range(columns.size):
-        total = row.dtype.type(0)
-        for j in range(factor):
-            total += light[k * factor + j]
-        total /= row.dtype.type(factor * factor)
-        row[columns[k]] = total if part == 0 else row[columns[k]] + total
-
-
-@numba.njit(error_model="numpy", forceinline=True)
-def _mark_line(compact, line, axis64):
-    """Mark the cells along a line mass."""
-    half = 2 * line[4] / (axis64[1] - axis64[0])  # length in half cells
-    n = math.ceil(half) + 1
-    for k in range(-n, n + 1):
-        along = line[4] * k / n
-        mark_position(compact, line[0] + line[2] * along, line[1] + line[3] * along, axis64)
-
-
 def _compiled(sources: str) -> Callable[..., None]:
     """The kernel; numba's cache of it is that of these ``sources``, not of this file alone."""
 
@@ -318,7 +277,6 @@ def _compiled(sources: str) -> Callable[..., None]:
         light, first = np.empty(longest, real), np.zeros(size + 1, np.int64)
         refined = size if refinement > 1 else 0
         marked, compact = np.empty(refined**2, np.int32), np.zeros((refined, refined), np.bool_)
-        step = axis64[1] - axis64[0]
         if halos is not None:
             planes = size if halos.shape[0] else 0
             ax, ay = np.empty((planes, planes), real), np.empty((planes, planes), real)
@@ -338,23 +296,12 @@ def _compiled(sources: str) -> Callable[..., None]:
                     for p in range(points.start, points.stop):
                         mark_position(compact, point_xy[p, 0], point_xy[p, 1], axis64)
                     for k in range(line_offset[i], line_offset[i + 1]):
-                        _mark_line(compact, lines[k], axis64)
+                        mark_line(compact, lines[k], axis64)
                     mark_cells(marked, first, compact, fine, ss, sr_row[:size])
                 again = r >= size
-                if again:
-                    y, part = (r - size) // refinement, (r - size) % refinement
-                    n = (first[y + 1] - first[y]) * refinement
-                    if n == 0:
-                        continue
-                    for k in range(n):
-                        x = axis64[marked[first[y] + k // refinement]]
-                        x64[k] = x + step * ((k % refinement + 0.5) / refinement - 0.5)
-                    y64 = axis64[y] + step * ((part + 0.5) / refinement - 0.5)
-                else:
-                    y, part, n = r, 0, size
-                    for k in range(n):
-                        x64[k] = axis64[k]
-                    y64 = axis64[y]
+                n, y, part, y64 = place_row(x64, axis64, marked, first, r, refinement)
+                if n == 0:
+                    continue
                 axis, y_ray = x_row[:n], real.type(y64)
                 for k in range(n):
                     axis[k] = x64[k]
@@ -369,7 +316,7 @@ def _compiled(sources: str) -> Callable[..., None]:
                     if h.stop > h.start:
                         if again:
                             columns = marked[first[y] : first[y + 1]]
-                            _interpolate_row(sr, si, ax, ay, y, columns, part, refinement)
+                            interpolate_planes(sr, si, ax, ay, y, columns, part, refinement)
                             _add_plane(bx, by, sr, si)
                         else:
                             _add_plane(bx, by, ax[y], ay[y])
@@ -388,7 +335,7 @@ def _compiled(sources: str) -> Callable[..., None]:
                 else:
                     galaxy_light(target, bx, by, m, galaxies[galaxy[i]])
                 if again:
-                    _average(fine[y], light, marked[first[y] : first[y + 1]], part, refinement)
+                    average_rays(fine[y], light, marked[first[y] : first[y + 1]], part, refinement)
             convolve_and_bin(images[i], fine, taps, ss, radius, sr_row)
 
     return trace

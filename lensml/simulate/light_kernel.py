@@ -83,6 +83,54 @@ def mark_position(compact, x, y, axis64):
         compact[row, column] = True
 
 
+@numba.njit(error_model="numpy", forceinline=True)
+def mark_line(compact, line, axis64):
+    """Mark the cells along a line mass."""
+    half = 2 * line[4] / (axis64[1] - axis64[0])  # length in half cells
+    n = math.ceil(half) + 1
+    for k in range(-n, n + 1):
+        along = line[4] * k / n
+        mark_position(compact, line[0] + line[2] * along, line[1] + line[3] * along, axis64)
+
+
+@numba.njit(error_model="numpy", forceinline=True)
+def place_row(x64, axis64, marked, first, r, refinement):
+    """Rays of row r: of the grid, or from its end on those through marked cells.
+
+    Args:
+        x64: output, the first n are the coordinates of the rays, arcsec.
+        axis64: (size,) coordinates of the grid, arcsec.
+        marked, first: see :func:`mark_cells`.
+        r: below size, row of the grid; from there on, ``refinement`` rows for each of them.
+        refinement: rays per cell and axis.
+
+    Returns:
+        n, row of the grid, which of its ``refinement`` parts, and coordinate of the row in arcsec.
+    """
+    size, step = axis64.size, axis64[1] - axis64[0]
+    if r < size:
+        for k in range(size):
+            x64[k] = axis64[k]
+        return size, r, 0, axis64[r]
+    y, part = (r - size) // refinement, (r - size) % refinement
+    n = (first[y + 1] - first[y]) * refinement
+    for k in range(n):
+        x = axis64[marked[first[y] + k // refinement]]
+        x64[k] = x + step * ((k % refinement + 0.5) / refinement - 0.5)
+    return n, y, part, axis64[y] + step * ((part + 0.5) / refinement - 0.5)
+
+
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+def average_rays(row, light, columns, part, factor):
+    """Put the mean of the rays of marked cells in their place, one part after the other."""
+    for k in range(columns.size):
+        total = row.dtype.type(0)
+        for j in range(factor):
+            total += light[k * factor + j]
+        total /= row.dtype.type(factor * factor)
+        row[columns[k]] = total if part == 0 else row[columns[k]] + total
+
+
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def galaxy_light(row, bx, by, m, image):
     """Observed galaxy at the traced positions, bilinear, nothing outside; into ``row``."""
