@@ -15,7 +15,6 @@ def noise_variance(
     *,
     background_rms: np.ndarray | float,
     exposure_time: np.ndarray | float,
-    out: np.ndarray | None = None,
 ) -> np.ndarray:
     """Variance per pixel in (e-/s)^2 (lenstronomy ``Util.data_util`` and ``SimAPI``).
 
@@ -23,10 +22,8 @@ def noise_variance(
         image: noise-free, e-/s per pixel.
         background_rms: e-/s per pixel, broadcast against ``image``.
         exposure_time: s, of all exposures together, broadcast against ``image``.
-        out: where to write it.
     """
-    photons = np.divide(np.maximum(image, 0), exposure_time, out=out)
-    return np.add(np.square(background_rms), photons, out=out)
+    return np.square(background_rms) + np.maximum(image, 0) / exposure_time
 
 
 def add_noise(
