@@ -241,6 +241,14 @@ def interpolate_planes(hx, hy, ax, ay, y, columns, part, factor):
     """Deflection of halos, known on the grid, at the rays of one part of its marked cells.
 
     Bilinear between the rays; linear beyond the outermost.
+
+    Args:
+        hx, hy: (n factor,) output for n marked cells, arcsec.
+        ax, ay: (size, size) deflection on the grid, arcsec.
+        y: row of the cells.
+        columns: (n,) their columns.
+        part: which of the ``factor`` rows of rays through the cells.
+        factor: rays per cell and axis.
     """
     real = ax.dtype.type
     size, half = ax.shape[0], real(0.5)

@@ -122,7 +122,14 @@ def place_row(x64, axis64, marked, first, r, refinement):
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def average_rays(row, light, columns, part, factor):
-    """Put the mean of the rays of marked cells in their place, one part after the other."""
+    """Put the mean of the rays of marked cells in their place, one part after the other.
+
+    Args:
+        row: (size,) brightness of a row of the grid, changed in place.
+        light: brightness of the rays of this part, ``factor`` for each cell.
+        columns: (n,) columns of the cells.
+        part, factor: see :func:`place_row`.
+    """
     for k in range(columns.size):
         total = row.dtype.type(0)
         for j in range(factor):
