@@ -20,6 +20,8 @@ include: "rules/audit.smk"
 include: "rules/figures.smk"
 include: "rules/benchmark.smk"
 include: "rules/limit.smk"
+include: "rules/study_runs.smk"
+include: "rules/studies.smk"
 
 
 rule all:
@@ -65,3 +67,18 @@ rule benchmark:
 rule limit:
     input:
         LIMIT,
+
+
+rule zoo:
+    input:
+        study_files("zoo"),
+
+
+rule ablation:
+    input:
+        study_files("ablation"),
+
+
+rule scaling:
+    input:
+        study_files("scaling"),

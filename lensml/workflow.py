@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
-    from lensml.schema.training import Encoder
+    from lensml.schema.encoders import Encoder
     from lensml.training.setting import Results, Setting
 
 # Mistakes of data, configuration or machine: the message says it all, a traceback would hide it.
@@ -43,14 +43,15 @@ def job(snakemake: Any) -> Iterator[None]:
 
 def encoder_of(section: dict[str, Any]) -> Encoder:
     """An encoder's typed section."""
-    from lensml.schema.training import Encoder
+    from lensml.schema.encoders import Encoder
 
     return TypeAdapter(Encoder).validate_python(section)
 
 
 def setting_of(snakemake: Any) -> Setting:
     """What every run with networks shares; its checkpoints lie under ``state/``."""
-    from lensml.schema.training import Compute, NetworkInput
+    from lensml.schema.encoders import NetworkInput
+    from lensml.schema.training import Compute
     from lensml.training.setting import Setting
 
     given = snakemake.params.setting

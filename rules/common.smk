@@ -11,6 +11,8 @@ inherited = dict(os.environ).get("PYTHONPATH")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inherited])))
 
 from lensml.schema import ConfigError, load_config
+from lensml.schema.config import noiseless
+from lensml.schema.studies import SHIPPED, Variant, resolve_variant
 
 
 def checked_config():
@@ -57,6 +59,9 @@ wildcard_constraints:
     block=r"\d+",
     seed=r"\d+",
     encoder="|".join(map(re.escape, CFG.encoders)),
+    study="zoo|ablation|scaling",
+    variant="[A-Za-z0-9._-]+",
+    img_size=r"\d+",
 
 
 def dump(section):

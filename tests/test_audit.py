@@ -37,13 +37,14 @@ from lensml.physics.profiles import (
     point_mass_deflection,
 )
 from lensml.schema import Config
-from lensml.schema.training import Audit, NetworkInput
+from lensml.schema.encoders import NetworkInput
+from lensml.schema.training import Audit
 
 CLASSES = ("no_sub", "cdm", "vortex")
 SIZES = {"train": 120, "val": 20, "test": 60}
 SMALL: dict[str, Any] = {"num_pix": 32, "supersampling_factor": 2}
 COARSE = {"pixel_scale": 0.2}
-NETWORK_INPUT = NetworkInput(noise_units=5.0, scale=2.0)
+NETWORK_INPUT = NetworkInput(stretch="asinh", noise_units=5.0, scale=2.0, center_crop=None)
 
 
 @pytest.fixture(scope="module")

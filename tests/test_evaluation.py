@@ -64,7 +64,8 @@ from lensml.evaluation.tables import (
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder, random_masking
 from lensml.models.symmetry import SYMMETRIES, transform
-from lensml.schema.training import Cnn, Evaluation, Mae
+from lensml.schema.encoders import Cnn
+from lensml.schema.training import Evaluation, Mae
 from lensml.training.checkpoint import save_weights
 from lensml.training.loop import step_generator
 

@@ -38,6 +38,7 @@ from lensml.models.encoders import (
 )
 from lensml.models.mae import MaskedAutoencoder
 from lensml.models.symmetry import SYMMETRIES, transform
+from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training import classifier as classifier_module
@@ -74,7 +75,7 @@ from lensml.training.runs import (
 
 CPU = torch.device("cpu")
 # Paths are dropped at random, so that a resumed run must restore torch's generator.
-STEM = schema.VitConvStem(
+STEM = encoder_schema.VitConvStem(
     kind="vit_conv_stem",
     stem_widths=[4, 4],
     embed_dim=8,
@@ -84,7 +85,7 @@ STEM = schema.VitConvStem(
     init_values=0.1,
     drop_path_rate=0.5,
 )
-CNN = schema.Cnn(kind="cnn", widths=[4, 8])
+CNN = encoder_schema.Cnn(kind="cnn", widths=[4, 8])
 OPTIMIZATION: dict[str, Any] = {
     "batch_size": 8,
     "learning_rate": 1e-2,
@@ -199,7 +200,7 @@ def images_of(stores: list[str], **options: Any) -> Images:
     return Images(stores, NETWORK_INPUT, max_memory_fraction=IN_MEMORY, **options)
 
 
-def source_encoder(study: Study, spec: schema.Encoder) -> nn.Module:
+def source_encoder(study: Study, spec: encoder_schema.Encoder) -> nn.Module:
     network = build_classifier(spec, img_size=16, num_classes=2, seed=0)
     load_weights(study.weights[spec.kind], network)
     return network.encoder
@@ -642,8 +643,8 @@ def test_metadata_of_weights_is_one_line_of_json(study):
 
 
 def test_weights_of_another_architecture_are_refused_in_one_line(study):
-    wider = schema.Cnn(kind="cnn", widths=[4, 9])
-    deeper = schema.Cnn(kind="cnn", widths=[4, 8, 8])
+    wider = encoder_schema.Cnn(kind="cnn", widths=[4, 9])
+    deeper = encoder_schema.Cnn(kind="cnn", widths=[4, 8, 8])
     for spec in (wider, deeper, STEM):
         network = build_classifier(spec, img_size=16, num_classes=2, seed=0)
         message = refusal(Path(study.weights["cnn"]), network)
@@ -671,7 +672,9 @@ def refusal(path: Path, network: nn.Module) -> str:
 # Whole runs, killed and resumed
 
 
-def classifier_task(study: Study, spec: schema.Encoder = CNN, **changes: Any) -> ClassifierTask:
+def classifier_task(
+    study: Study, spec: encoder_schema.Encoder = CNN, **changes: Any
+) -> ClassifierTask:
     options: dict[str, Any] = {
         "spec": CLASSIFIER,
         "steps": 15,
@@ -706,7 +709,7 @@ def run_adda(
     study: Study,
     folder: Path,
     *,
-    encoder: schema.Encoder = STEM,
+    encoder: encoder_schema.Encoder = STEM,
     weights: str | None = None,
     pool: str | None = None,
     adda: schema.Adda = ADDA,
@@ -1053,7 +1056,7 @@ def test_the_autoencoder_learns_to_fill_in_what_is_smooth(tmp_path):
 # Adaptation
 
 
-def adda_task(study: Study, spec: schema.Encoder = CNN, **changes: Any) -> AddaTask:
+def adda_task(study: Study, spec: encoder_schema.Encoder = CNN, **changes: Any) -> AddaTask:
     return AddaTask(
         source_encoder(study, spec),
         images_of(study.train),
@@ -1317,7 +1320,7 @@ def test_adabn_uses_as_many_images_as_it_is_told(study):
 
 
 def test_adabn_leaves_an_encoder_without_batch_norm_as_it_is(study):
-    spec = schema.Vit(
+    spec = encoder_schema.Vit(
         kind="vit",
         patch_size=8,
         embed_dim=8,

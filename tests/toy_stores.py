@@ -9,10 +9,11 @@ import numpy as np
 
 from lensml.data.store import SCHEMA_VERSION
 from lensml.data.store_writer import chunk_file, seal_store, write_block
-from lensml.schema.training import Compute, NetworkInput
+from lensml.schema.encoders import NetworkInput
+from lensml.schema.training import Compute
 from lensml.training.setting import Setting
 
-NETWORK_INPUT = NetworkInput(noise_units=5.0, scale=2.0)
+NETWORK_INPUT = NetworkInput(stretch="asinh", noise_units=5.0, scale=2.0, center_crop=None)
 IN_MEMORY = 0.5  # max_memory_fraction
 MAPPED = 1e-15  # so little memory that every image stays on disk
 RMS = 0.1  # e-/s per pixel

@@ -1,7 +1,8 @@
 """Adapter of the rule audit_domain."""
 
 from lensml.evaluation.audit import audit_domain
-from lensml.schema.training import Audit, NetworkInput
+from lensml.schema.encoders import NetworkInput
+from lensml.schema.training import Audit
 from lensml.workflow import job
 
 with job(snakemake):

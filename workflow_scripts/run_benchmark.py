@@ -1,8 +1,9 @@
 """Adapter of the rule run_benchmark."""
 
 from lensml.evaluation.benchmark import run_benchmark
+from lensml.schema.encoders import NetworkInput
 from lensml.schema.simulation import Domain
-from lensml.schema.training import Benchmark, NetworkInput
+from lensml.schema.training import Benchmark
 from lensml.workflow import job
 
 with job(snakemake):

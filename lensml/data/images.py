@@ -9,20 +9,21 @@ from pathlib import Path
 import numpy as np
 
 from lensml.data.store import Store, open_store
-from lensml.schema.training import NetworkInput
+from lensml.schema.encoders import NetworkInput
 
 PIECE = 32  # images at a time: they stay in the cache
 
 
 def stretch(image: np.ndarray, background_rms: np.ndarray, spec: NetworkInput) -> np.ndarray:
-    """Images on the network's scale: asinh(image / background_rms / noise_units) / scale.
+    """Images on the network's scale.
 
-    The scale is fixed: dividing by each image's own maximum would hide flux and mix in its noise.
+    The scale is fixed unless ``spec.stretch`` is 'per_image_max': dividing by each image's own
+    maximum hides flux and mixes in its noise.
 
     Args:
         image: (N, H, W) e-/s per pixel.
         background_rms: (N,) e-/s per pixel.
-        spec: noise_units and scale.
+        spec: stretch, noise_units and scale; nothing is cropped here.
 
     Returns:
         (N, H, W) float32.
@@ -43,7 +44,13 @@ def _stretch_into(
 
     Fresh memory would cost as much as the arithmetic.
     """
+    if spec.stretch == "per_image_max":
+        np.divide(x, x.max((1, 2), keepdims=True), out=out)
+        return
     x /= (background_rms * spec.noise_units).astype(np.float32)[:, None, None]
+    if spec.stretch == "linear":
+        np.divide(x, np.float32(spec.scale), out=out)
+        return
     # asinh |x| = log(|x| + sqrt(x^2 + 1)): four times faster than numpy's arcsinh, and off by
     # one rounding of 1 near zero, a millionth of the noise.
     np.square(x, out=out)
@@ -55,6 +62,25 @@ def _stretch_into(
     np.copysign(out, x, out=out)
 
 
+def unstretch(x: np.ndarray, spec: NetworkInput) -> np.ndarray:
+    """Inverse of :func:`stretch`: the image in units of its background's standard deviation.
+
+    Args:
+        x: (...) on the network's scale.
+        spec: stretch, noise_units and scale.
+
+    Raises:
+        ValueError: the scale of 'per_image_max' is not kept.
+    """
+    if spec.stretch == "per_image_max":
+        raise ValueError(
+            "network_input.stretch = 'per_image_max': the image's flux is lost; allowed where "
+            "images are brought back to fluxes are asinh and linear"
+        )
+    scaled = x * spec.scale
+    return (np.sinh(scaled) if spec.stretch == "asinh" else scaled) * spec.noise_units
+
+
 class StretchedImages:
     """Images of one or more stores of a domain, addressed by one index.
 
@@ -64,7 +90,7 @@ class StretchedImages:
         system_id: (N,) int64, or None for a pool without labels.
         background_rms: (N,) e-/s per pixel.
         index: (N,) index of the image within its own store.
-        img_size: pixels per axis.
+        img_size: pixels per axis, after cropping.
     """
 
     def __init__(
@@ -92,7 +118,9 @@ class StretchedImages:
         columns = [s.truth["background_rms"][:n] for s, n in zip(opened, sizes, strict=True)]
         self.background_rms = np.concatenate(columns)
         self.index = np.concatenate([np.arange(n) for n in sizes])
-        self.img_size = opened[0].image.shape[1]
+        num_pix = opened[0].image.shape[1]
+        self.img_size = spec.img_size(num_pix)
+        self._margin = (num_pix - self.img_size) // 2
         self.labels = np.repeat(np.arange(len(opened)), sizes) if labelled else None
         self.system_id = _column(opened, sizes, "system_id") if labelled else None
         bytes_needed = len(self) * self.img_size**2 * 4
@@ -109,13 +137,15 @@ class StretchedImages:
     def _read(self, index: np.ndarray) -> np.ndarray:
         out = np.empty((len(index), self.img_size, self.img_size), np.float32)
         raw, size = np.empty((2, min(len(index), PIECE), *out.shape[1:]), np.float32)
+        inner = slice(self._margin, self._margin + self.img_size)
         owner = np.searchsorted(self._start, index, side="right") - 1
         for first in range(0, len(index), PIECE):
             rows = slice(first, min(first + PIECE, len(index)))
             n = rows.stop - first
             for k in np.unique(owner[rows]):
                 mask = owner[rows] == k
-                raw[:n][mask] = self._stores[k].image[index[rows][mask] - self._start[k]]
+                whole = self._stores[k].image[index[rows][mask] - self._start[k]]
+                raw[:n][mask] = whole[:, inner, inner]
             rms = self.background_rms[index[rows]]
             _stretch_into(out[rows], raw[:n], rms, self.network_input, size[:n])
         return out

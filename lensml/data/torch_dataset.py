@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lensml.data.images import StretchedImages
-from lensml.schema.training import NetworkInput
+from lensml.schema.encoders import NetworkInput
 
 
 class Images(StretchedImages):
@@ -40,8 +40,65 @@ class Images(StretchedImages):
         if self._device.type != "cpu":
             self._array = None  # one copy is enough
 
-    def batch(self, index: np.ndarray) -> Tensor:
-        """Images at ``index`` on the network's scale, (len(index), 1, H, W)."""
+    def batch(
+        self, index: np.ndarray, generator: torch.Generator | None = None, *, copies: int = 1
+    ) -> Tensor:
+        """Images at ``index`` on the network's scale, (len(index), 1, H, W).
+
+        Args:
+            index: (N,).
+            generator, copies: of noise that is drawn anew, see :class:`RedrawnImages`.
+        """
         if self._loaded is not None:
             return self._loaded[torch.from_numpy(np.asarray(index)).to(self._device)]
         return torch.from_numpy(self.rows(index)).unsqueeze(1).to(self._device)
+
+
+class RedrawnImages(Images):
+    """Noise-free images that get fresh noise whenever they are read.
+
+    The noise is that of the camera: Gaussian of variance background_rms^2 + image / exposure_time
+    (the rule of :func:`lensml.simulate.noise.noise_variance`).
+    """
+
+    def __init__(self, stores: Sequence[str | Path], spec: NetworkInput, **options: Any) -> None:
+        """Open stores of a domain whose instrument has ``noise: none``; see :class:`Images`.
+
+        Raises:
+            ValueError: the images of a store have noise already, or the stretch has no inverse.
+        """
+        # Background units are linear: noise is added before the stretch.
+        linear = {"stretch": "linear", "noise_units": 1.0, "scale": 1.0}
+        super().__init__(stores, spec.model_copy(update=linear), **options)
+        for store in self._stores:
+            if store.attributes["noise_model"] != "none":
+                raise ValueError(
+                    f"{store.path}: noise cannot be drawn anew, the images have noise"
+                )
+        if spec.stretch == "per_image_max":
+            raise ValueError("noise is drawn anew for the stretches asinh and linear only")
+        self.stretched = spec
+        sizes = np.diff(self._start)
+        parts = [s.truth["exposure_time"][:n] for s, n in zip(self._stores, sizes, strict=True)]
+        # Photon noise in units of the background: image / background_rms / (their product).
+        photons = self.background_rms * np.concatenate(parts)
+        self._photons = torch.from_numpy(photons.astype(np.float32)).to(self._device)
+
+    def batch(
+        self, index: np.ndarray, generator: torch.Generator | None = None, *, copies: int = 1
+    ) -> Tensor:
+        """Images at ``index`` with noise, on the network's scale, (len(index), 1, H, W).
+
+        Args:
+            index: (N,).
+            generator: of the noise, on the CPU; None for noise-free images.
+            copies: the batch is this many parts of equal length that share their noise.
+        """
+        x = super().batch(index)
+        if generator is not None:
+            photons = self._photons[torch.from_numpy(np.asarray(index)).to(self._device)]
+            one = torch.randn((len(x) // copies, *x.shape[1:]), generator=generator)
+            noise = one.to(x.device).repeat(copies, 1, 1, 1)
+            x = x + noise * (1 + x.clamp_min(0) / photons[:, None, None, None]).sqrt()
+        x = x / self.stretched.noise_units
+        return (x.asinh() if self.stretched.stretch == "asinh" else x) / self.stretched.scale

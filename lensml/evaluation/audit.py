@@ -33,7 +33,8 @@ from lensml.evaluation.audit_statistics import (
 )
 from lensml.evaluation.baselines import radial_profile_model
 from lensml.physics.einstein_radius import effective_einstein_radius
-from lensml.schema.training import Audit, NetworkInput
+from lensml.schema.encoders import NetworkInput
+from lensml.schema.training import Audit
 from lensml.simulate.noise import noise_variance
 from lensml.simulate.render import render, with_lens_light
 

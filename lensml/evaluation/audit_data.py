@@ -13,8 +13,8 @@ from lensml.data.images import stretch
 from lensml.data.store import Store
 from lensml.evaluation.baselines import radial_profile
 from lensml.physics.ellipticity import phi_q
+from lensml.schema.encoders import NetworkInput
 from lensml.schema.simulation import Domain
-from lensml.schema.training import NetworkInput
 from lensml.simulate.render import pixel_axis
 from lensml.simulate.systems import Systems
 

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from lensml.data.images import StretchedImages
+from lensml.data.images import StretchedImages, unstretch
 from lensml.evaluation.predictions import write_predictions, write_scores
 from lensml.training.setting import Setting
 
@@ -105,6 +105,5 @@ def score_total_flux(
 ) -> None:
     """Anomaly baseline: the flux of the image in units of the background's standard deviation."""
     images = setting.arrays(test)
-    spec = setting.network_input
-    linear = np.sinh(all_images(images) * spec.scale) * spec.noise_units
+    linear = unstretch(all_images(images), setting.network_input)
     write_scores(output, linear.sum((1, 2), dtype=float), images, classes)

@@ -19,8 +19,9 @@ from lensml.data.files import write_bytes, write_csv, write_json
 from lensml.data.store_writer import chunk_file, write_block
 from lensml.data.torch_dataset import Images
 from lensml.evaluation.tables import latex, markdown
+from lensml.schema.encoders import NetworkInput
 from lensml.schema.simulation import Domain
-from lensml.schema.training import Benchmark, NetworkInput
+from lensml.schema.training import Benchmark
 from lensml.simulate.dataset import seal_dataset, simulate_block
 from lensml.simulate.lenstronomy_bridge import ReusedModels
 from lensml.simulate.noise import add_noise

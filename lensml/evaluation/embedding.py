@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.manifold import TSNE
 
 from lensml.data.files import write_csv
-from lensml.schema.training import Encoder
+from lensml.schema.encoders import Encoder
 from lensml.training.adda import embed
 from lensml.training.device import prepare_device
 from lensml.training.runs import load_classifier

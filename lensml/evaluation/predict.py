@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from lensml.data.images import unstretch
 from lensml.data.torch_dataset import Images
 from lensml.evaluation.predictions import write_examples, write_predictions, write_scores
 from lensml.models.mae import MaskedAutoencoder, random_masking
-from lensml.schema.training import Encoder, Mae
+from lensml.schema.encoders import Encoder
+from lensml.schema.training import Mae
 from lensml.training.checkpoint import load_weights
 from lensml.training.classifier import PREDICTION_BATCH, predict_probabilities
 from lensml.training.device import prepare_device
@@ -135,12 +137,13 @@ def write_reconstructions(
     hidden = masking.mask[:, :, None].bool()
     restored = model.unpatchify(torch.where(hidden, prediction, patches))
     masked = model.unpatchify(torch.where(hidden, torch.nan, patches))
-    spec = images.network_input
-    residual = (torch.sinh(restored * spec.scale) - torch.sinh(x * spec.scale)) * spec.noise_units
-    arrays = {"image": x, "masked": masked, "reconstruction": restored, "residual": residual}
+    arrays = {"image": x, "masked": masked, "reconstruction": restored}
+    pictures = {name: a[:, 0].cpu().numpy().astype(np.float32) for name, a in arrays.items()}
+    linear = [unstretch(pictures[k], images.network_input) for k in ("reconstruction", "image")]
     write_examples(
         output,
         label=np.array(list(classes)),
         pixel_scale=np.array(pixel_scale, float),
-        **{name: a[:, 0].cpu().numpy().astype(np.float32) for name, a in arrays.items()},
+        **pictures,
+        residual=linear[0] - linear[1],
     )

@@ -18,11 +18,17 @@ SHOWN = {
     "classification": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
     "adaptation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy", "ece"],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
+    "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
+    "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
+    "scaling": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
 }
 KEYS = {
     "classification": ["domain", "model"],
     "adaptation": ["source_domain", "target_domain", "model", "method"],
     "anomaly": ["domain", "method"],
+    "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
+    "ablation": ["variant"],
+    "scaling": ["variant"],
 }
 
 

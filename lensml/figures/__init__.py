@@ -9,6 +9,7 @@ from lensml.figures.limit import plot_limit
 from lensml.figures.reconstruction import plot_reconstructions
 from lensml.figures.roc import plot_roc_adaptation, plot_roc_anomaly, plot_roc_classification
 from lensml.figures.scores import plot_score_distributions
+from lensml.figures.studies import plot_study
 from lensml.figures.style import Style
 from lensml.figures.summary import plot_adaptation_summary, plot_anomaly_summary, plot_strength
 
@@ -30,4 +31,5 @@ __all__ = [
     "plot_roc_classification",
     "plot_score_distributions",
     "plot_strength",
+    "plot_study",
 ]

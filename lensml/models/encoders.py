@@ -8,7 +8,8 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
-from lensml.schema.training import Cnn, Encoder, Vit, VitConvStem
+from lensml.models.timm_encoder import build_timm
+from lensml.schema.encoders import Cnn, Encoder, Timm, Vit, VitConvStem
 
 
 class ConvStem(nn.Module):
@@ -74,8 +75,10 @@ def build_encoder(spec: Encoder, img_size: int) -> nn.Module:
         A module (N, 1, H, W) -> (N, D) with the attribute ``num_features`` = D.
 
     Raises:
-        ValueError: the image cannot be cut into the patches that were asked for.
+        ValueError: the encoder cannot take images of this size, or timm has no such model.
     """
+    if isinstance(spec, Timm):
+        return build_timm(spec, img_size)
     if isinstance(spec, Cnn):
         return ConvNet(spec.widths)
     if isinstance(spec, Vit) and img_size % spec.patch_size:

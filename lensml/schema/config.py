@@ -10,9 +10,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
+from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
+from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.training import (
     Adaptation,
     Anomaly,
@@ -20,10 +22,8 @@ from lensml.schema.training import (
     Benchmark,
     Classifier,
     Compute,
-    Encoder,
     Evaluation,
     Figures,
-    NetworkInput,
 )
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 
@@ -57,6 +57,9 @@ class ConfigFile(Section):
     audit: Audit
     benchmark: Benchmark
     limit: Limit
+    zoo: Zoo
+    ablation: Ablation
+    scaling: Scaling
     figures: Figures
     compute: Compute
     catalogue: Catalogue = Catalogue()
@@ -110,9 +113,13 @@ def load_config(
         raw.benchmark.domains, entries["domains"], contents, "benchmark", "domains"
     )
     problems += _unknown_references(raw, contents)
+    problems += study_problems(raw)
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in raw.domains}
+    if any(variant.redraw_noise for variant in raw.ablation.variants.values()):
+        domain = raw.ablation.domain or raw.classifier.domains[0]
+        resolved |= _without_noise(resolved[domain])
     timed = {name: _resolve(name, entries, contents) for name in raw.benchmark.domains}
     config = _validate(Config, {**tree, "resolved": resolved, "timed": timed}, files=contents)
     misfits = _misfits(config, contents)
@@ -121,10 +128,23 @@ def load_config(
     return config
 
 
+def _without_noise(domain: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A domain's twin whose images have no noise, by its name."""
+    name = noiseless(domain["name"])
+    instrument = {**domain["instrument"], "noise": "none"}
+    return {name: {**domain, "name": name, "instrument": instrument}}
+
+
+def noiseless(domain: str) -> str:
+    """Name of a domain's twin without noise."""
+    return f"{domain}_noiseless"
+
+
 def _misfits(config: Config, files: Mapping) -> list[str]:
     """Images that a network cannot take: patches that do not fit, pairs of different size."""
     lines = []
-    size = {name: domain.num_pix for name, domain in config.resolved.items()}
+    size = {n: config.network_input.img_size(d.num_pix) for n, d in config.resolved.items()}
+    lines += _crop_misfits(config, files)
     for name in config.classifier.encoders:
         encoder = config.encoders[name]
         if encoder.kind == "vit":
@@ -143,6 +163,19 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
                 f"{size[pair.target]}; an encoder takes one size"
             )
     return lines
+
+
+def _crop_misfits(config: Config, files: Mapping) -> list[str]:
+    crop = config.network_input.center_crop
+    if crop is None:
+        return []
+    num_pix = {name: config.resolved[name].num_pix for name in config.domains}
+    return [
+        f"{_where(files, 'network_input', 'center_crop')}: network_input.center_crop = {crop}: "
+        f"must leave equal margins in the {n} pixels of '{name}'"
+        for name, n in num_pix.items()
+        if crop > n or (n - crop) % 2
+    ]
 
 
 def _patch_misfits(

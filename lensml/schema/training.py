@@ -1,8 +1,8 @@
-"""What is trained: encoders, the classifier, adaptation between domains, masked autoencoders."""
+"""What is trained: the classifier, adaptation between domains, masked autoencoders."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,67 +16,10 @@ from lensml.schema.base import (
     UniqueNames,
     _check_unique,
 )
+from lensml.schema.encoders import check_heads
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
-_Section = TypeVar("_Section", bound=Section)
-
-
-class VitConvStem(Section):
-    """Convolutional stem, then transformer blocks on its feature map's cells as tokens."""
-
-    kind: Literal["vit_conv_stem"]
-    stem_widths: Annotated[list[Count], Field(min_length=1)]  # one halving of the size each
-    embed_dim: Count
-    depth: Count
-    num_heads: Count
-    mlp_ratio: Positive
-    init_values: Positive  # LayerScale
-    drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        return _check_heads(self, self.embed_dim, self.num_heads)
-
-
-class Vit(Section):
-    """Plain vision transformer on square patches."""
-
-    kind: Literal["vit"]
-    patch_size: Count
-    embed_dim: Count
-    depth: Count
-    num_heads: Count
-    mlp_ratio: Positive
-    init_values: Positive
-    drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        return _check_heads(self, self.embed_dim, self.num_heads)
-
-
-class Cnn(Section):
-    """Convolutional baseline: pairs of 3x3 convolutions, halving the size after each pair."""
-
-    kind: Literal["cnn"]
-    widths: Annotated[list[Count], Field(min_length=1)]
-
-
-def _check_heads(section: _Section, embed_dim: int, num_heads: int) -> _Section:
-    if embed_dim % num_heads:
-        raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
-    return section
-
-
-Encoder = Annotated[VitConvStem | Vit | Cnn, Field(discriminator="kind")]
-
-
-class NetworkInput(Section):
-    """asinh(image / background_rms / noise_units) / scale: a fixed scale, never per image."""
-
-    noise_units: Positive
-    scale: Positive
 
 
 class Optimization(Section):
@@ -195,14 +138,14 @@ class Mae(Optimization):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        _check_heads(self, self.embed_dim, self.num_heads)
+        check_heads(self, self.embed_dim, self.num_heads)
         if self.embed_dim % 4 or self.decoder_embed_dim % 4:
             raise ValueError("embed_dim and decoder_embed_dim must be multiples of 4")
         return self
 
     @model_validator(mode="after")
     def _decoder_heads_divide(self) -> Self:
-        return _check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
+        return check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
 
 
 class Pca(Section):

@@ -19,6 +19,8 @@ from lensml.training.loop import BatchOrder, learning_rate_at, step_generator
 
 PREDICTION_BATCH = 64  # small enough for the caches of a CPU: a quarter faster than 250
 
+NOISE = 3  # purpose of the generator of noise that is drawn anew
+
 
 class ClassifierTask:
     """Cross-entropy with AdamW; an exponential moving average of the weights is what is kept.
@@ -71,7 +73,8 @@ class ClassifierTask:
         self.model.train()
         index = self.order(step)
         generator = step_generator(self.seed, step)
-        x = self.train.batch(index)
+        noise = step_generator(self.seed, step, NOISE)
+        x = self.train.batch(index, noise, copies=self.order.copies)
         x = random_symmetry(x, self.symmetry, generator, copies=self.order.copies)
         target = self.labels[torch.from_numpy(index).to(self.labels.device)]
         logits = self.model(x.contiguous(memory_format=torch.channels_last))

@@ -15,15 +15,8 @@ from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier as ClassifierNetwork
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
-from lensml.schema.training import (
-    AdaBn,
-    Adda,
-    Classifier,
-    Encoder,
-    Mae,
-    Optimization,
-    Oracle,
-)
+from lensml.schema.encoders import Encoder
+from lensml.schema.training import AdaBn, Adda, Classifier, Mae, Optimization, Oracle
 from lensml.training.adda import AddaTask, adapt_batch_norm
 from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
 from lensml.training.classifier import ClassifierTask, batch_order
@@ -67,7 +60,7 @@ def train_classifier(
         "encoder": encoder.model_dump(),
         "classifier": classifier.model_dump(exclude={"domains", "encoders", "seeds"}),
     }
-    _fit_classifier(
+    fit_classifier(
         network,
         images,
         setting.images(validation, device),
@@ -105,7 +98,7 @@ def train_oracle(
     device = prepare_device(setting.compute)
     images = setting.images(train, device)
     network = _load_classifier(source_weights, encoder, images.img_size, len(train))
-    _fit_classifier(
+    fit_classifier(
         network,
         images,
         setting.images(validation, device),
@@ -130,7 +123,7 @@ def train_oracle(
     )
 
 
-def _fit_classifier(
+def fit_classifier(
     network: ClassifierNetwork,
     images: Images,
     validation: Images,
@@ -147,9 +140,26 @@ def _fit_classifier(
     data: list[str],
     setting: Setting,
     device: torch.device,
+    steps: int | None = None,
 ) -> None:
+    """Train a classifier's network and write its results.
+
+    Args:
+        network: to be trained.
+        images, validation: labelled.
+        results: files to write.
+        spec: optimiser and schedule.
+        epochs, evaluations: length, and validations per epoch.
+        symmetry: augmentation.
+        label_smoothing, ema_decay, paired: see
+            :class:`lensml.training.classifier.ClassifierTask`.
+        config, data: sections and checksums that the run depends on.
+        setting: see :class:`lensml.training.setting.Setting`.
+        device: of the network.
+        steps: in total, with as many validations as the epochs would have; None for the epochs.
+    """
     order = batch_order(images, spec.batch_size, setting.seed, paired=paired)
-    steps = epochs * order.per_epoch
+    steps = steps or epochs * order.per_epoch
     task = ClassifierTask(
         network,
         images,
@@ -163,7 +173,7 @@ def _fit_classifier(
         paired=paired,
         device=device,
     )
-    per_evaluation = max(order.per_epoch // evaluations, 1)
+    per_evaluation = max(steps // (epochs * evaluations), 1)
     outcome = _run(task, steps, per_evaluation, config, data, setting)
     save_weights(results.weights, task.best, config)
     _write(outcome, results, config, data, setting, device, task.order.images_per_batch)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lensml.data.images import StretchedImages
-from lensml.schema.training import Compute, NetworkInput
+from lensml.schema.encoders import NetworkInput
+from lensml.schema.training import Compute
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,80 @@
+"""Any model of timm as an encoder of one-channel images."""
+
+from __future__ import annotations
+
+import difflib
+import warnings
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from lensml.schema.encoders import Timm
+
+
+class TimmEncoder(nn.Module):
+    """A model of timm without its head: (N, 1, H, W) -> (N, D)."""
+
+    def __init__(self, model: nn.Module, num_features: int) -> None:
+        super().__init__()
+        self.model = model
+        self.num_features = num_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embedding of an image batch."""
+        return self.model(x)
+
+
+def build_timm(spec: Timm, img_size: int) -> TimmEncoder:
+    """Encoder of a model's name, checked with an image.
+
+    Args:
+        spec: name of the model and arguments of ``timm.create_model``.
+        img_size: pixels per axis.
+
+    Raises:
+        ValueError: timm has no such model, it does not take the arguments or images of this size,
+            or it does not return one vector per image.
+    """
+    where = f"encoder of kind 'timm', model_name '{spec.model_name}'"
+    known = timm.list_models()
+    if spec.model_name.split(".")[0] not in known:
+        near = difflib.get_close_matches(spec.model_name, known, n=3)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise ValueError(f"{where}: timm {timm.__version__} has no such model{hint}")
+    try:
+        model = _create(spec, img_size)
+        embedding = _try(model, img_size)
+    except Exception as error:  # each model refuses in a way of its own
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(
+            f"{where}: does not take one-channel images of {img_size} x {img_size} pixels with "
+            f"model_kwargs {spec.model_kwargs}: {reason}"
+        ) from None
+    return TimmEncoder(model, embedding.shape[1])
+
+
+def _create(spec: Timm, img_size: int) -> nn.Module:
+    """The model, told the size of the images if it wants to know it."""
+    given = {"pretrained": False, "in_chans": 1, "num_classes": 0, **spec.model_kwargs}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if "img_size" not in given:
+            state = torch.get_rng_state()
+            try:
+                return timm.create_model(spec.model_name, img_size=img_size, **given)
+            except TypeError:  # a network of convolutions alone: any size will do
+                torch.set_rng_state(state)
+        return timm.create_model(spec.model_name, **given)
+
+
+@torch.no_grad()
+def _try(model: nn.Module, img_size: int) -> Tensor:
+    state = torch.get_rng_state()
+    model.eval()
+    embedding = model(torch.zeros(2, 1, img_size, img_size))
+    model.train()
+    torch.set_rng_state(state)
+    if not isinstance(embedding, Tensor) or embedding.ndim != 2:
+        raise ValueError("it does not return one vector per image")
+    return embedding

@@ -1,0 +1,87 @@
+"""Networks and the scale of the images that enter them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import Field, model_validator
+
+from lensml.schema.base import Count, Positive, Section
+
+_Section = TypeVar("_Section", bound=Section)
+
+
+class VitConvStem(Section):
+    """Convolutional stem, then transformer blocks on its feature map's cells as tokens."""
+
+    kind: Literal["vit_conv_stem"]
+    stem_widths: Annotated[list[Count], Field(min_length=1)]  # one halving of the size each
+    embed_dim: Count
+    depth: Count
+    num_heads: Count
+    mlp_ratio: Positive
+    init_values: Positive  # LayerScale
+    drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        return check_heads(self, self.embed_dim, self.num_heads)
+
+
+class Vit(Section):
+    """Plain vision transformer on square patches."""
+
+    kind: Literal["vit"]
+    patch_size: Count
+    embed_dim: Count
+    depth: Count
+    num_heads: Count
+    mlp_ratio: Positive
+    init_values: Positive | None  # LayerScale; null for none, as in a masked autoencoder
+    drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        return check_heads(self, self.embed_dim, self.num_heads)
+
+
+class Cnn(Section):
+    """Convolutional baseline: pairs of 3x3 convolutions, halving the size after each pair."""
+
+    kind: Literal["cnn"]
+    widths: Annotated[list[Count], Field(min_length=1)]
+
+
+def check_heads(section: _Section, embed_dim: int, num_heads: int) -> _Section:
+    """The section, if its heads divide its width."""
+    if embed_dim % num_heads:
+        raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
+    return section
+
+
+class Timm(Section):
+    """Any model of timm, for one channel, without its head."""
+
+    kind: Literal["timm"]
+    model_name: str
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)  # of timm.create_model
+
+
+Encoder = Annotated[VitConvStem | Vit | Cnn | Timm, Field(discriminator="kind")]
+
+
+class NetworkInput(Section):
+    """Scale of the images that enter a network, and how much of them.
+
+    asinh: asinh(image / background_rms / noise_units) / scale; linear: the same without the
+    asinh; per_image_max: image / its own maximum, which hides flux (for comparison only).
+    """
+
+    stretch: Literal["asinh", "linear", "per_image_max"]
+    noise_units: Positive
+    scale: Positive
+    center_crop: Count | None  # pixels per axis that are kept; null for all
+
+    def img_size(self, num_pix: int) -> int:
+        """Pixels per axis of what a network sees of an image of ``num_pix``."""
+        return self.center_crop or num_pix

@@ -1,0 +1,152 @@
+"""Studies beside the shipped classifier: encoders, parts of the recipe, number of images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+
+from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames, _check_unique
+from lensml.schema.encoders import Encoder, NetworkInput
+from lensml.schema.training import Classifier
+from lensml.schema.yaml_reader import deep_merge
+
+SHIPPED = "shipped"  # the variant without changes
+
+
+class Zoo(Section):
+    """Encoders at equal compute: snakemake zoo."""
+
+    domain: Name | None  # null: the first of classifier.domains
+    encoders: UniqueNames
+    reference: Name  # each encoder gets the floating-point operations of its training
+    compare_with: Name  # the paired differences are taken from it
+    seeds: Seeds
+
+    @model_validator(mode="after")
+    def _takes_part(self) -> Self:
+        if self.compare_with not in self.encoders:
+            raise ValueError(f"compare_with ({self.compare_with}) must be one of zoo.encoders")
+        return self
+
+
+class Variant(Section):
+    """What one row of the ablation changes in the shipped recipe."""
+
+    encoder: Name | None = None  # another one
+    encoder_changes: dict[str, Any] = Field(default_factory=dict)
+    classifier: dict[str, Any] = Field(default_factory=dict)
+    network_input: dict[str, Any] = Field(default_factory=dict)
+    initialise: Literal["mae"] | None = None  # from the domain's masked autoencoder
+    redraw_noise: bool = False  # noise-free training images get fresh noise in every batch
+
+
+class Ablation(Section):
+    """Parts of the recipe, one at a time, on validation images: snakemake ablation."""
+
+    domain: Name | None  # null: the first of classifier.domains
+    encoder: Name
+    seeds: Seeds
+    epochs: Count
+    variants: dict[Name, Variant]
+
+    @model_validator(mode="after")
+    def _has_a_reference(self) -> Self:
+        if self.variants.get(SHIPPED) != Variant():
+            raise ValueError(f"variants must hold '{SHIPPED}: {{}}', which changes nothing")
+        return self
+
+
+class Scaling(Section):
+    """AUC against the number of training images at equal steps: snakemake scaling."""
+
+    domain: Name | None  # null: the first of classifier.domains
+    encoder: Name
+    seeds: Seeds
+    n_train: Annotated[list[Count], Field(min_length=1), AfterValidator(_check_unique)]
+
+
+class Recipe(Section):
+    """Everything that a run of a study is trained with."""
+
+    encoder: Encoder
+    classifier: Classifier
+    network_input: NetworkInput
+
+
+def resolve_variant(
+    variant: Variant,
+    *,
+    encoder: str,
+    encoders: Mapping[str, Encoder],
+    classifier: Classifier,
+    network_input: NetworkInput,
+) -> Recipe:
+    """The recipe of a variant.
+
+    Args:
+        variant: its changes.
+        encoder: name of the encoder, where the variant names none.
+        encoders, classifier, network_input: of the configuration.
+
+    Raises:
+        ValidationError: a change is not allowed.
+    """
+    base = encoders[variant.encoder or encoder].model_dump()
+    return Recipe(
+        encoder=TypeAdapter(Encoder).validate_python(deep_merge(base, variant.encoder_changes)),
+        classifier=Classifier.model_validate(
+            deep_merge(classifier.model_dump(), variant.classifier)
+        ),
+        network_input=NetworkInput.model_validate(
+            deep_merge(network_input.model_dump(), variant.network_input)
+        ),
+    )
+
+
+def study_problems(config: Any) -> list[str]:
+    """What is wrong in the studies of a configuration, one line each.
+
+    Args:
+        config: with the sections zoo, ablation, scaling, encoders, classifier, network_input and
+            the list of domains.
+    """
+    lines = []
+    named = [("zoo.encoders", name) for name in config.zoo.encoders]
+    named += [("zoo.reference", config.zoo.reference)]
+    named += [("ablation.encoder", config.ablation.encoder)]
+    named += [("scaling.encoder", config.scaling.encoder)]
+    for name, variant in config.ablation.variants.items():
+        if variant.encoder is not None:
+            named.append((f"ablation.variants.{name}.encoder", variant.encoder))
+    known = ", ".join(sorted(config.encoders))
+    lines += [
+        f"{key} = '{name}': is not listed under 'encoders'; known are {known}"
+        for key, name in named
+        if name not in config.encoders
+    ]
+    for study in ("zoo", "ablation", "scaling"):
+        domain = getattr(config, study).domain
+        if domain is not None and domain not in config.domains:
+            lines.append(f"{study}.domain = '{domain}': is not listed under 'domains'")
+    return lines or _variant_problems(config)
+
+
+def _variant_problems(config: Any) -> list[str]:
+    lines = []
+    for name, variant in config.ablation.variants.items():
+        where = f"ablation.variants.{name}"
+        try:
+            resolve_variant(
+                variant,
+                encoder=config.ablation.encoder,
+                encoders=config.encoders,
+                classifier=config.classifier,
+                network_input=config.network_input,
+            )
+        except ValidationError as error:
+            for item in error.errors():
+                key = ".".join(map(str, item["loc"]))
+                lines.append(f"{where}: {key} = {item['input']!r}: {item['msg']}")
+    return lines
