@@ -28,6 +28,7 @@ def write_store(
     offset: np.ndarray | None = None,
     substructure: str = "no_sub",
     images_per_block: int = 16,
+    noise_model: str = "gaussian",
 ) -> str:
     """Write (N, H, W) images as a sealed store and return its path."""
     n = len(images)
@@ -54,6 +55,7 @@ def write_store(
         "substructure": substructure,
         "split": path.stem,
         "seed": 0,
+        "noise_model": noise_model,
         "config": {"images_per_block": images_per_block},
         "units": {
             "truth": dict.fromkeys(columns, ""),

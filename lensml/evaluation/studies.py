@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lensml.data.files import write_csv
@@ -71,7 +72,7 @@ def tabulate_study(
             found.append(auc_gain(run["path"], other, spec, seed=seed))
         identity = {**_identity(kind, run, runs), "seed": run["seed"]}
         rows += [{**identity, **measured._asdict()} for measured in found]
-    table = pd.DataFrame(rows)[[*KEYS[kind], "seed", *Measured._fields]]
+    table = pd.DataFrame(rows, columns=[*KEYS[kind], "seed", *Measured._fields])
     notes = [NOTES[kind].format(reference=compare_with), *verdicts_of(audits)]
     write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
     write_csv(curves, pd.concat([_curve(r) for r in runs if r["run"]]), float_format="%.6g")
@@ -87,14 +88,16 @@ def _identity(
         return {"variant": run["variant"], **dict.fromkeys(KEYS[kind][1:], "–")}
     size = _read(run["size"])
     records = [_read(r["run"]) for r in runs if r["variant"] == run["variant"]]
-    mean = pd.DataFrame(records)[["seconds", "images_per_second"]].mean()
+    seconds, speed = (
+        float(np.mean([r[key] for r in records])) for key in ("seconds", "images_per_second")
+    )
     return {
         "variant": run["variant"],
         "parameters": size["parameters"],
         "mflop_per_image": round(size["flops"] / 1e6, 1),
         "steps": records[0]["config"]["variant"]["steps"],
-        "seconds": round(mean["seconds"]),
-        "images_per_second": round(mean["images_per_second"]),
+        "seconds": round(seconds),
+        "images_per_second": round(speed),
     }
 
 
