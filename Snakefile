@@ -20,6 +20,7 @@ include: "rules/audit.smk"
 include: "rules/figures.smk"
 include: "rules/benchmark.smk"
 include: "rules/limit.smk"
+include: "rules/export.smk"
 
 
 rule all:
@@ -65,3 +66,8 @@ rule benchmark:
 rule limit:
     input:
         LIMIT,
+
+
+rule export:
+    input:
+        exports(),

@@ -20,6 +20,7 @@ from lensml.schema.base import (
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
 _Section = TypeVar("_Section", bound=Section)
+BASELINE = "radial_profile"  # of classification
 
 
 class VitConvStem(Section):
@@ -234,6 +235,7 @@ class Evaluation(Section):
     ]
     calibration_bins: Annotated[int, Field(ge=2)]
     n_embedded: Annotated[int, Field(ge=10)]  # test images per domain in the embedding figure
+    compare_with: Name = BASELINE  # encoder of the classifier, or the baseline
 
 
 class Audit(Section):
