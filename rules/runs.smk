@@ -214,7 +214,9 @@ def exports():
         for d in CFG.classifier.domains
         for e in CFG.classifier.encoders
     ]
-    return [f"results/export/{run}/classifier.{suffix}" for run in runs for suffix in ("onnx", "json")]
+    return [
+        f"results/export/{run}/classifier.{suffix}" for run in runs for suffix in ("onnx", "json")
+    ]
 
 
 def figure_names():

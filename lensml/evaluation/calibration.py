@@ -1,4 +1,4 @@
-"""Calibration of classifiers: one temperature, fitted on validation images, and what it changes."""
+"""Calibration of classifiers: one temperature from validation images, and what it changes."""
 
 from __future__ import annotations
 
@@ -64,9 +64,7 @@ def fit_temperature(p: np.ndarray, label: np.ndarray) -> float:
     def loss(log_temperature: float) -> float:
         return _log_loss(logits / np.exp(log_temperature), label)
 
-    found = minimize_scalar(
-        loss, bounds=np.log(BOUNDS), method="bounded", options={"xatol": 1e-5}
-    )
+    found = minimize_scalar(loss, bounds=np.log(BOUNDS), method="bounded", options={"xatol": 1e-5})
     return float(np.exp(found.x))
 
 

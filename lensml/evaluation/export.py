@@ -27,9 +27,9 @@ from lensml.training.setting import Setting
 
 OPSET = 20  # the exporter's own; onnxruntime reads it since 1.17
 N_CHECKED = 64  # test images per class
-# A network's logits of order 10 carry float32 roundings of about 1e-5; a probability moves by at
-# most logit / (4 T).
-TOLERANCE = 1e-5
+# Logits of order 10 are good to a few 1e-6 in float32, and a probability moves by at most half of
+# that, over T. The networks of the default run differ by 1e-6.
+TOLERANCE = 1e-5  # for T >= 1
 INPUTS = ("image", "background_rms")
 OUTPUT = "probabilities"
 
@@ -64,7 +64,7 @@ def export_classifier(
 
     Raises:
         ValueError: the weights are of another architecture or image size, or onnxruntime differs
-            from torch by more than ``TOLERANCE``; nothing is written.
+            from torch by more than ``TOLERANCE`` allows; nothing is written.
     """
     # A GPU's matrix products may be rounded to ten bits: the comparison is one of CPUs.
     device = prepare_device(setting.compute.model_copy(update={"device": "cpu"}))
@@ -85,10 +85,11 @@ def export_classifier(
     expected = predict_probabilities(network, images, symmetry=symmetry)
     found = _run(content, stores, setting.compute.threads)
     difference = float(np.abs(found - apply_temperature(expected, temperature)).max())
-    if not difference < TOLERANCE:
+    allowed = TOLERANCE / min(temperature, 1.0)
+    if not difference < allowed:
         raise ValueError(
             f"{network_file}: probabilities of ONNX and torch differ by {difference:.1e}, more "
-            f"than {TOLERANCE:.0e}; the classifier is not exported"
+            f"than {allowed:.1e}; the classifier is not exported"
         )
     write_bytes(network_file, content)
     write_json(
@@ -104,6 +105,7 @@ def export_classifier(
             "network_input": setting.network_input.model_dump(),
             "symmetry": symmetry,
             "greatest_difference": difference,
+            "allowed_difference": allowed,
             "n_checked": len(images),
             "weights": file_checksum(weights),
             "versions": _versions(),
@@ -152,9 +154,7 @@ def _run(content: bytes, stores: Sequence[str], threads: int) -> np.ndarray:
     """Probabilities of onnxruntime for the first images of every store, (N, K)."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        content, options, providers=["CPUExecutionProvider"]
-    )
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     found = []
     for path in stores:
         store = open_store(path, check=False)  # the reader of `expected` has checked it

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
@@ -46,9 +47,9 @@ def tabulate(
         kind: 'classification', 'adaptation' or 'anomaly'.
         runs: mappings with ``path`` of a predictions.csv or scores.csv, ``seed``, the kind's keys
             of ``KEYS``, and where there are any ``reference``, the predictions that they are
-            compared with (empty for the reference itself), and ``calibration``, the calibration.json
-            of a network with the predictions that it was fitted on, ``validation`` (empty for a
-            baseline).
+            compared with (empty for the reference itself), and ``calibration``, a network's
+            calibration.json, with ``validation``, the predictions that it was fitted on (both
+            empty for a baseline).
         outputs: the .csv, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
@@ -107,15 +108,15 @@ def resolution_notes(paths: Sequence[str], rates: Sequence[float]) -> list[str]:
         paths: predictions or scores with the column ``label``.
         rates: false positive rates of the table.
     """
-    labels = (pd.read_csv(path, usecols=["label"])["label"] for path in paths)
-    n = min(int((label == "no_sub").sum()) for label in labels)
+    labels = [pd.read_csv(path, usecols=["label"])["label"].to_numpy(str) for path in paths]
+    n = min(int(np.count_nonzero(label == "no_sub")) for label in labels)
     fine = [rate for rate in rates if rate * n < FALSE_POSITIVES]
     if not fine:
         return []
     names = ", ".join(f"tpr_at_fpr_{rate:g}" for rate in fine)
     return [
         f"{names}: below the resolution of the test set, of whose {n} images without substructure "
-        f"fewer than {FALSE_POSITIVES} are false positives at such a rate."
+        f"fewer than {FALSE_POSITIVES} are false positives at these rates."
     ]
 
 

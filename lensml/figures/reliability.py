@@ -89,8 +89,8 @@ def _pooled(rows: pd.DataFrame) -> pd.DataFrame:
 
 def calibration_error(bins: pd.DataFrame) -> float:
     """Mean gap of confidence and accuracy over the images of all bins."""
-    gap = (bins["accuracy"] - bins["confidence"]).abs()
-    return float((gap * bins["n"]).sum() / bins["n"].sum())
+    accuracy, confidence, n = bins[["accuracy", "confidence", "n"]].to_numpy(float).T
+    return float(np.average(np.abs(accuracy - confidence), weights=n))
 
 
 def _draw_accuracy(ax: Axes, bins: pd.DataFrame) -> None:
@@ -131,7 +131,7 @@ def _draw_confidences(ax: Axes, bins: pd.DataFrame) -> None:
         for low, high, height in zip(some["bin_low"], some["bin_high"], share, strict=True):
             ax.stairs([height], [low, high], color=color, fill=True, alpha=0.2)
             ax.stairs([height], [low, high], color=color, linewidth=1.0)
-    ax.set(xlim=(-0.01, 1.01), xlabel="confidence")
+    ax.set(xlim=(-0.01, 1.01), xlabel="confidence (highest probability)")
     ax.set_ylim(bottom=0)
     ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
 
