@@ -77,7 +77,9 @@ def plot_reliability(
         for row in range(rows):
             axes[2 * row, 0].set_ylabel("accuracy")
             axes[2 * row + 1, 0].set_ylabel("images [%]")
-        legend_below(figure, _handles(results), style=style)
+        several = ALL_SEEDS in set(results["seed"].astype(str))
+        note = "images of all seeds together" if several else ""
+        legend_below(figure, _handles(results), style=style, title=note)
         save(figure, output)
 
 
