@@ -22,6 +22,7 @@ include: "rules/benchmark.smk"
 include: "rules/limit.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
+include: "rules/export.smk"
 
 
 rule all:
@@ -82,3 +83,8 @@ rule ablation:
 rule scaling:
     input:
         study_files("scaling"),
+
+
+rule export:
+    input:
+        exports(),

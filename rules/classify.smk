@@ -53,6 +53,49 @@ rule predict_classifier:
         "../workflow_scripts/predict.py"
 
 
+rule predict_validation:
+    input:
+        test=lambda w: manifests(w.domain, "val"),
+        weights=f"{CLASSIFIER_RUN}/weights.safetensors",
+    output:
+        predictions=f"{CLASSIFIER_RUN}/validation.csv",
+    log:
+        "logs/predict_validation/{domain}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        test=lambda w: stores(w.domain, "val"),
+        classes=CLASSES,
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        symmetry=lambda w: test_symmetry(w.domain),
+        setting=lambda w: setting(w, "predict"),
+    script:
+        "../workflow_scripts/predict.py"
+
+
+rule calibrate_classifier:
+    input:
+        validation=f"{CLASSIFIER_RUN}/validation.csv",
+        source=source("evaluation/calibration.py"),
+    output:
+        calibration=f"{CLASSIFIER_RUN}/calibration.json",
+    log:
+        "logs/calibrate_classifier/{domain}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    script:
+        "../workflow_scripts/calibrate_classifier.py"
+
+
 rule predict_radial_profile:
     input:
         train=lambda w: manifests(w.domain, "train"),

@@ -4,14 +4,17 @@ TABLE_NAMES += ["adaptation"] if PAIRS else []
 TABLE_NAMES += ["anomaly"] if CFG.anomaly.domains else []
 TABLES = [file for name in TABLE_NAMES for file in table(name)]
 TABLES += [f"results/tables/strength_{d}.csv" for d in CFG.classifier.domains]
+TABLES += [f"results/tables/reliability_{d}.csv" for d in CFG.classifier.domains]
 
 
 rule tabulate_classification:
     input:
-        predictions=[row["path"] for row in classification_rows()],
+        predictions=[file for d in CFG.classifier.domains for file in classification_files(d)],
         audits=audits(classification_rows(), "domain"),
         source=source(
             "evaluation/tables.py",
+            "evaluation/calibration.py",
+            "evaluation/comparison.py",
             "evaluation/metrics.py",
             "evaluation/bootstrap.py",
             "evaluation/verdicts.py",
@@ -115,6 +118,28 @@ rule tabulate_strength:
         seed=SEED,
     script:
         "../workflow_scripts/tabulate_strength.py"
+
+
+rule tabulate_reliability:
+    input:
+        predictions=lambda w: classification_files(w.domain),
+        source=source("evaluation/calibration.py", "evaluation/bootstrap.py"),
+    output:
+        table="results/tables/reliability_{domain}.csv",
+    log:
+        "logs/tabulate_reliability/{domain}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=60,
+    params:
+        rows=lambda w: [r for r in classification_rows() if r["domain"] == w.domain],
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+    script:
+        "../workflow_scripts/tabulate_reliability.py"
 
 
 rule collect_gallery:

@@ -114,6 +114,27 @@ rule plot_strength:
         "../workflow_scripts/plot_strength.py"
 
 
+rule plot_reliability:
+    input:
+        table="results/tables/reliability_{domain}.csv",
+        source=source("figures/reliability.py", "figures/style.py"),
+    output:
+        figure("classification/reliability_{domain}"),
+    log:
+        "logs/plot_reliability/{domain}.log",
+    conda:
+        "../envs/figures.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        title=lambda w: f"Reliability of probabilities, {w.domain}",
+        figures=FIGURE_PARAMS,
+    script:
+        "../workflow_scripts/plot_reliability.py"
+
+
 rule plot_roc_adaptation:
     input:
         predictions=lambda w: flat(adaptation_predictions(w.source, w.target, w.encoder)),

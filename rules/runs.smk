@@ -96,17 +96,42 @@ def anomaly_scores(domain):
     }
 
 
+def compared_with(domain, encoder, seed):
+    """Predictions that a network is compared with image by image; none for the reference itself."""
+    reference = CFG.evaluation.compare_with
+    if reference == encoder:
+        return ""
+    baseline = f"results/classification/{domain}/{BASELINE}"
+    folder = baseline if reference == BASELINE else classifier_run(domain, reference, seed)
+    return f"{folder}/predictions.csv"
+
+
 def classification_rows():
     rows = []
     for domain in CFG.classifier.domains:
         for encoder, folders in classifier_runs(domain).items():
             rows += [
-                {"domain": domain, "model": encoder, "seed": s, "path": f"{f}/predictions.csv"}
+                {
+                    "domain": domain,
+                    "model": encoder,
+                    "seed": s,
+                    "path": f"{f}/predictions.csv",
+                    "calibration": f"{f}/calibration.json",
+                    "validation": f"{f}/validation.csv",
+                    "reference": compared_with(domain, encoder, s),
+                }
                 for s, f in zip(CFG.classifier.seeds, folders)
             ]
         path = f"results/classification/{domain}/{BASELINE}/predictions.csv"
-        rows.append({"domain": domain, "model": BASELINE, "seed": 0, "path": path})
+        baseline = {"domain": domain, "model": BASELINE, "seed": 0, "path": path}
+        rows.append({**baseline, "calibration": "", "validation": "", "reference": ""})
     return rows
+
+
+def classification_files(domain):
+    """Predictions and calibrations behind the rows of a domain."""
+    rows = [row for row in classification_rows() if row["domain"] == domain]
+    return [row[key] for row in rows for key in ("path", "calibration", "validation") if row[key]]
 
 
 def reference_of(source, target, encoder, method, seed):
@@ -182,11 +207,24 @@ def flat(mapping):
     return [path for paths in mapping.values() for path in paths]
 
 
+def exports():
+    """Exported classifiers: the first seed of every encoder and domain."""
+    runs = [
+        f"{d}/{e}/seed{CFG.classifier.seeds[0]}"
+        for d in CFG.classifier.domains
+        for e in CFG.classifier.encoders
+    ]
+    return [
+        f"results/export/{run}/classifier.{suffix}" for run in runs for suffix in ("onnx", "json")
+    ]
+
+
 def figure_names():
     names = [f"gallery/{d}" for d in CFG.domains]
     for d in CFG.classifier.domains:
         names += [
-            f"classification/{kind}_{d}" for kind in ("roc", "confusion", "history", "strength")
+            f"classification/{kind}_{d}"
+            for kind in ("roc", "confusion", "history", "strength", "reliability")
         ]
     for s, t in PAIRS:
         for e in CFG.adaptation.encoders:

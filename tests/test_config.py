@@ -245,6 +245,12 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "'resnet' found using 'kind' does not match any of the expected tags: "
         "'vit_conv_stem', 'vit', 'cnn'",
     ),
+    "comparison with a model that is not trained": (
+        "evaluation: {compare_with: radial_profil}",
+        "evaluation.compare_with = 'radial_profil'",
+        "is neither listed under 'classifier.encoders' nor 'radial_profile'; "
+        "did you mean 'radial_profile'?",
+    ),
     "encoder that is not declared": (
         "classifier: {encoders: [vit_conv_stem, vitt]}",
         "classifier.encoders = 'vitt'",

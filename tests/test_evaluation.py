@@ -570,12 +570,13 @@ def test_a_table_is_written_tidy_and_for_a_paper(tmp_path):
         assert "Classification." in text
         assert "90% bootstrap interval over lens systems" in text
     assert markdown.splitlines()[0] == (
-        "| domain | model | seeds | roc_auc_ovr_macro | accuracy | ece | tpr_at_fpr_0.1 |"
+        "| domain | model | seeds | roc_auc_ovr_macro | accuracy | ece | ece_calibrated "
+        "| tpr_at_fpr_0.1 | tpr_at_fpr_0.01 |"
     )
     assert r"roc\_auc\_ovr\_macro & accuracy" in latex
     body = [line for line in latex.splitlines() if line.endswith(r"\\")]
-    assert [line.count("&") for line in body] == [6, 6, 6]
-    assert r"\begin{tabular}{lllllll}" in latex
+    assert [line.count("&") for line in body] == [8, 8, 8]
+    assert r"\begin{tabular}{lllllllll}" in latex
 
 
 def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
@@ -603,7 +604,8 @@ def test_one_seed_gives_an_interval_and_no_spread(tmp_path):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[2] == "1"
         assert "±" not in row
-        assert all("[" in cell for cell in cells[3:])
+        # No temperature was given, and the rate 0.01 was not asked for.
+        assert ["[" in cell for cell in cells[3:]] == [True, True, True, False, True, False]
     body = [line for line in Path(outputs[2]).read_text().splitlines() if "euclid" in line]
     assert not any("pm" in line for line in body)
 
@@ -613,7 +615,7 @@ def test_a_metric_that_was_not_measured_is_a_dash(tmp_path):
     spec = EVALUATION.model_copy(update={"false_positive_rates": [0.5]})
     tabulate("classification", classifier_runs(tmp_path, [0]), outputs, spec, seed=0)
     row = next(line for line in Path(outputs[1]).read_text().splitlines() if "euclid" in line)
-    assert row.split("|")[-2].strip() == "–"
+    assert [cell.strip() for cell in row.split("|")[-3:-1]] == ["–", "–"]
 
 
 def test_methods_of_different_domains_are_summarised_apart():

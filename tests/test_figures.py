@@ -364,6 +364,21 @@ def draw_limit(folder: Path, style: Style, output: Sequence[str | Path]) -> None
     figures.plot_limit(folder / "limit.csv", title="Limit", style=style, output=output)
 
 
+def draw_reliability(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rows = [
+        (model, seed, calibrated, low, low + 0.2, low + 0.1, low + gap, low, low + 0.3, 20)
+        for model, seed in (("vit", "0"), ("vit", "1"), ("vit", "all"), ("radial_profile", "0"))
+        for calibrated, gap in (("no", 0.2), ("yes", 0.1))
+        if model == "vit" or calibrated == "no"
+        for low in (0.2, 0.4, 0.6)
+    ]
+    columns = ["model", "seed", "calibrated", "bin_low", "bin_high", "confidence", "accuracy"]
+    pd.DataFrame(rows, columns=[*columns, "ci_low", "ci_high", "n"]).to_csv(
+        folder / "reliability.csv", index=False
+    )
+    figures.plot_reliability(folder / "reliability.csv", title="R", style=style, output=output)
+
+
 DRAWINGS: dict[str, Draw] = {
     name.removeprefix("draw_"): function
     for name, function in list(globals().items())

@@ -18,6 +18,7 @@ from lensml.evaluation.bootstrap import (
 from lensml.schema.training import Evaluation
 
 SLOW_RESAMPLINGS = 200  # for metrics without a weighted form
+SMALLEST_PROBABILITY = 1e-12  # lower ones count as this in a logarithm
 
 
 class Measured(NamedTuple):
@@ -75,13 +76,30 @@ def classification_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Me
     hit = (p.argmax(1) == label).astype(float)
     value = float(accuracy_score(label, p.argmax(1)))
     rows.append(_mean("accuracy", value, hit, weights, spec))
-    surprise = -np.log(np.clip(p[np.arange(n), label], 1e-12, 1))
-    rows.append(_mean("log_loss", float(surprise.mean()), surprise, weights, spec))
-    brier = np.square(p - np.eye(len(classes))[label]).sum(1)
-    rows.append(_mean("brier_score", float(brier.mean()), brier, weights, spec))
-    rows.append(_calibration(p, label, weights, spec))
+    rows += probability_metrics(p, label, weights, spec)
     rows += _true_positive_rates(1 - p[:, 0], label > 0, weights, spec)
     return rows
+
+
+def probability_metrics(
+    p: np.ndarray, label: np.ndarray, weights: np.ndarray, spec: Evaluation, *, suffix: str = ""
+) -> list[Measured]:
+    """Log-loss, Brier score and expected calibration error: what a temperature changes.
+
+    Args:
+        p: (N, K) probabilities.
+        label: (N,) int.
+        weights: (B, N) of the bootstrap.
+        spec: confidence and bins.
+        suffix: of the names.
+    """
+    surprise = -np.log(np.clip(p[np.arange(len(p)), label], SMALLEST_PROBABILITY, 1))
+    brier = np.square(p - np.eye(p.shape[1])[label]).sum(1)
+    return [
+        _mean(f"log_loss{suffix}", float(surprise.mean()), surprise, weights, spec),
+        _mean(f"brier_score{suffix}", float(brier.mean()), brier, weights, spec),
+        _calibration(f"ece{suffix}", p, label, weights, spec),
+    ]
 
 
 def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]:
@@ -120,6 +138,9 @@ def _mean(
 def expected_calibration_error(p: np.ndarray, label: np.ndarray, bins: int) -> float:
     """Mean gap of confidence and accuracy over equal-width bins of confidence (Guo et al. 2017).
 
+    Noise of the accuracies adds to it, and once more in a resampling: of a well-calibrated
+    classifier the bootstrap interval lies above the value.
+
     Args:
         p: (N, K) probabilities.
         label: (N,) int.
@@ -132,14 +153,14 @@ def expected_calibration_error(p: np.ndarray, label: np.ndarray, bins: int) -> f
 
 
 def _calibration(
-    p: np.ndarray, label: np.ndarray, weights: np.ndarray, spec: Evaluation
+    name: str, p: np.ndarray, label: np.ndarray, weights: np.ndarray, spec: Evaluation
 ) -> Measured:
     def ece(index: np.ndarray) -> float:
         return expected_calibration_error(p[index], label[index], spec.calibration_bins)
 
     samples = resampled(ece, weights, limit=SLOW_RESAMPLINGS)
     value = ece(np.arange(len(label)))
-    return Measured("ece", value, *interval(samples, spec.confidence), len(label))
+    return Measured(name, value, *interval(samples, spec.confidence), len(label))
 
 
 def tpr_at_fpr(score: np.ndarray, positive: np.ndarray, rate: float) -> float:

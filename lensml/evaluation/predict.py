@@ -33,10 +33,10 @@ def predict(
     symmetry: str,
     setting: Setting,
 ) -> None:
-    """Write ``predictions.csv`` of a classifier.
+    """Write ``predictions.csv`` of a classifier, or ``validation.csv``.
 
     Args:
-        stores: test stores, one per class.
+        stores: test or validation stores, one per class.
         weights: of the classifier.
         output: CSV with system_id, index, label and p_<class>.
         classes: names in the order of the stores.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
+from lensml.evaluation.calibration import calibrated_metrics
 from lensml.evaluation.comparison import auc_gain
 from lensml.evaluation.metrics import Measured, anomaly_metrics, classification_metrics
 from lensml.evaluation.verdicts import verdicts_of
@@ -15,7 +17,10 @@ from lensml.schema.training import Evaluation
 
 # Columns of a paper's table; every other metric is in the CSV.
 SHOWN = {
-    "classification": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
+    "classification": [
+        *("roc_auc_ovr_macro", "accuracy", "ece", "ece_calibrated"),
+        *("tpr_at_fpr_0.1", "tpr_at_fpr_0.01"),
+    ],
     "adaptation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy", "ece"],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
@@ -30,6 +35,7 @@ KEYS = {
     "ablation": ["variant"],
     "scaling": ["variant"],
 }
+FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 
 
 def tabulate(
@@ -46,8 +52,10 @@ def tabulate(
     Args:
         kind: 'classification', 'adaptation' or 'anomaly'.
         runs: mappings with ``path`` of a predictions.csv or scores.csv, ``seed``, the kind's keys
-            of ``KEYS``, and in adaptation ``reference``, the predictions that they are compared
-            with (empty for the reference itself).
+            of ``KEYS``, and where there are any ``reference``, the predictions that they are
+            compared with (empty for the reference itself), and ``calibration``, a network's
+            calibration.json, with ``validation``, the predictions that it was fitted on (both
+            empty for a baseline).
         outputs: the .csv, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
@@ -62,11 +70,16 @@ def tabulate(
         found = measure(run["path"], spec, seed=seed)
         if run.get("reference"):
             found.append(auc_gain(run["path"], run["reference"], spec, seed=seed))
+        if run.get("calibration"):
+            fitted = run["calibration"], run["validation"]
+            found += calibrated_metrics(run["path"], *fitted, spec, seed=seed)
         identity = {k: run[k] for k in [*KEYS[kind], "seed"]}
         rows += [{**identity, **measured._asdict()} for measured in found]
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
     notes = verdicts_of(audits)
+    if any(metric.startswith("tpr_at_fpr") for metric in SHOWN[kind]):
+        notes += resolution_notes([run["path"] for run in runs], spec.false_positive_rates)
     write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
 
 
@@ -92,6 +105,25 @@ def write_table(
         caption = " ".join([caption, *notes])
         text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
         write_bytes(output, text.encode())
+
+
+def resolution_notes(paths: Sequence[str], rates: Sequence[float]) -> list[str]:
+    """A sentence if false positive rates are below the resolution of the smallest test set.
+
+    Args:
+        paths: predictions or scores with the column ``label``.
+        rates: false positive rates of the table.
+    """
+    labels = [pd.read_csv(path, usecols=["label"])["label"].to_numpy(str) for path in paths]
+    n = min(int(np.count_nonzero(label == "no_sub")) for label in labels)
+    fine = [rate for rate in rates if rate * n < FALSE_POSITIVES]
+    if not fine:
+        return []
+    names = ", ".join(f"tpr_at_fpr_{rate:g}" for rate in fine)
+    return [
+        f"{names}: below the resolution of the test set, of whose {n} images without substructure "
+        f"fewer than {FALSE_POSITIVES} are false positives at these rates."
+    ]
 
 
 def summarise(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from lensml.schema.limit import Limit
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.training import (
+    BASELINE,
     Adaptation,
     Anomaly,
     Audit,
@@ -257,6 +258,13 @@ def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
             for name in used
             if name not in declared
         ]
+    models = [*raw.classifier.encoders, BASELINE]
+    if raw.evaluation.compare_with not in models:
+        lines.append(
+            f"{_where(files, 'evaluation', 'compare_with')}: evaluation.compare_with = "
+            f"'{raw.evaluation.compare_with}': is neither listed under 'classifier.encoders' nor "
+            f"'{BASELINE}'; {_nearest(raw.evaluation.compare_with, models)}"
+        )
     for index, pair in enumerate(raw.adaptation.pairs):
         where = _where(files, "adaptation", "pairs")
         sides = [("source", pair.source, raw.classifier.domains, "classifier.domains")]

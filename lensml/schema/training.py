@@ -20,6 +20,7 @@ from lensml.schema.encoders import check_heads
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
+BASELINE = "radial_profile"  # of classification
 
 
 class Optimization(Section):
@@ -177,6 +178,7 @@ class Evaluation(Section):
     ]
     calibration_bins: Annotated[int, Field(ge=2)]
     n_embedded: Annotated[int, Field(ge=10)]  # test images per domain in the embedding figure
+    compare_with: Name = BASELINE  # encoder of the classifier, or the baseline
 
 
 class Audit(Section):

@@ -1,0 +1,7 @@
+"""Adapter of the rule calibrate_classifier."""
+
+from lensml.evaluation.calibration import calibrate_classifier
+from lensml.workflow import job
+
+with job(snakemake):
+    calibrate_classifier(snakemake.input.validation, snakemake.output.calibration)
