@@ -18,11 +18,13 @@ SHOWN = {
     "classification": ["roc_auc_ovr_macro", "accuracy", "ece", "tpr_at_fpr_0.1"],
     "adaptation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy", "ece"],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
+    "regression": ["rmse", "r2", "bias", "nll", "coverage_68", "coverage_95", "pull_std"],
 }
 KEYS = {
     "classification": ["domain", "model"],
     "adaptation": ["source_domain", "target_domain", "model", "method"],
     "anomaly": ["domain", "method"],
+    "regression": ["domain", "substructure", "target", "model"],
 }
 
 
