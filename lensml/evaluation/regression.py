@@ -17,12 +17,14 @@ from lensml.schema.training import Evaluation
 COLUMNS = ["system_id", "truth", "mean", "std_raw", "std"]
 LEVELS = {"coverage_68": 0.68, "coverage_95": 0.95}  # central intervals
 NOTE = (
-    "Targets: log10_mass_fraction is log10 of the substructure's mass over the lens mass inside the "
-    "Einstein radius, log10_axion_mass is log10(m_a / eV); rmse and bias (predicted - true) in dex. "
-    "nll: mean Gaussian negative log-likelihood. coverage: share of the truth inside the central "
-    "interval. pull_std: standard deviation of (true - predicted) / predicted standard deviation, "
-    "which is scaled by one factor that was fitted on validation images (metrics of the unscaled one "
-    "end in _raw in the CSV). prior: mean and standard deviation of the training set for every image."
+    "Targets: log10_mass_fraction is log10 of the mass of all substructure over the lens mass "
+    "inside the Einstein radius, log10_axion_mass is log10(m_a / eV); rmse and bias (predicted "
+    "- true) in dex. nll: mean Gaussian negative log-likelihood. coverage: share of the truth "
+    "inside the central interval. pull_std: standard deviation of (true - predicted) / "
+    "predicted standard deviation, which is scaled by one factor fitted on validation images "
+    "(metrics of the unscaled one end in _raw in the CSV). prior: mean and standard deviation "
+    "of the training set for every image. radial_profile: ridge regression, with its residual "
+    "on validation images for every image."
 )
 
 

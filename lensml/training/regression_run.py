@@ -98,8 +98,6 @@ def load_regressor(
     weights: str, *, encoder: Encoder, img_size: int, device: torch.device
 ) -> Regressor:
     """A trained regressor, ready to predict; the target's scale is in the weights."""
-    network = build_regressor(
-        encoder, img_size=img_size, target_mean=0.0, target_std=1.0, seed=0
-    )
+    network = build_regressor(encoder, img_size=img_size, target_mean=0.0, target_std=1.0, seed=0)
     load_weights(weights, network)
     return network.to(device).eval()
