@@ -37,7 +37,7 @@ def read_regression(path: str) -> pd.DataFrame:
     table = pd.read_csv(path)
     if not set(COLUMNS) <= set(table.columns) or table.empty:
         raise ValueError(f"{path}: needs rows and the columns {', '.join(COLUMNS)}")
-    if not (table[["std_raw", "std"]] > 0).all(axis=None):
+    if not np.all(table[["std_raw", "std"]].to_numpy() > 0):
         raise ValueError(f"{path}: std_raw and std must be positive")
     return table
 

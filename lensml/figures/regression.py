@@ -27,7 +27,7 @@ from lensml.figures.style import (
 from lensml.figures.tables import read_table
 
 QUANTITIES = {
-    "log10_mass_fraction": r"$\log_{10}\,(M_\mathrm{sub}\,/\,M_{<\theta_\mathrm{E}})$",
+    "log10_mass_fraction": r"$\log_{10}\,(M_\mathrm{sub}\,/\,M({<}\theta_\mathrm{E}))$",
     "log10_axion_mass": r"$\log_{10}\,(m_\mathrm{a}\,/\,\mathrm{eV})$",
 }
 COLUMNS = ["truth", "mean", "std_raw", "std"]
@@ -167,5 +167,5 @@ def _handles() -> list:
         Line2D([], [], color=RAW, linestyle="-.", label=r"$\sigma$ as predicted"),
         Line2D([], [], color=SCALED, label=r"$\sigma$ scaled on validation images"),
         Line2D([], [], color=CHANCE, linestyle="--", lw=0.8, label="calibrated"),
-        Patch(fc="0.9", label="95 % of calibrated test sets"),
+        Patch(fc="0.9", label="calibrated, 95 % pointwise"),
     ]

@@ -79,7 +79,8 @@ class RegressionTask:
         x = self.train.batch(index)
         x = random_symmetry(x, self.symmetry, step_generator(self.seed, step))
         target = self.targets[torch.from_numpy(index).to(self.targets.device)]
-        loss = gaussian_nll(*self.model(_last(x)), target)
+        mean, log_var = self.model(_last(x))
+        loss = gaussian_nll(mean, log_var, target)
         self.learning_rate = set_learning_rate(self.optimizer, self.spec, step, self.steps)
         optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm)
         update_average(self.average, self.model, min(self.ema_decay, (1 + step) / (10 + step)))
