@@ -11,8 +11,10 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/runs.smk"
+include: "rules/regression_runs.smk"
 include: "rules/simulate.smk"
 include: "rules/classify.smk"
+include: "rules/regress.smk"
 include: "rules/adapt.smk"
 include: "rules/anomaly.smk"
 include: "rules/evaluate.smk"
@@ -57,6 +59,11 @@ rule audit:
 rule figures:
     input:
         FIGURES,
+
+
+rule regression:
+    input:
+        REGRESSION,
 
 
 rule benchmark:

@@ -2,6 +2,7 @@
 TABLE_NAMES = ["classification"]
 TABLE_NAMES += ["adaptation"] if PAIRS else []
 TABLE_NAMES += ["anomaly"] if CFG.anomaly.domains else []
+TABLE_NAMES += ["regression"] if CFG.regression.domains else []
 TABLES = [file for name in TABLE_NAMES for file in table(name)]
 TABLES += [f"results/tables/strength_{d}.csv" for d in CFG.classifier.domains]
 TABLES += [f"results/tables/reliability_{d}.csv" for d in CFG.classifier.domains]

@@ -178,7 +178,7 @@ def all_weights():
         for r in rows
         if r.get("method") not in unweighted and r.get("model") != BASELINE
     ]
-    return [f"{folder}/weights.safetensors" for folder in folders]
+    return [f"{folder}/weights.safetensors" for folder in folders] + regression_weights()
 
 
 def predictions_of(runs):
@@ -231,6 +231,7 @@ def figure_names():
             kinds = ["roc", "confusion", "summary"]
             kinds += ["history", "embedding"] if "adda" in CFG.adaptation.methods else []
             names += [f"adaptation/{kind}_{s}_{t}_{e}" for kind in kinds]
+    names += [f"regression/{d}" for d in CFG.regression.domains]
     for d in CFG.anomaly.domains:
         kinds = ("roc", "scores", "history", "summary", "reconstructions")
         names += [f"anomaly/{kind}_{d}" for kind in kinds]

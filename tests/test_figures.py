@@ -379,6 +379,20 @@ def draw_reliability(folder: Path, style: Style, output: Sequence[str | Path]) -
     figures.plot_reliability(folder / "reliability.csv", title="R", style=style, output=output)
 
 
+def draw_regression(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rng = np.random.default_rng(0)
+    runs = []
+    for label, target in (("cdm", "log10_mass_fraction"), ("vortex", "log10_axion_mass")):
+        for seed in (0, 1):
+            truth = rng.normal(-1, 0.3, 200)
+            mean = 0.6 * truth - 0.4 + 0.2 * rng.normal(size=200)
+            columns = {"truth": truth, "mean": mean, "std_raw": 0.15, "std": 0.23}
+            path = _write(folder / f"{label}{seed}.csv", columns)
+            run = {"substructure": label, "target": target, "model": "vit", "path": str(path)}
+            runs.append(run)
+    figures.plot_regression(runs, title="Regression, euclid", style=style, output=output)
+
+
 DRAWINGS: dict[str, Draw] = {
     name.removeprefix("draw_"): function
     for name, function in list(globals().items())

@@ -69,11 +69,12 @@ def predict_radial_profile(
     """
     fit, images = setting.arrays(train), setting.arrays(test)
     model = radial_profile_model()
-    model.fit(_profiles(fit), fit.labels)
-    write_predictions(output, model.predict_proba(_profiles(images)), images, classes)
+    model.fit(profiles(fit), fit.labels)
+    write_predictions(output, model.predict_proba(profiles(images)), images, classes)
 
 
-def _profiles(images: StretchedImages) -> np.ndarray:
+def profiles(images: StretchedImages) -> np.ndarray:
+    """:func:`radial_profile` of every image, (N, 2 N_RINGS)."""
     pieces = np.array_split(np.arange(len(images)), max(len(images) // 1000, 1))
     return np.concatenate([radial_profile(images.rows(p)) for p in pieces])
 

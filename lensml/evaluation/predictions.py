@@ -30,6 +30,30 @@ def write_scores(
     write_csv(output, table)
 
 
+def write_regression(
+    output: str,
+    images: StretchedImages,
+    *,
+    truth: np.ndarray,
+    mean: np.ndarray,
+    std_raw: np.ndarray,
+    std: np.ndarray,
+) -> None:
+    """Write a Gaussian for every image of one class as ``predictions.csv``.
+
+    Args:
+        output: CSV with system_id, index, truth, mean, std_raw, std.
+        images: N test images.
+        truth: (N,) dex, as the rest.
+        mean: (N,).
+        std_raw: (N,) as predicted.
+        std: (N,) after the scale that was fitted on validation images.
+    """
+    identity = {"system_id": images.system_id, "index": images.index}
+    columns = {"truth": truth, "mean": mean, "std_raw": std_raw, "std": std}
+    write_csv(output, pd.DataFrame({**identity, **columns}))
+
+
 def _identity(images: StretchedImages, classes: Sequence[str]) -> pd.DataFrame:
     if images.labels is None:
         raise ValueError("predictions are written for labelled test images only")

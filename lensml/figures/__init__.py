@@ -7,6 +7,7 @@ from lensml.figures.gallery import plot_gallery
 from lensml.figures.history import plot_history_adda, plot_history_classifier, plot_history_mae
 from lensml.figures.limit import plot_limit
 from lensml.figures.reconstruction import plot_reconstructions
+from lensml.figures.regression import plot_regression
 from lensml.figures.reliability import plot_reliability
 from lensml.figures.roc import plot_roc_adaptation, plot_roc_anomaly, plot_roc_classification
 from lensml.figures.scores import plot_score_distributions
@@ -27,6 +28,7 @@ __all__ = [
     "plot_history_mae",
     "plot_limit",
     "plot_reconstructions",
+    "plot_regression",
     "plot_reliability",
     "plot_roc_adaptation",
     "plot_roc_anomaly",

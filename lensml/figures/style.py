@@ -30,6 +30,7 @@ MODEL_LABELS = {
     "vit": "ViT",
     "cnn": "CNN",
     "radial_profile": "radial profile (baseline)",
+    "prior": "training set's Gaussian (baseline)",
     "mae": "masked autoencoder",
     "pca": "PCA residual (baseline)",
     "total_flux": "total flux (baseline)",

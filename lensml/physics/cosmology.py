@@ -51,6 +51,17 @@ class LensDistances:
         """
         return np.sqrt(np.asarray(mass, dtype=float) / (np.pi * self.sigma_crit_angle))
 
+    def mass_of_theta_E(self, theta_E: np.ndarray | float) -> np.ndarray:
+        """Mass inside an Einstein radius.
+
+        Args:
+            theta_E: arcsec, any shape.
+
+        Returns:
+            Msun, same shape: pi Sigma_cr theta_E^2.
+        """
+        return np.pi * self.sigma_crit_angle * np.square(np.asarray(theta_E, dtype=float))
+
     def theta_E_of_sigma_v(self, sigma_v: np.ndarray | float) -> np.ndarray:
         """Einstein radius of the singular isothermal sphere with this velocity dispersion.
 

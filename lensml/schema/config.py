@@ -13,6 +13,7 @@ from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
+from lensml.schema.regression import Regression, constant_targets
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.training import (
@@ -52,6 +53,7 @@ class ConfigFile(Section):
     network_input: NetworkInput
     encoders: dict[Name, Encoder]
     classifier: Classifier
+    regression: Regression
     adaptation: Adaptation
     anomaly: Anomaly
     evaluation: Evaluation
@@ -156,6 +158,7 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
             lines += _patch_misfits(*where, encoder.patch_size, size)
     where = f"{_where(files, 'anomaly', 'mae', 'patch_size')}: anomaly.mae"
     lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
+    lines += _constant_targets(config, files)
     for index, pair in enumerate(config.adaptation.pairs):
         if size[pair.source] != size[pair.target]:
             lines.append(
@@ -186,6 +189,15 @@ def _patch_misfits(
         f"{where}.patch_size = {patch_size}: must divide the {size[name]} pixels of '{name}'"
         for name in domains
         if size[name] % patch_size
+    ]
+
+
+def _constant_targets(config: Config, files: Mapping) -> list[str]:
+    return [
+        f"{_where(files, 'regression', 'domains')}: regression.domains = '{name}': its population "
+        f"has one {target} for all images; give it a distribution or leave the domain out"
+        for name in config.regression.domains
+        for target in constant_targets(config.resolved[name].population, config.substructures)
     ]
 
 
@@ -245,12 +257,15 @@ def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
     checks = [
         ("classifier", "domains", raw.classifier.domains, raw.domains),
         ("anomaly", "domains", raw.anomaly.domains, raw.domains),
+        ("regression", "domains", raw.regression.domains, raw.classifier.domains),
+        ("regression", "encoders", raw.regression.encoders, raw.classifier.encoders),
         ("limit", "domains", _named(raw.limit.domains), raw.domains),
         ("classifier", "encoders", raw.classifier.encoders, list(raw.encoders)),
         ("adaptation", "encoders", raw.adaptation.encoders, raw.classifier.encoders),
     ]
     for section, key, used, declared in checks:
         origin = "domains" if key == "domains" else "classifier.encoders"
+        origin = "classifier.domains" if (section, key) == ("regression", "domains") else origin
         origin = "encoders" if (section, key) == ("classifier", "encoders") else origin
         lines += [
             f"{_where(files, section, key)}: {section}.{key} = '{name}': is not listed under "

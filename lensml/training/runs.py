@@ -174,9 +174,9 @@ def fit_classifier(
         device=device,
     )
     per_evaluation = max(steps // (epochs * evaluations), 1)
-    outcome = _run(task, steps, per_evaluation, config, data, setting)
+    outcome = run_task(task, steps, per_evaluation, config, data, setting)
     save_weights(results.weights, task.best, config)
-    _write(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    write_results(outcome, results, config, data, setting, device, task.order.images_per_batch)
 
 
 def adapt_adda(
@@ -222,12 +222,12 @@ def adapt_adda(
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
-    outcome = _run(task, adda.steps, max(adda.steps // 20, 1), config, data, setting)
+    outcome = run_task(task, adda.steps, max(adda.steps // 20, 1), config, data, setting)
     network.encoder = task.average
     if adda.batch_norm == "target":
         adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
     save_weights(results.weights, network.state_dict(), config)
-    _write(outcome, results, config, data, setting, device, 2 * adda.batch_size)
+    write_results(outcome, results, config, data, setting, device, 2 * adda.batch_size)
 
 
 def adapt_adabn(
@@ -249,7 +249,7 @@ def adapt_adabn(
     save_weights(results.weights, network.state_dict(), config)
     outcome = Outcome(pd.DataFrame({"step": [0]}), 0.0, 0.0)
     data = [*data_fingerprint([target_pool]), file_checksum(source_weights)]
-    _write(outcome, results, config, data, setting, device, adabn.n_images)
+    write_results(outcome, results, config, data, setting, device, adabn.n_images)
 
 
 def train_mae(
@@ -278,9 +278,9 @@ def train_mae(
         device=device,
     )
     config, data = {"mae": mae.model_dump()}, data_fingerprint([train, validation])
-    outcome = _run(task, steps, task.order.per_epoch, config, data, setting)
+    outcome = run_task(task, steps, task.order.per_epoch, config, data, setting)
     save_weights(results.weights, model.state_dict(), config)
-    _write(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    write_results(outcome, results, config, data, setting, device, task.order.images_per_batch)
 
 
 def _load_classifier(
@@ -298,9 +298,19 @@ def load_classifier(
     return _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
 
 
-def _run(
+def run_task(
     task: Any, steps: int, per_evaluation: int, config: Any, data: list[str], setting: Setting
 ) -> Outcome:
+    """Train a task; its checkpoint is of this configuration, data and seed.
+
+    Args:
+        task: see :class:`lensml.training.loop.Task`.
+        steps: in total.
+        per_evaluation: steps between two rows of the history.
+        config: every section that the run depends on.
+        data: checksums of what it reads.
+        setting: see :class:`lensml.training.setting.Setting`.
+    """
     return run_training(
         task,
         steps=steps,
@@ -313,7 +323,7 @@ def _run(
     )
 
 
-def _write(
+def write_results(
     outcome: Outcome,
     results: Results,
     config: dict[str, Any],
@@ -322,6 +332,11 @@ def _write(
     device: torch.device,
     images_per_step: int,
 ) -> None:
+    """Write history and ``run.json`` beside the weights, then remove the checkpoint.
+
+    Args: as for :func:`run_task`, and its ``outcome``, the files to write, where it ran, and
+    ``images_per_step``, which turns steps per second into images per second.
+    """
     write_csv(results.history, outcome.history)
     write_run(
         results.run,

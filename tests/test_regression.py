@@ -1,0 +1,508 @@
+"""Regression: mean and variance are found, runs resume, intervals cover."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from toy_stores import IN_MEMORY, NETWORK_INPUT, noise, setting, write_store
+
+from lensml.data.store import open_store
+from lensml.data.targets import Target
+from lensml.data.torch_dataset import Images
+from lensml.evaluation import regression as metrics
+from lensml.evaluation.regression_baselines import regress_baselines
+from lensml.evaluation.regression_predict import predict_regression
+from lensml.figures.regression import coverage, running_quantiles
+from lensml.models.encoders import build_classifier
+from lensml.models.regressor import Regressor, build_regressor
+from lensml.models.symmetry import SYMMETRIES, transform
+from lensml.physics.cosmology import lens_distances
+from lensml.schema import Config, ConfigError, load_config
+from lensml.schema import training as schema
+from lensml.schema.regression import Regression
+from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.simulate.systems import draw_systems
+from lensml.training.checkpoint import save_weights
+from lensml.training.regression import RegressionTask, gaussian_nll, predict_gaussian
+from lensml.training.regression_run import load_regressor, train_regression
+from lensml.training.setting import Results
+
+CPU = torch.device("cpu")
+CONFIG_DIR = Path(__file__).parents[1] / "config"
+CNN = schema.Cnn(kind="cnn", widths=[8, 16])
+# Paths are dropped at random, so that a resumed run must restore torch's generator.
+STEM = schema.VitConvStem(
+    kind="vit_conv_stem",
+    stem_widths=[4, 4],
+    embed_dim=8,
+    depth=2,
+    num_heads=2,
+    mlp_ratio=2.0,
+    init_values=0.1,
+    drop_path_rate=0.5,
+)
+RECIPE: dict[str, Any] = {
+    "domains": ["toy"],
+    "encoders": ["toy"],
+    "initialise": "scratch",
+    "epochs": 4,
+    "evaluations_per_epoch": 2,
+    "batch_size": 16,
+    "learning_rate": 1e-2,
+    "min_learning_rate": 1e-4,
+    "weight_decay": 0.0,
+    "betas": [0.9, 0.98],
+    "warmup_fraction": 0.1,
+    "clip_grad_norm": 1.0,
+    "ema_decay": 0.9,
+    "augment": True,
+}
+TARGET = Target("vortex", 1.0)
+EVALUATION = schema.Evaluation(
+    n_bootstrap=200,
+    confidence=0.95,
+    false_positive_rates=[0.1],
+    calibration_bins=5,
+    n_embedded=10,
+)
+
+
+@pytest.fixture(autouse=True)
+def _torch_settings():
+    threads = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+# The toy: brightness says the mean; a spot in the corner says how far the truth strays from it.
+QUIET, LOUD = 0.05, 0.3  # dex
+
+
+def toy(folder: Path, split: str, n: int, seed: int) -> str:
+    rng = np.random.default_rng(seed)
+    mean, loud = rng.uniform(-0.5, 0.5, n), rng.random(n) < 0.5
+    images = 0.1 * noise(n, rng) + 0.5 * mean[:, None, None]
+    images[loud, 6:10, 6:10] += 2.0
+    truth = -23.5 + mean + np.where(loud, LOUD, QUIET) * rng.normal(size=n)
+    columns = {"log10_axion_mass": truth, "toy_mean": -23.5 + mean, "toy_loud": loud.astype(float)}
+    return write_store(folder / f"{split}.zarr", images, truth=columns, substructure="vortex")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("toy")
+    sizes = {"train": 600, "val": 200, "test": 300}
+    return {split: toy(folder, split, n, k) for k, (split, n) in enumerate(sizes.items())}
+
+
+def images_of(store: str) -> Images:
+    return Images([store], NETWORK_INPUT, max_memory_fraction=IN_MEMORY)
+
+
+def results_in(folder: Path) -> Results:
+    return Results(*(str(folder / n) for n in ("weights.safetensors", "history.csv", "run.json")))
+
+
+def train(
+    stores: dict[str, str],
+    folder: Path,
+    *,
+    classifier: str | None = None,
+    encoder: schema.Encoder = CNN,
+    **changes: Any,
+) -> Results:
+    results = results_in(folder)
+    train_regression(
+        stores["train"],
+        stores["val"],
+        classifier,
+        results,
+        target=TARGET,
+        encoder=encoder,
+        regression=Regression(**{**RECIPE, **changes}),
+        num_classes=3,
+        symmetry="square",
+        setting=setting(folder),
+    )
+    return results
+
+
+@pytest.fixture(scope="module")
+def trained(stores: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Results:
+    torch.set_num_threads(1)
+    return train(stores, tmp_path_factory.mktemp("trained"), epochs=12)
+
+
+@pytest.fixture(scope="module")
+def predictions(
+    stores: dict[str, str], trained: Results, tmp_path_factory: pytest.TempPathFactory
+) -> pd.DataFrame:
+    folder = tmp_path_factory.mktemp("predicted")
+    output = str(folder / "predictions.csv")
+    predict_regression(
+        stores["val"],
+        stores["test"],
+        trained.weights,
+        output,
+        target=TARGET,
+        encoder=CNN,
+        symmetry="square",
+        setting=setting(folder),
+    )
+    return pd.read_csv(output)
+
+
+# ------------------------------------------------------------------------------------- the target
+
+
+def test_the_mass_fraction_is_that_of_the_deflections(domain, tmp_path):
+    # Of point masses: the sum of their theta_E^2 over that of the lens, whatever the cosmology.
+    for changes in ({}, {"population": {"deflection_scale": 0.6}}):
+        given = domain("euclid", **changes)
+        population = given.population
+        distances = lens_distances(
+            population.cosmology, population.z_lens, population.z_source, population.distances
+        )
+        mass = float(distances.mass_of_theta_E(1.0)) / population.deflection_scale
+        systems = draw_systems(given, "cdm", seed=3, split="train", start=0, stop=6)
+        path = tmp_path / str(len(changes)) / "train.zarr"
+        write_store(path, np.zeros((6, 4, 4)), truth=systems.truth)
+        strength = np.square(systems.perturbers["theta_E"])
+        sums = np.add.reduceat(strength, systems.offset[:-1])
+        expected = np.log10(sums / np.square(systems.truth["theta_E_total"]))
+        np.testing.assert_allclose(Target("cdm", mass).values(path), expected, rtol=1e-5)
+
+
+def test_mass_and_einstein_radius_are_each_others_inverse(default_config):
+    distances = lens_distances(default_config.domain("euclid").population.cosmology, 0.5, 1.0)
+    radius = distances.theta_E_of_mass(3e11)
+    assert float(distances.mass_of_theta_E(radius)) == pytest.approx(3e11)
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in CONFIG_DIR.glob("catalogue/domains/*")))
+def test_targets_vary_in_every_shipped_domain(default_config, name):
+    domain = default_config.domain(name)
+    mass = draw_systems(domain, "cdm", seed=1, split="train", start=0, stop=12).truth
+    axion = draw_systems(domain, "vortex", seed=1, split="train", start=0, stop=12).truth
+    for values in (np.log10(mass["m_sub_total"]), axion["log10_axion_mass"]):
+        assert np.all(np.isfinite(values))
+        assert values.std() > 0.02
+
+
+def test_images_without_substructure_have_no_target(tmp_path):
+    truth = {"m_sub_total": np.array([1e9, 0.0, 2e9]), "theta_E_total": np.ones(3)}
+    path = write_store(tmp_path / "train.zarr", np.zeros((3, 4, 4)), truth=truth)
+    with pytest.raises(ValueError, match="1 of 3 images have no log10_mass_fraction"):
+        Target("cdm", 1e11).values(path)
+
+
+# ------------------------------------------------------------------------------------ the network
+
+
+def test_the_loss_is_lowest_at_the_mean_and_variance_of_the_target():
+    target = torch.from_numpy(np.random.default_rng(0).normal(0.3, 0.7, 4000))
+    best = torch.full_like(target, float(target.mean()))
+    log_var = torch.full_like(target, float(target.var(correction=0).log()))
+    lowest = gaussian_nll(best, log_var, target)
+    assert lowest.item() == pytest.approx(0.5 * (1 + log_var[0].item()))
+    for shift, stretch in ((0.1, 0), (-0.1, 0), (0, 0.2), (0, -0.2)):
+        assert gaussian_nll(best + shift, log_var + stretch, target) > lowest
+
+
+def test_the_head_finds_mean_and_variance(predictions, stores):
+    truth = open_store(stores["test"]).truth
+    np.testing.assert_allclose(predictions["truth"], truth["log10_axion_mass"], rtol=1e-7)
+    error = predictions["mean"] - truth["toy_mean"]
+    assert np.sqrt(np.square(error).mean()) < 0.08  # the mean varies by 0.29
+    loud = truth["toy_loud"] > 0
+    std = predictions["std"].to_numpy()
+    assert np.median(std[loud]) == pytest.approx(LOUD, rel=0.3)
+    assert np.median(std[~loud]) == pytest.approx(QUIET, rel=0.5)
+
+
+def test_one_factor_of_validation_images_scales_every_deviation(predictions, stores, trained):
+    factor = predictions["std"] / predictions["std_raw"]
+    assert factor.std() < 1e-6
+    network = load_regressor(trained.weights, encoder=CNN, img_size=16, device=CPU)
+    mean, std = predict_gaussian(network, images_of(stores["val"]), symmetry="square")
+    truth = TARGET.values(stores["val"])
+    expected = np.sqrt(np.mean(((truth - mean) / std) ** 2))
+    assert factor.iloc[0] == pytest.approx(expected, rel=1e-6)
+    assert metrics.variance_scale(truth, mean, std * expected) == pytest.approx(1)
+
+
+def test_passes_are_mixed_as_gaussians(stores):
+    network = build_regressor(CNN, img_size=16, target_mean=2.0, target_std=3.0, seed=0).eval()
+    images = images_of(stores["test"])
+    mean, std = predict_gaussian(network, images, symmetry="square")
+    with torch.inference_mode():
+        x = images.batch(np.arange(5))
+        passes = [network(transform(x, e)) for e in SYMMETRIES["square"]]
+    means = 2 + 3 * np.array([m.numpy() for m, _ in passes])
+    variances = 9 * np.exp([v.numpy() for _, v in passes])
+    np.testing.assert_allclose(mean[:5], means.mean(0), rtol=1e-5)
+    second = (variances + means**2).mean(0) - means.mean(0) ** 2
+    np.testing.assert_allclose(std[:5], np.sqrt(second), rtol=1e-4)
+
+
+def test_weights_carry_the_scale_of_the_target(trained, stores):
+    values = TARGET.values(stores["train"])
+    weights = load_file(trained.weights)
+    assert weights["target_mean"].item() == pytest.approx(values.mean(), rel=1e-6)
+    assert weights["target_std"].item() == pytest.approx(values.std(), rel=1e-6)
+    with safe_open(trained.weights, framework="pt") as file:
+        assert "log10_axion_mass" in file.metadata()["lensml"]
+    history = pd.read_csv(trained.history)
+    assert {"epoch", "train_loss", "val_loss", "val_rmse"} <= set(history.columns)
+    assert history["val_loss"].iloc[-1] < history["val_loss"].iloc[0]
+
+
+def regression_task(stores: dict[str, str], model: Regressor, symmetry: str) -> RegressionTask:
+    return RegressionTask(
+        model,
+        images_of(stores["val"]),
+        images_of(stores["val"]),
+        targets=(TARGET.values(stores["val"]), TARGET.values(stores["val"])),
+        spec=schema.Optimization(**{k: RECIPE[k] for k in schema.Optimization.model_fields}),
+        epochs=2,
+        seed=0,
+        symmetry=symmetry,
+        ema_decay=0.9,
+        device=CPU,
+    )
+
+
+def test_the_weights_of_the_lowest_validation_loss_are_kept(stores):
+    model = build_regressor(CNN, img_size=16, target_mean=-23.5, target_std=0.35, seed=0)
+    task = regression_task(stores, model, "none")
+    task.learning_rate = 0.0
+    first = task.evaluate(1)
+    kept = task.best["head.bias"].clone()
+    with torch.no_grad():
+        task.average.head.bias.add_(5)
+    assert task.evaluate(2)["val_loss"] > first["val_loss"]
+    assert torch.equal(task.best["head.bias"], kept)
+
+
+class Killed(BaseException):
+    """What ends a run in the middle of a step."""
+
+
+@pytest.mark.parametrize("die_at", [3, 7, 14])
+def test_a_resumed_run_equals_an_uninterrupted_one(stores, tmp_path, monkeypatch, die_at):
+    whole = train(stores, tmp_path / "whole", encoder=STEM, epochs=1, batch_size=40)
+    step = RegressionTask.step
+
+    def dying(task: RegressionTask, number: int) -> dict[str, float]:
+        if number == die_at:
+            raise Killed
+        return step(task, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RegressionTask, "step", dying)
+        with pytest.raises(Killed):
+            train(stores, tmp_path / "killed", encoder=STEM, epochs=1, batch_size=40)
+    assert not (tmp_path / "killed" / "weights.safetensors").exists()
+    torch.rand(7)  # a new process starts anywhere
+    resumed = train(stores, tmp_path / "killed", encoder=STEM, epochs=1, batch_size=40)
+    for name in ("weights", "history"):
+        expected = Path(getattr(whole, name)).read_bytes()
+        assert Path(getattr(resumed, name)).read_bytes() == expected
+    assert not (tmp_path / "killed" / "state").exists()
+
+
+def test_the_encoder_starts_from_the_classifier(stores, tmp_path):
+    classifier = build_classifier(CNN, img_size=16, num_classes=3, seed=5)
+    path = str(tmp_path / "classifier.safetensors")
+    save_weights(path, classifier.state_dict(), {})
+    still = {"learning_rate": 1e-12, "min_learning_rate": 0.0, "epochs": 1, "ema_decay": 0.0}
+    found = load_file(train(stores, tmp_path / "a", classifier=path, **still).weights)
+    scratch = load_file(train(stores, tmp_path / "b", **still).weights)
+    for name, value in classifier.encoder.named_parameters():
+        torch.testing.assert_close(found[f"encoder.{name}"], value.data, rtol=0, atol=1e-6)
+    name = "encoder.layers.0.weight"
+    assert not torch.allclose(found[name], scratch[name], atol=1e-3)
+
+
+def test_a_target_that_does_not_vary_is_refused(tmp_path):
+    truth = {"log10_axion_mass": np.full(8, -23.0)}
+    path = write_store(tmp_path / "train.zarr", np.zeros((8, 16, 16)), truth=truth)
+    with pytest.raises(ValueError, match=r"log10_axion_mass is -23 in every image"):
+        train({"train": path, "val": path}, tmp_path)
+
+
+def test_baselines_know_the_prior_and_the_radial_profile(stores, tmp_path):
+    outputs = {name: str(tmp_path / f"{name}.csv") for name in ("prior", "radial_profile")}
+    regress_baselines(stores, outputs, target=TARGET, setting=setting(tmp_path))
+    prior, ridge = (pd.read_csv(path) for path in outputs.values())
+    values = {split: TARGET.values(store) for split, store in stores.items()}
+    np.testing.assert_allclose(prior["mean"], values["train"].mean())
+    np.testing.assert_allclose(prior["std"], values["train"].std())
+    np.testing.assert_allclose(ridge["truth"], values["test"])
+    # Brightness is in the profile: what remains is the scatter of the truth itself.
+    error = np.sqrt(np.square(ridge["mean"] - ridge["truth"]).mean())
+    assert error == pytest.approx(np.sqrt((LOUD**2 + QUIET**2) / 2), rel=0.15)
+    assert len(set(ridge["std"])) == 1
+    assert ridge["std"].iloc[0] == pytest.approx(error, rel=0.2)
+
+
+# ---------------------------------------------------------------------------- metrics and figures
+
+
+def write_gaussian(path: Path, *, n: int, std: float, claimed: float, bias: float = 0.0) -> str:
+    """Predictions whose truth strays by ``std`` where ``claimed`` is predicted."""
+    rng = np.random.default_rng(1)
+    mean = rng.normal(0, 1, n)
+    truth = mean - bias + std * rng.normal(size=n)
+    columns = {
+        "truth": truth,
+        "mean": mean,
+        "std_raw": np.full(n, claimed),
+        "std": np.full(n, std),
+    }
+    table = pd.DataFrame({"system_id": np.arange(n), "index": np.arange(n), **columns})
+    table.to_csv(path, index=False)
+    return str(path)
+
+
+def measured(path: str) -> dict[str, Any]:
+    return {m.metric: m for m in metrics.regression_metrics(path, EVALUATION, seed=0)}
+
+
+def test_metrics_of_a_known_gaussian(tmp_path):
+    path = write_gaussian(tmp_path / "p.csv", n=20000, std=0.5, claimed=0.25, bias=0.1)
+    found = {name: m.value for name, m in measured(path).items()}
+    assert found["bias"] == pytest.approx(0.1, abs=0.01)
+    assert found["rmse"] == pytest.approx(np.hypot(0.5, 0.1), rel=0.02)
+    assert found["r2"] == pytest.approx(1 - (0.25 + 0.01) / 1.25, abs=0.01)
+    assert found["pull_std"] == pytest.approx(1, abs=0.02)
+    assert found["pull_std_raw"] == pytest.approx(2, abs=0.03)
+    unit = NormalDist(0.2)  # pull, whose mean is the bias over the deviation
+    half = {"68": NormalDist().inv_cdf(0.84), "95": NormalDist().inv_cdf(0.975)}
+    raw = NormalDist(0.4, 2)
+    for level, z in half.items():
+        assert found[f"coverage_{level}"] == pytest.approx(unit.cdf(z) - unit.cdf(-z), abs=0.01)
+        expected = raw.cdf(z) - raw.cdf(-z)
+        assert found[f"coverage_{level}_raw"] == pytest.approx(expected, abs=0.01)
+    entropy = 0.5 * np.log(2 * np.pi) + np.log(0.5) + 0.5 * (1 + 0.04)
+    assert found["nll"] == pytest.approx(entropy, abs=0.02)
+
+
+def test_every_metric_lies_in_its_interval_which_covers_the_truth(tmp_path):
+    found = measured(write_gaussian(tmp_path / "p.csv", n=400, std=0.5, claimed=0.5))
+    for m in found.values():
+        assert m.ci_low <= m.value <= m.ci_high
+        assert m.ci_low < m.ci_high
+        assert m.n == 400
+    assert found["coverage_68"].ci_low < 0.68 < found["coverage_68"].ci_high
+    assert found["rmse"].ci_low < 0.5 < found["rmse"].ci_high
+
+
+def test_the_figures_coverage_is_that_of_the_table(tmp_path):
+    path = write_gaussian(tmp_path / "p.csv", n=1000, std=0.5, claimed=0.3)
+    table, found = pd.read_csv(path), measured(path)
+    for column, suffix in (("std", ""), ("std_raw", "_raw")):
+        nominal, share = coverage(table, column)
+        for level in (68, 95):
+            expected = found[f"coverage_{level}{suffix}"].value
+            assert np.interp(level / 100, nominal, share) == pytest.approx(expected, abs=2e-3)
+
+
+def test_running_quantiles_follow_the_predictions():
+    truth = np.random.default_rng(0).permutation(8000) / 8000
+    spread = np.random.default_rng(1).normal(0, 0.1, 8000)
+    centre, (low, middle, high) = running_quantiles(truth, 2 * truth + spread)
+    assert len(centre) == 8
+    np.testing.assert_allclose(middle, 2 * centre, atol=0.02)
+    assert np.all((low < middle - 0.05) & (high > middle + 0.05))
+
+
+def test_the_table_names_targets_and_models(tmp_path):
+    paths = {
+        "prior": write_gaussian(tmp_path / "a.csv", n=60, std=1.0, claimed=1.0),
+        "vit": write_gaussian(tmp_path / "b.csv", n=60, std=0.3, claimed=0.4),
+    }
+    common = {"domain": "euclid", "substructure": "cdm", "target": "log10_mass_fraction"}
+    runs = [{**common, "model": m, "seed": 0, "path": p} for m, p in paths.items()]
+    outputs = [str(tmp_path / f"regression.{e}") for e in ("csv", "md", "tex")]
+    metrics.tabulate_regression(runs, outputs, EVALUATION, seed=0)
+    table = pd.read_csv(outputs[0])
+    assert set(table["model"]) == {"prior", "vit"}
+    assert {"rmse", "nll", "nll_raw", "coverage_68_raw", "pull_std"} <= set(table["metric"])
+    text = Path(outputs[1]).read_text()
+    assert "| euclid | cdm | log10_mass_fraction | vit | 1 |" in text
+    assert "in dex" in text
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [("std", None, "needs rows and the columns"), ("std", 0.0, "must be positive")],
+)
+def test_predictions_that_are_none_are_refused(tmp_path, column, value, message):
+    path = write_gaussian(tmp_path / "p.csv", n=5, std=1.0, claimed=1.0)
+    table = pd.read_csv(path)
+    table = table.drop(columns=column) if value is None else table.assign(**{column: value})
+    table.to_csv(path, index=False)
+    with pytest.raises(ValueError, match=message):
+        metrics.read_regression(path)
+
+
+# -------------------------------------------------------------------------------- configuration
+
+MISTAKES = {
+    "domain without a classifier": (
+        "regression: {domains: [hst]}",
+        "regression.domains = 'hst': is not listed under 'classifier.domains'",
+    ),
+    "encoder without a classifier": (
+        "regression: {encoders: [cnn]}",
+        "regression.encoders = 'cnn': is not listed under 'classifier.encoders'",
+    ),
+    "unknown start": (
+        "regression: {initialise: imagenet}",
+        "regression.initialise = 'imagenet'",
+    ),
+    "misspelt key": ("regression: {epoch: 3}", "regression.epoch"),
+    "no epochs": ("regression: {epochs: 0}", "regression.epochs = 0"),
+    "rates that rise": (
+        "regression: {min_learning_rate: 1.0}",
+        "min_learning_rate must not exceed learning_rate",
+    ),
+    "axion mass that does not vary": (
+        "catalogue: {populations: {deeplense_varied: {vortex: {log10_axion_mass: -23.0}}}}",
+        "regression.domains = 'euclid': its population has one log10_axion_mass for all images",
+    ),
+}
+
+
+def load(folder: Path, text: str) -> Config:
+    overlay = folder / "overlay.yaml"
+    overlay.write_text(text, encoding="utf-8")
+    files = [CONFIG_DIR / "config.yaml", overlay]
+    merged = deep_merge(*(read_yaml(f) for f in files))
+    return load_config(merged, catalogue_dir=CONFIG_DIR / "catalogue", files=files)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line(tmp_path, name):
+    text, expected = MISTAKES[name]
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    (line,) = caught.value.lines
+    assert expected in line
+    assert line.split(": ")[0].endswith(".yaml")
+
+
+def test_regression_can_be_switched_off(tmp_path):
+    assert load(tmp_path, "regression: {domains: []}").regression.domains == []
