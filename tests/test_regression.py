@@ -26,6 +26,7 @@ from lensml.models.regressor import Regressor, build_regressor
 from lensml.models.symmetry import SYMMETRIES, transform
 from lensml.physics.cosmology import lens_distances
 from lensml.schema import Config, ConfigError, load_config
+from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.schema.regression import Regression
 from lensml.schema.yaml_reader import deep_merge, read_yaml
@@ -37,9 +38,9 @@ from lensml.training.setting import Results
 
 CPU = torch.device("cpu")
 CONFIG_DIR = Path(__file__).parents[1] / "config"
-CNN = schema.Cnn(kind="cnn", widths=[8, 16])
+CNN = encoder_schema.Cnn(kind="cnn", widths=[8, 16])
 # Paths are dropped at random, so that a resumed run must restore torch's generator.
-STEM = schema.VitConvStem(
+STEM = encoder_schema.VitConvStem(
     kind="vit_conv_stem",
     stem_widths=[4, 4],
     embed_dim=8,
@@ -119,7 +120,7 @@ def train(
     folder: Path,
     *,
     classifier: str | None = None,
-    encoder: schema.Encoder = CNN,
+    encoder: encoder_schema.Encoder = CNN,
     **changes: Any,
 ) -> Results:
     results = results_in(folder)

@@ -69,9 +69,9 @@ def export_classifier(
     # A GPU's matrix products may be rounded to ten bits: the comparison is one of CPUs.
     device = prepare_device(setting.compute.model_copy(update={"device": "cpu"}))
     images = setting.images(stores, device, limit=N_CHECKED)
-    size = images.img_size
+    size = open_store(stores[0], check=False).image.shape[1]  # before cropping
     network = load_classifier(
-        weights, encoder=encoder, img_size=size, num_classes=len(classes), device=device
+        weights, encoder=encoder, img_size=images.img_size, num_classes=len(classes), device=device
     )
     temperature = read_temperature(calibration)
     module = ExportedClassifier(

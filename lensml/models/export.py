@@ -12,9 +12,9 @@ from lensml.schema.encoders import NetworkInput
 class ExportedClassifier(nn.Module):
     """Everything between an image in e-/s per pixel and its calibrated class probabilities.
 
-    The stretch ``asinh(image / background_rms / noise_units) / scale``, the network, the mean of
-    its probabilities over a symmetry group, and the temperature T: p^(1/T), normalised
-    (Guo et al. 2017, arXiv:1706.04599).
+    The stretch and crop of the network's input, the network, the mean of its probabilities over a
+    symmetry group, and the temperature T: p^(1/T), normalised (Guo et al. 2017,
+    arXiv:1706.04599).
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class ExportedClassifier(nn.Module):
 
         Args:
             network: (N, 1, H, W) on the network's scale to (N, K) logits.
-            spec: noise_units and scale of the stretch.
+            spec: stretch and crop of the network's input.
             symmetry: key of ``SYMMETRIES`` that is averaged over; 'none' for a single pass.
             temperature: T > 0; below 1 it sharpens.
             smallest: lower probabilities count as this in the logarithm.
@@ -50,10 +50,18 @@ class ExportedClassifier(nn.Module):
         Returns:
             (N, K) float32, rows sum to 1.
         """
-        noise = background_rms[:, None, None] * self.spec.noise_units
-        x = (torch.asinh(image / noise) / self.spec.scale)[:, None]
+        size = self.spec.img_size(image.shape[1])
+        inner = slice((image.shape[1] - size) // 2, (image.shape[1] + size) // 2)
+        x = self._stretch(image[:, inner, inner], background_rms)[:, None]
         # One pass over all elements: a pass for each would repeat the graph of the network.
         seen = torch.cat([transform(x, element) for element in self.elements])
         p = self.network(seen).softmax(1)
         p = p.reshape(len(self.elements), -1, p.shape[1]).mean(0)
         return (p.clamp_min(self.smallest).log() / self.temperature).softmax(1)
+
+    def _stretch(self, image: Tensor, background_rms: Tensor) -> Tensor:
+        """As :func:`lensml.data.images.stretch`."""
+        if self.spec.stretch == "per_image_max":
+            return image / image.amax((1, 2), keepdim=True)
+        x = image / (background_rms[:, None, None] * self.spec.noise_units)
+        return (x.asinh() if self.spec.stretch == "asinh" else x) / self.spec.scale
