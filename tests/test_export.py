@@ -14,6 +14,8 @@ import torch
 from toy_stores import NETWORK_INPUT, RMS, blobs, noise, setting, write_store
 
 from lensml.data.images import stretch
+from lensml.data.store import open_store
+from lensml.data.torch_dataset import Images
 from lensml.evaluation import export
 from lensml.evaluation.calibration import apply_temperature
 from lensml.evaluation.export import export_classifier, to_onnx
@@ -108,6 +110,24 @@ def test_the_graph_gives_the_probabilities_of_torch(name, symmetry):
         assert found.shape == (n, 3)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected[:n], rtol=0, atol=3e-6)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"stretch": "linear"}, {"stretch": "per_image_max"}, {"center_crop": 12}]
+)
+def test_the_graph_crops_and_stretches_as_the_network_input_says(tmp_path, changes):
+    spec = NETWORK_INPUT.model_copy(update=changes)
+    path = write_store(tmp_path / "test.zarr", images_and_rms(5)[0])
+    images = Images([path], spec, max_memory_fraction=0.5)
+    network = build_classifier(
+        ENCODERS["cnn"], img_size=images.img_size, num_classes=3, seed=0
+    ).eval()
+    module = ExportedClassifier(network, spec, symmetry="none", temperature=1.0, smallest=1e-12)
+    raw = torch.from_numpy(open_store(path).image.load())
+    with torch.inference_mode():
+        found = module(raw, torch.full((5,), RMS))
+        expected = network(images.batch(np.arange(5))).softmax(1)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
 def test_an_image_of_another_size_is_refused():
