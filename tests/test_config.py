@@ -73,7 +73,30 @@ def test_the_default_configuration_is_valid():
     config = load_files(DEFAULT)
     assert config.domains == ["euclid", "hst"]
     assert config.substructures == ["no_sub", "cdm", "vortex"]
-    assert set(config.resolved) == {"euclid", "hst"}
+    # the twin without noise is for the ablation's variant that draws noise anew
+    assert set(config.resolved) == {"euclid", "hst", "euclid_noiseless"}
+    assert config.resolved["euclid_noiseless"].instrument.noise == "none"
+
+
+@pytest.mark.parametrize(
+    ("overlay", "line"),
+    [
+        ("zoo: {compare_with: resnet18, encoders: [cnn]}", "must be one of zoo.encoders"),
+        ("zoo: {encoders: [cnn, wit]}", "zoo.encoders = 'wit': is not listed under 'encoders'"),
+        ("scaling: {domain: jwst}", "scaling.domain = 'jwst': is not listed under 'domains'"),
+        ("ablation: {variants: {shipped: {encoder: cnn}}}", "which changes nothing"),
+        (
+            "ablation: {variants: {x: {classifier: {ema_decay: 2.0}}}}",
+            "ablation.variants.x: ema_decay = 2.0",
+        ),
+        ("network_input: {center_crop: 63}", "must leave equal margins in the 64 pixels"),
+        ("network_input: {center_crop: 80}", "must leave equal margins in the 64 pixels"),
+    ],
+)
+def test_a_mistake_in_a_study_is_one_line(load, overlay, line):
+    with pytest.raises(ConfigError) as caught:
+        load(overlay)
+    assert line in str(caught.value)
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in CONFIG_DIR.glob("*.yaml")))
