@@ -25,7 +25,7 @@ from lensml.figures.tables import read_table
 
 AUC = "roc_auc_ovr_macro"
 GAIN = "roc_auc_ovr_macro_gain"
-AUC_LABEL = "AUC, one against the rest, mean"
+AUC_LABEL = "AUC, mean over classes"
 MARKERS = "osD^vP*X<>ph"
 CURVES = ["variant", "seed", "step", "tflop", "val_roc_auc_ovr_macro"]
 
@@ -74,6 +74,10 @@ def _means(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     return out
 
 
+def _label(name: object) -> str:
+    return readable(str(name)).replace("_", " ")
+
+
 def _intervals(
     ax: Axes, rows: pd.DataFrame, color: str = BLUE, at: Sequence[int] | None = None
 ) -> None:
@@ -85,6 +89,7 @@ def _intervals(
         ax.plot(row["seeds"], np.full(len(row["seeds"]), y + 0.22), ".", color="0.35", ms=3)
     ax.set_ylim(max(places, default=0) + 0.6, -0.6)
     ax.grid(axis="x", color="0.9", linewidth=0.6)
+    ax.locator_params(axis="x", nbins=5)
     ax.set_axisbelow(True)
 
 
@@ -102,13 +107,14 @@ def _zoo(results: pd.DataFrame, curves: pd.DataFrame, title: str, style: Style) 
         curve.plot(
             mean["tflop"], mean["val_roc_auc_ovr_macro"], color=shades[name], marker=marker, ms=3.5
         )
+    curve.locator_params(axis="x", nbins=5)
     curve.set(xlabel=r"training compute, $10^{12}$ operations", ylabel=f"validation {AUC_LABEL}")
     _intervals(final, rows, "0.2")
     for y, name in enumerate(rows.index):
         if name in shades:
             marker = MARKERS[trained.index(name) % len(MARKERS)]
             final.plot(rows["value"][name], y, marker, color=shades[name], ms=5.5)
-    final.set_yticks(range(len(rows)), [readable(str(name)) for name in rows.index])
+    final.set_yticks(range(len(rows)), [_label(name) for name in rows.index])
     final.set(xlabel=f"test {AUC_LABEL}")
     return figure
 
@@ -124,11 +130,11 @@ def _ablation(results: pd.DataFrame, title: str, style: Style) -> Figure:
     figure, axes = new_figure(style, rows=1, columns=2, height=height, title=title)
     _intervals(axes[0, 0], area)
     _intervals(axes[0, 1], gain, at=[list(area.index).index(name) for name in gain.index])
-    axes[0, 0].set_yticks(range(len(area)), [readable(str(name)) for name in area.index])
+    axes[0, 0].set_yticks(range(len(area)), [_label(name) for name in area.index])
     axes[0, 0].set(xlabel=f"validation {AUC_LABEL}")
     axes[0, 1].set_yticks(range(len(area)), [""] * len(area))
     axes[0, 1].axvline(0, color=CHANCE, linestyle="--", linewidth=0.8)
-    axes[0, 1].set(xlabel="paired difference from the shipped recipe")
+    axes[0, 1].set(xlabel="difference from shipped, paired")
     return figure
 
 
