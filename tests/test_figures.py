@@ -393,6 +393,22 @@ def draw_regression(folder: Path, style: Style, output: Sequence[str | Path]) ->
     figures.plot_regression(runs, title="Regression, euclid", style=style, output=output)
 
 
+def draw_study(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rows = [
+        (name, seed, "roc_auc_ovr_macro", value, value - 0.02, value + 0.02)
+        for name, value in (("vit", 0.8), ("cnn", 0.9))
+        for seed in (0, 1)
+    ]
+    columns = ["variant", "seed", "metric", "value", "ci_low", "ci_high"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "study.csv", index=False)
+    keys = [(name, s, t) for name in ("vit", "cnn") for s in (0, 1) for t in (9, 18)]
+    curve = [(*key, key[2] / 1e3, 0.7) for key in keys]
+    columns = ["variant", "seed", "step", "tflop", "val_roc_auc_ovr_macro"]
+    pd.DataFrame(curve, columns=columns).to_csv(folder / "curves.csv", index=False)
+    files = folder / "study.csv", folder / "curves.csv"
+    figures.plot_study("zoo", *files, title="Zoo", style=style, output=output)
+
+
 DRAWINGS: dict[str, Draw] = {
     name.removeprefix("draw_"): function
     for name, function in list(globals().items())
