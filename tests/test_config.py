@@ -82,7 +82,7 @@ def test_the_default_configuration_is_valid():
     ("overlay", "line"),
     [
         ("zoo: {compare_with: resnet18, encoders: [cnn]}", "must be one of zoo.encoders"),
-        ("zoo: {encoders: [cnn, wit]}", "zoo.encoders = 'wit': is not listed under 'encoders'"),
+        ("zoo: {encoders: [cnn, vti]}", "zoo.encoders = 'vti': is not listed under 'encoders'"),
         ("scaling: {domain: jwst}", "scaling.domain = 'jwst': is not listed under 'domains'"),
         ("ablation: {variants: {shipped: {encoder: cnn}}}", "which changes nothing"),
         (
