@@ -13,11 +13,11 @@ from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
+from lensml.schema.speed import Benchmarks
 from lensml.schema.training import (
     Adaptation,
     Anomaly,
     Audit,
-    Benchmark,
     Classifier,
     Compute,
     Encoder,
@@ -55,7 +55,7 @@ class ConfigFile(Section):
     anomaly: Anomaly
     evaluation: Evaluation
     audit: Audit
-    benchmark: Benchmark
+    benchmark: Benchmarks
     limit: Limit
     figures: Figures
     compute: Compute
@@ -67,6 +67,7 @@ class Config(ConfigFile):
 
     resolved: dict[str, Domain]
     timed: dict[str, Domain]  # of the benchmark
+    timed_in_training: Domain
 
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
@@ -109,12 +110,20 @@ def load_config(
     problems += _unknown_domains(
         raw.benchmark.domains, entries["domains"], contents, "benchmark", "domains"
     )
+    trained = raw.benchmark.training.domain
+    keys = ("benchmark", "training", "domain")
+    problems += _unknown_domains([trained], entries["domains"], contents, *keys)
     problems += _unknown_references(raw, contents)
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in raw.domains}
     timed = {name: _resolve(name, entries, contents) for name in raw.benchmark.domains}
-    config = _validate(Config, {**tree, "resolved": resolved, "timed": timed}, files=contents)
+    domains = {
+        "resolved": resolved,
+        "timed": timed,
+        "timed_in_training": _resolve(trained, entries, contents),
+    }
+    config = _validate(Config, {**tree, **domains}, files=contents)
     misfits = _misfits(config, contents)
     if misfits:
         raise ConfigError(misfits)

@@ -28,8 +28,10 @@ from lensml.training.adda import AddaTask, adapt_batch_norm
 from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
 from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
+from lensml.training.execution import FLOAT32, Execution, execution_of
 from lensml.training.loop import Outcome, finish, run_training
 from lensml.training.mae import MaeTask
+from lensml.training.parallel import on_every_device, rank, world_size
 from lensml.training.record import data_fingerprint, file_checksum, write_run
 from lensml.training.setting import Results, Setting
 
@@ -39,6 +41,7 @@ def steps_of(n_images: int, batch_size: int, epochs: int) -> int:
     return epochs * max(n_images // min(batch_size, n_images), 1)
 
 
+@on_every_device
 def train_classifier(
     train: Sequence[str],
     validation: Sequence[str],
@@ -162,11 +165,14 @@ def _fit_classifier(
         ema_decay=ema_decay,
         paired=paired,
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     per_evaluation = max(order.per_epoch // evaluations, 1)
     outcome = _run(task, steps, per_evaluation, config, data, setting)
-    save_weights(results.weights, task.best, config)
-    _write(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    if rank() == 0:
+        save_weights(results.weights, task.best, config)
+        size = task.order.images_per_batch
+        _write(outcome, results, config, data, setting, device, size, task.execution)
 
 
 def adapt_adda(
@@ -209,6 +215,7 @@ def adapt_adda(
         source_symmetry=symmetries[0],
         target_symmetry=symmetries[1],
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
@@ -217,7 +224,7 @@ def adapt_adda(
     if adda.batch_norm == "target":
         adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
     save_weights(results.weights, network.state_dict(), config)
-    _write(outcome, results, config, data, setting, device, 2 * adda.batch_size)
+    _write(outcome, results, config, data, setting, device, 2 * adda.batch_size, task.execution)
 
 
 def adapt_adabn(
@@ -242,6 +249,7 @@ def adapt_adabn(
     _write(outcome, results, config, data, setting, device, adabn.n_images)
 
 
+@on_every_device
 def train_mae(
     train: str,
     validation: str,
@@ -266,11 +274,14 @@ def train_mae(
         seed=setting.seed,
         symmetry=symmetry,
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     config, data = {"mae": mae.model_dump()}, data_fingerprint([train, validation])
     outcome = _run(task, steps, task.order.per_epoch, config, data, setting)
-    save_weights(results.weights, model.state_dict(), config)
-    _write(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    if rank() == 0:
+        save_weights(results.weights, model.state_dict(), config)
+        size = task.order.images_per_batch
+        _write(outcome, results, config, data, setting, device, size, task.execution)
 
 
 def _load_classifier(
@@ -285,7 +296,8 @@ def load_classifier(
     weights: str, *, encoder: Encoder, img_size: int, num_classes: int, device: torch.device
 ) -> nn.Module:
     """A trained classifier, ready to predict."""
-    return _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+    network = _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+    return network.to(memory_format=torch.channels_last)
 
 
 def _run(
@@ -297,7 +309,13 @@ def _run(
         steps_per_evaluation=per_evaluation,
         state=setting.state,
         fingerprint=fingerprint_of(
-            [config, data, setting.seed, setting.network_input.model_dump()]
+            [
+                config,
+                data,
+                setting.seed,
+                setting.network_input.model_dump(),
+                task.execution.precision,
+            ]
         ),
         label=setting.label,
     )
@@ -311,6 +329,7 @@ def _write(
     setting: Setting,
     device: torch.device,
     images_per_step: int,
+    execution: Execution = FLOAT32,
 ) -> None:
     write_csv(results.history, outcome.history)
     write_run(
@@ -320,6 +339,8 @@ def _write(
         device=device,
         seconds=outcome.seconds,
         images_per_second=outcome.steps_per_second * images_per_step,
+        precision=execution.precision,
+        devices=world_size(),
         seed=setting.seed,
         weights=Path(results.weights).name,
     )
