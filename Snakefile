@@ -19,6 +19,7 @@ include: "rules/evaluate.smk"
 include: "rules/audit.smk"
 include: "rules/figures.smk"
 include: "rules/benchmark.smk"
+include: "rules/training_speed.smk"
 include: "rules/limit.smk"
 
 
@@ -60,6 +61,7 @@ rule benchmark:
     input:
         table("benchmark"),
         figure("benchmark"),
+        table("training_speed"),
 
 
 rule limit:

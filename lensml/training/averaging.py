@@ -23,9 +23,9 @@ class WeightAverage:
     @torch.no_grad()
     def update(self, decay: float) -> None:
         """``average = decay * average + (1 - decay) * model``; counters are copied."""
-        torch._foreach_lerp_(*self._sums, 1 - decay)
+        torch._foreach_lerp_(*self._sums, 1 - decay)  # type: ignore[reportPrivateImportUsage]
         if self._counters[0]:
-            torch._foreach_copy_(*self._counters)
+            torch._foreach_copy_(*self._counters)  # type: ignore[reportPrivateImportUsage]
 
 
 def _columns(pairs: list[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:

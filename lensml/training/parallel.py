@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, distributed, multiprocessing, nn
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from torch.nn.parallel import DistributedDataParallel
 
 from lensml.schema.training import Compute
@@ -68,8 +69,8 @@ def _start(
         meeting = f"file://{folder}/meeting"
         job = (count, meeting, _log_file(), failures, work, compute, args, options)
         try:
-            multiprocessing.spawn(_process, job, nprocs=count)  # type: ignore[attr-defined]
-        except multiprocessing.ProcessException as error:  # type: ignore[attr-defined]
+            multiprocessing.spawn(_process, job, nprocs=count)
+        except (ProcessRaisedException, ProcessExitedException) as error:
             # The first in time: the others fail because it is gone.
             line = str(error) if failures.empty() else failures.get()
             raise ChildProcessError(line.strip()) from error
@@ -192,7 +193,7 @@ def synchronised(module: _Module, device: torch.device) -> _Module:
     """The network with batch norms over all GPUs, if there are several; weights stay the same."""
     if world_size() == 1 or device.type != "cuda":
         return module
-    return nn.SyncBatchNorm.convert_sync_batchnorm(module)
+    return nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[return-value]
 
 
 def share(n: int, copies: int = 1) -> np.ndarray:
