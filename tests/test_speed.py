@@ -147,7 +147,7 @@ def classifier_task(
     stores: dict, execution: Execution = FLOAT32, **options: Any
 ) -> ClassifierTask:
     return ClassifierTask(
-        build_classifier(encoder, img_size=16, num_classes=2, seed=0),
+        build_classifier(VIT, img_size=16, num_classes=2, seed=0),
         images_of(stores["train"]),
         images_of(stores["val"]),
         spec=CLASSIFIER,

@@ -43,8 +43,8 @@ CAPTION = (
     "Steps of training on noise images, which cost what lenses cost. Medians over turns "
     "[{confidence:.0%} bootstrap interval over turns]; shares are of the step's wall time. "
     "Outside: all but forward pass, backward pass, clipping and optimiser; the moving average of "
-    "the weights counts as outside. Bookkeeping: losses and progress bar. Validation is no part of a "
-    "step and is given apart."
+    "the weights counts as outside. Bookkeeping: losses and progress bar. "
+    "Validation, given apart, is no part of a step."
 )
 
 

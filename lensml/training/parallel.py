@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, distributed, multiprocessing, nn
-from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 from torch.nn.parallel import DistributedDataParallel
 
 from lensml.schema.training import Compute
@@ -69,7 +69,7 @@ def _start(
         meeting = f"file://{folder}/meeting"
         job = (count, meeting, _log_file(), failures, work, compute, args, options)
         try:
-            multiprocessing.spawn(_process, job, nprocs=count)
+            spawn(_process, job, nprocs=count)
         except (ProcessRaisedException, ProcessExitedException) as error:
             # The first in time: the others fail because it is gone.
             line = str(error) if failures.empty() else failures.get()
@@ -176,7 +176,7 @@ def shared(module: nn.Module, device: torch.device) -> nn.Module:
     """The module to call in training: gradients become means over the processes.
 
     Batch norm takes its statistics over all GPUs. On the CPU, where torch has no such layer, every
-    process normalises by its own part of the batch, and process 0's running statistics count.
+    process normalises by its own part of the batch, and process 0's running statistics are kept.
     """
     if world_size() == 1:
         return module
@@ -184,9 +184,7 @@ def shared(module: nn.Module, device: torch.device) -> nn.Module:
     if rank() > 0:
         torch.manual_seed(torch.initial_seed() + rank())
     devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(
-        module, device_ids=devices, broadcast_buffers=False, gradient_as_bucket_view=True
-    )
+    return DistributedDataParallel(module, device_ids=devices, gradient_as_bucket_view=True)
 
 
 def synchronised(module: _Module, device: torch.device) -> _Module:
