@@ -21,6 +21,7 @@ include: "rules/evaluate.smk"
 include: "rules/audit.smk"
 include: "rules/figures.smk"
 include: "rules/benchmark.smk"
+include: "rules/training_speed.smk"
 include: "rules/limit.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
@@ -70,6 +71,7 @@ rule benchmark:
     input:
         table("benchmark"),
         figure("benchmark"),
+        table("training_speed"),
 
 
 rule limit:

@@ -12,9 +12,9 @@ rule train_mae:
     priority: 70
     conda:
         "../envs/torch.yaml"
-    threads: CFG.compute.threads
+    threads: TRAINING_THREADS
     resources:
-        gpu=GPU,
+        gpu=TRAINING_GPUS,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=720,
     params:

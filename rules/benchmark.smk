@@ -27,7 +27,7 @@ rule run_benchmark:
     params:
         domains=[dump(domain) for domain in CFG.timed.values()],
         substructures=CLASSES,
-        benchmark=dump(CFG.benchmark),
+        benchmark=CFG.benchmark.model_dump(exclude={"training"}),
         network_input=dump(CFG.network_input),
         precision=CFG.simulation.precision,
         seed=SEED,

@@ -45,6 +45,9 @@ GPU = int(
     CFG.compute.device == "cuda"
     or (CFG.compute.device == "auto" and shutil.which("nvidia-smi") is not None)
 )
+# A training run on several devices: GPUs, or processes that share the cores.
+TRAINING_GPUS = GPU * CFG.compute.devices
+TRAINING_THREADS = CFG.compute.threads * (1 if GPU else CFG.compute.devices)
 FIGURE_ENDINGS = ["pdf", "png"]
 TABLE_ENDINGS = ["csv", "md", "tex"]
 LIBRARY = f"{workflow.basedir}/lensml"

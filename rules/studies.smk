@@ -36,9 +36,9 @@ rule train_variant:
     priority: 50
     conda:
         "../envs/torch.yaml"
-    threads: CFG.compute.threads
+    threads: TRAINING_THREADS
     resources:
-        gpu=GPU,
+        gpu=TRAINING_GPUS,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
         runtime=720,
     params:

@@ -305,7 +305,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(stores, tmp_path, monkeypatch
     whole = train(stores, tmp_path / "whole", encoder=STEM, epochs=1, batch_size=40)
     step = RegressionTask.step
 
-    def dying(task: RegressionTask, number: int) -> dict[str, float]:
+    def dying(task: RegressionTask, number: int) -> dict[str, torch.Tensor]:
         if number == die_at:
             raise Killed
         return step(task, number)

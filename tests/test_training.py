@@ -43,6 +43,7 @@ from lensml.schema import training as schema
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training import classifier as classifier_module
 from lensml.training.adda import AddaTask, adapt_batch_norm, embed, embedding_statistics
+from lensml.training.averaging import WeightAverage
 from lensml.training.checkpoint import (
     FILE,
     fingerprint_of,
@@ -58,7 +59,6 @@ from lensml.training.classifier import (
     macro_auc,
     predict_probabilities,
     set_learning_rate,
-    update_average,
 )
 from lensml.training.device import prepare_device
 from lensml.training.loop import BatchOrder, learning_rate_at, run_training, step_generator
@@ -438,7 +438,7 @@ def test_averaged_weights_move_by_the_decay_and_counters_are_copied():
     for value in model.state_dict().values():
         value += 1
     before, target = copy.deepcopy(average.state_dict()), model.state_dict()
-    update_average(average, model, 0.75)
+    WeightAverage(average, model).update(0.75)
     counters = 0
     for name, found in average.state_dict().items():
         if name.endswith("num_batches_tracked"):

@@ -29,6 +29,10 @@ class Masking:
         """The masking of one image for ``n`` images."""
         return Masking(*(t.expand(n, -1) for t in (self.ids_keep, self.ids_restore, self.mask)))
 
+    def rows(self, index: Tensor) -> Masking:
+        """The masking of the images at ``index``."""
+        return Masking(*(t[index] for t in (self.ids_keep, self.ids_restore, self.mask)))
+
     def to(self, device: torch.device) -> Masking:
         """The same masking on another device."""
         return Masking(*(t.to(device) for t in (self.ids_keep, self.ids_restore, self.mask)))

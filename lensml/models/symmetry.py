@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,13 @@ SYMMETRIES: dict[str, list[tuple[bool, bool, bool]]] = {
 }
 
 
+@lru_cache(maxsize=16)
+def _pixel_maps(symmetry: str, size: int, device: torch.device) -> Tensor:
+    """Pixel that every pixel of a transformed image comes from, (elements, size^2)."""
+    grid = torch.arange(size**2, device=device).reshape(1, 1, size, size)
+    return torch.stack([transform(grid, e).reshape(-1) for e in SYMMETRIES[symmetry]])
+
+
 def transform(x: Tensor, element: tuple[bool, bool, bool]) -> Tensor:
     """Apply one element to (N, C, H, W) images (square if it transposes)."""
     transpose, rows, columns = element
@@ -22,24 +31,41 @@ def transform(x: Tensor, element: tuple[bool, bool, bool]) -> Tensor:
     return x.flip(dims) if dims else x
 
 
-def random_symmetry(
-    x: Tensor, symmetry: str, generator: torch.Generator, *, copies: int = 1
+def random_elements(
+    n: int, symmetry: str, generator: torch.Generator, *, copies: int = 1
 ) -> Tensor:
-    """Every image under a random element of the group.
+    """Random elements of the group for ``n`` images, (n,) positions in ``SYMMETRIES``.
 
     Args:
-        x: (N, C, H, W).
+        n: images.
         symmetry: key of ``SYMMETRIES``.
         generator: on the CPU.
         copies: the batch is this many parts of equal length whose images correspond; those at
             equal position get the same element.
     """
-    elements = SYMMETRIES[symmetry]
-    if len(elements) == 1:
+    return torch.randint(len(SYMMETRIES[symmetry]), (n // copies,), generator=generator).repeat(
+        copies
+    )
+
+
+def apply_elements(x: Tensor, symmetry: str, elements: Tensor) -> Tensor:
+    """Every image under its element.
+
+    All pixels are gathered at once, which is twice as fast as one element after the other.
+
+    Args:
+        x: (N, C, H, H).
+        symmetry: key of ``SYMMETRIES``.
+        elements: (N,) as :func:`random_elements` draws them.
+    """
+    if len(SYMMETRIES[symmetry]) == 1:
         return x
-    choice = torch.randint(len(elements), (len(x) // copies,), generator=generator).repeat(copies)
-    out = torch.empty_like(x)
-    for k, element in enumerate(elements):
-        mask = (choice == k).to(x.device)
-        out[mask] = transform(x[mask], element)
-    return out
+    maps = _pixel_maps(symmetry, x.shape[3], x.device)[elements.to(x.device)]
+    return x.flatten(2).gather(2, maps[:, None].expand(-1, x.shape[1], -1)).view(x.shape)
+
+
+def random_symmetry(
+    x: Tensor, symmetry: str, generator: torch.Generator, *, copies: int = 1
+) -> Tensor:
+    """Every image under a random element of the group; see :func:`random_elements`."""
+    return apply_elements(x, symmetry, random_elements(len(x), symmetry, generator, copies=copies))

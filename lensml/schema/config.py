@@ -15,13 +15,13 @@ from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
 from lensml.schema.regression import Regression, constant_targets
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
+from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.training import (
     BASELINE,
     Adaptation,
     Anomaly,
     Audit,
-    Benchmark,
     Classifier,
     Compute,
     Evaluation,
@@ -58,7 +58,7 @@ class ConfigFile(Section):
     anomaly: Anomaly
     evaluation: Evaluation
     audit: Audit
-    benchmark: Benchmark
+    benchmark: Benchmarks
     limit: Limit
     zoo: Zoo
     ablation: Ablation
@@ -73,6 +73,7 @@ class Config(ConfigFile):
 
     resolved: dict[str, Domain]
     timed: dict[str, Domain]  # of the benchmark
+    timed_in_training: Domain
 
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
@@ -115,6 +116,9 @@ def load_config(
     problems += _unknown_domains(
         raw.benchmark.domains, entries["domains"], contents, "benchmark", "domains"
     )
+    trained = raw.benchmark.training.domain
+    keys = ("benchmark", "training", "domain")
+    problems += _unknown_domains([trained], entries["domains"], contents, *keys)
     problems += _unknown_references(raw, contents)
     problems += study_problems(raw)
     if problems:
@@ -124,7 +128,12 @@ def load_config(
         domain = raw.ablation.domain or raw.classifier.domains[0]
         resolved |= _without_noise(resolved[domain])
     timed = {name: _resolve(name, entries, contents) for name in raw.benchmark.domains}
-    config = _validate(Config, {**tree, "resolved": resolved, "timed": timed}, files=contents)
+    domains = {
+        "resolved": resolved,
+        "timed": timed,
+        "timed_in_training": _resolve(trained, entries, contents),
+    }
+    config = _validate(Config, {**tree, **domains}, files=contents)
     misfits = _misfits(config, contents)
     if misfits:
         raise ConfigError(misfits)

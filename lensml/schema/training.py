@@ -224,3 +224,6 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda"]
     threads: Count  # torch threads of one job; the bits of a result depend on it
     max_memory_fraction: Annotated[float, Field(gt=0, le=1)]  # images above it stay on disk
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of training
+    compile: bool = False  # torch.compile of the trained networks
+    devices: Count = 1  # GPUs of one training run, or processes where there is none

@@ -19,7 +19,9 @@ from lensml.models.discriminator import Discriminator
 from lensml.models.encoders import batch_norm_layers
 from lensml.models.symmetry import random_symmetry
 from lensml.schema.training import Adda
-from lensml.training.classifier import PREDICTION_BATCH, update_average
+from lensml.training.averaging import WeightAverage
+from lensml.training.classifier import PREDICTION_BATCH, optimise
+from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, step_generator
 
 STATISTICS_IMAGES = 2000  # source images from which the embedding's mean and scale are taken
@@ -45,6 +47,7 @@ class AddaTask:
         source_symmetry: str,
         target_symmetry: str,
         device: torch.device,
+        execution: Execution = FLOAT32,
     ) -> None:
         """Prepare adaptation.
 
@@ -56,15 +59,22 @@ class AddaTask:
             seed: of data order, augmentation and the discriminator.
             source_symmetry, target_symmetry: augmentation, keys of ``SYMMETRIES``.
             device: of networks and batches.
+            execution: precision and compilation.
 
         Raises:
             ValueError: the target images carry labels.
         """
         if target.labels is not None:
             raise ValueError("adaptation must not see target labels: hand it an unlabelled pool")
-        self.source_encoder = source_encoder.to(device).eval().requires_grad_(False)
+        source_encoder = source_encoder.to(device).to(memory_format=torch.channels_last)
+        self.source_encoder = source_encoder.eval().requires_grad_(False)
         self.target_encoder = copy.deepcopy(self.source_encoder).requires_grad_(True)
         self.average = copy.deepcopy(self.source_encoder)
+        self.averaging = WeightAverage(self.average, self.target_encoder)
+        self.target_encoder.train()
+        if spec.batch_norm == "source":
+            for layer in batch_norm_layers(self.target_encoder):
+                layer.eval()
         self.source, self.target, self.spec, self.seed = source, target, spec, seed
         self.symmetries = source_symmetry, target_symmetry
         self.source_order = BatchOrder(len(source), spec.batch_size, seed)
@@ -74,7 +84,9 @@ class AddaTask:
         self.discriminator = Discriminator(mean, std, spec.hidden_dim).to(device)
         self.optimizer_d = self._adam(self.discriminator, spec.learning_rate_discriminator)
         self.optimizer_t = self._adam(self.target_encoder, spec.learning_rate_encoder)
-        self.device = device
+        self.device, self.execution = device, execution
+        for encoder in (self.source_encoder, self.target_encoder):
+            execution.prepare(encoder)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
         betas = (self.spec.betas[0], self.spec.betas[1])
@@ -83,41 +95,40 @@ class AddaTask:
             module.parameters(), lr=rate, betas=betas, weight_decay=decay, fused=True
         )
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Tensor]:
         """The discriminator learns to tell the domains, then the target encoder to deceive it."""
-        self.target_encoder.train()
-        if self.spec.batch_norm == "source":
-            for layer in batch_norm_layers(self.target_encoder):
-                layer.eval()
         source, target = self._batches(step)
-        with torch.no_grad():
-            embedded_source = self.source_encoder(source)
         warming_up = step < self.spec.warmup_steps
-        with torch.set_grad_enabled(not warming_up):
-            embedded_target = self.target_encoder(target)
-        loss_d, accuracy = self._discriminate(embedded_source, embedded_target.detach())
-        self._optimise(self.optimizer_d, loss_d, self.discriminator)
-        measured = self._measure(loss_d, accuracy, embedded_source, embedded_target.detach())
-        if warming_up:
-            # An encoder that chases an untrained discriminator follows noise: let it learn first.
-            return {**measured, "encoder_loss": self._deception(embedded_target.detach()).item()}
-        loss_t = self._deception(embedded_target)
-        self._optimise(self.optimizer_t, loss_t, self.target_encoder)
-        update_average(self.average, self.target_encoder, self.spec.ema_decay)
-        return {**measured, "encoder_loss": loss_t.item()}
+        with self.execution.autocast(self.device):
+            with torch.no_grad():
+                embedded_source = self.source_encoder(source).float()
+            with torch.set_grad_enabled(not warming_up):
+                embedded_target = self.target_encoder(target).float()
+            seen = embedded_target.detach()
+            loss_d, accuracy = self._discriminate(embedded_source, seen)
+        clip = self.spec.clip_grad_norm
+        optimise(self.optimizer_d, loss_d, self.discriminator, clip)
+        measured = self._measure(loss_d, accuracy, embedded_source, seen)
+        with self.execution.autocast(self.device):
+            loss_t = self._deception(embedded_target)
+        # An encoder that chases an untrained discriminator follows noise: let it learn first.
+        if not warming_up:
+            optimise(self.optimizer_t, loss_t, self.target_encoder, clip)
+            self.averaging.update(self.spec.ema_decay)
+        return {**measured, "encoder_loss": loss_t.detach()}
 
     def _deception(self, embedded_target: Tensor) -> Tensor:
         """Loss with inverted labels (eq. 9 of the paper): target is to look like source."""
         return self._cross_entropy(self.discriminator(embedded_target), SOURCE, smooth=False)
 
     def _measure(
-        self, loss_d: Tensor, accuracy: float, source: Tensor, target: Tensor
-    ) -> dict[str, float]:
+        self, loss_d: Tensor, accuracy: Tensor, source: Tensor, target: Tensor
+    ) -> dict[str, Tensor]:
         shift = (source.mean(0) - target.mean(0)) / self.discriminator.std
         return {
-            "discriminator_loss": loss_d.item(),
+            "discriminator_loss": loss_d.detach(),
             "discriminator_accuracy": accuracy,
-            "feature_distance": shift.square().mean().sqrt().item(),
+            "feature_distance": shift.square().mean().sqrt(),
         }
 
     def _batches(self, step: int) -> tuple[Tensor, Tensor]:
@@ -128,22 +139,17 @@ class AddaTask:
             target, self.symmetries[1], step_generator(self.seed, step, 2)
         )
 
-    def _discriminate(self, source: Tensor, target: Tensor) -> tuple[Tensor, float]:
+    def _discriminate(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         logit_s, logit_t = self.discriminator(source), self.discriminator(target)
         loss = self._cross_entropy(logit_s, SOURCE) + self._cross_entropy(logit_t, TARGET)
         accuracy = ((logit_s < 0).float().mean() + (logit_t >= 0).float().mean()) / 2
-        return loss / 2, accuracy.item()
+        return loss / 2, accuracy
 
     def _cross_entropy(self, logit: Tensor, label: float, *, smooth: bool = True) -> Tensor:
         smoothing = self.spec.label_smoothing if smooth else 0.0
+        logit = logit.float()
         goal = torch.full_like(logit, label * (1 - smoothing) + (1 - label) * smoothing)
         return functional.binary_cross_entropy_with_logits(logit, goal)
-
-    def _optimise(self, optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module) -> None:
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(module.parameters(), self.spec.clip_grad_norm)
-        optimizer.step()
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Nothing more than the losses can be known without labels."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,17 @@ from torch.nn import functional
 
 from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier
-from lensml.models.symmetry import SYMMETRIES, random_symmetry, transform
+from lensml.models.symmetry import SYMMETRIES, apply_elements, random_elements, transform
 from lensml.schema.training import Optimization
+from lensml.training.averaging import WeightAverage
+from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, learning_rate_at, step_generator
+from lensml.training.parallel import share, shared, synchronised, weight_of
+from lensml.training.stopwatch import no_lap
 
 PREDICTION_BATCH = 64  # small enough for the caches of a CPU: a quarter faster than 250
 
-NOISE = 3  # purpose of the generator of noise that is drawn anew
+NOISE = 3  # purpose of the generator of noise that is drawn anew, and the first row of a share
 
 
 class ClassifierTask:
@@ -42,6 +47,7 @@ class ClassifierTask:
         ema_decay: float,
         paired: bool,
         device: torch.device,
+        execution: Execution = FLOAT32,
     ) -> None:
         """Prepare training.
 
@@ -56,9 +62,15 @@ class ClassifierTask:
             ema_decay: 0 keeps the trained weights themselves.
             paired: batches hold whole systems, see :func:`batch_order`.
             device: of model and batches.
+            execution: precision and compilation.
         """
-        self.model = model.to(device).to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        model = model.to(device).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(model).requires_grad_(False).eval()
+        self.model = synchronised(model, device).train()
+        execution.prepare(self.model)
+        self.network = shared(self.model, device)  # what a step calls
+        self.averaging = WeightAverage(self.average, self.model)
+        self.device, self.execution = device, execution
         self.train, self.validation, self.spec = train, validation, spec
         self.steps, self.seed, self.symmetry = steps, seed, symmetry
         self.label_smoothing, self.ema_decay = label_smoothing, ema_decay
@@ -67,26 +79,37 @@ class ClassifierTask:
         self.optimizer = adamw(self.model, spec)
         self.best: dict[str, Tensor] = {}
         self.best_auc = -1.0
+        self.lap: Callable[[str], None] = no_lap
 
-    def step(self, step: int) -> dict[str, float]:
-        """One batch."""
-        self.model.train()
-        index = self.order(step)
-        generator = step_generator(self.seed, step)
-        noise = step_generator(self.seed, step, NOISE)
-        x = self.train.batch(index, noise, copies=self.order.copies)
-        x = random_symmetry(x, self.symmetry, generator, copies=self.order.copies)
-        target = self.labels[torch.from_numpy(index).to(self.labels.device)]
-        logits = self.model(x.contiguous(memory_format=torch.channels_last))
-        loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+    def step(self, step: int) -> dict[str, Tensor]:
+        """One batch, or this process's share of it."""
+        self.lap("bookkeeping")  # since the step before
         self.learning_rate = set_learning_rate(self.optimizer, self.spec, step, self.steps)
-        optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm)
-        update_average(self.average, self.model, min(self.ema_decay, (1 + step) / (10 + step)))
-        return {"train_loss": loss.item()}
+        index, copies = self.order(step), self.order.copies
+        rows = share(len(index), copies)
+        noise = step_generator(self.seed, step, NOISE + int(rows[0]))
+        x = self.train.batch(index[rows], noise, copies=copies)
+        target = self.labels[torch.from_numpy(index[rows]).to(self.device)]
+        self.lap("batch")
+        generator = step_generator(self.seed, step)
+        elements = random_elements(len(index), self.symmetry, generator, copies=copies)
+        x = _last(apply_elements(x, self.symmetry, elements[torch.from_numpy(rows)]))
+        self.lap("augmentation")
+        with self.execution.autocast(self.device):
+            loss = functional.cross_entropy(
+                self.network(x), target, label_smoothing=self.label_smoothing
+            )
+        loss = loss * weight_of(rows, len(index))
+        self.lap("forward")
+        optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm, self.lap)
+        self.averaging.update(min(self.ema_decay, (1 + step) / (10 + step)))
+        self.lap("average")
+        return {"train_loss": loss.detach()}
 
     def evaluate(self, step: int) -> dict[str, float]:
         """Loss and AUC on the validation images; keeps the best weights so far."""
-        p = predict_probabilities(self.average, self.validation, symmetry="none")
+        with self.execution.evaluating():
+            p = predict_probabilities(self.average, self.validation, symmetry="none")
         labels = _labels(self.validation)
         auc = macro_auc(labels, p)
         loss = -np.log(np.clip(p[np.arange(len(p)), labels], 1e-12, 1)).mean()
@@ -184,23 +207,19 @@ def set_learning_rate(
 
 
 def optimise(
-    optimizer: torch.optim.Optimizer, loss: Tensor, module: nn.Module, clip_grad_norm: float
+    optimizer: torch.optim.Optimizer,
+    loss: Tensor,
+    module: nn.Module,
+    clip_grad_norm: float,
+    lap: Callable[[str], None] = no_lap,
 ) -> None:
     """Backward pass, clipping, one step."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    lap("backward")
     nn.utils.clip_grad_norm_(module.parameters(), clip_grad_norm)
     optimizer.step()
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights (and batch-norm statistics) towards the model's."""
-    for a, b in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if a.is_floating_point():
-            a.lerp_(b, 1 - decay)
-        else:
-            a.copy_(b)
+    lap("optimizer")
 
 
 @torch.inference_mode()

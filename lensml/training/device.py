@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from lensml.schema.training import Compute
+from lensml.training.parallel import rank
 
 
 def prepare_device(compute: Compute) -> torch.device:
@@ -15,7 +16,10 @@ def prepare_device(compute: Compute) -> torch.device:
     """
     torch.set_num_threads(compute.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.allow_tf32 = False  # float32 is float32
     available = torch.cuda.is_available()
     if compute.device == "cuda" and not available:
         raise ValueError("compute.device = 'cuda': torch sees no GPU here; set it to auto or cpu")
-    return torch.device("cuda" if available and compute.device != "cpu" else "cpu")
+    if not available or compute.device == "cpu":
+        return torch.device("cpu")
+    return torch.device("cuda", rank())

@@ -11,15 +11,20 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from lensml.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
+from lensml.training.losses import Losses
+from lensml.training.parallel import rank, wait
+from lensml.training.random_state import random_state, restore_random_state
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +32,8 @@ log = logging.getLogger(__name__)
 class Task(Protocol):
     """What the loop trains."""
 
-    def step(self, step: int) -> dict[str, float]:
-        """One optimisation step; returns its losses by history column."""
+    def step(self, step: int) -> Mapping[str, Tensor | float]:
+        """One optimisation step; returns its losses by history column, where they were made."""
         ...
 
     def evaluate(self, step: int) -> dict[str, float]:
@@ -78,41 +83,39 @@ def run_training(
     resumed = load_checkpoint(state, fingerprint)
     if resumed is not None:
         task.load_state_dict(resumed["task"])
-        torch.set_rng_state(resumed["rng"])
+        restore_random_state(resumed["rng"])
         done, rows = resumed["done"], resumed["rows"]
         log.info("resuming after step %d of %d", done, steps)
+    wait()  # nobody may write before everybody has read
     started = time.perf_counter()
-    # disable=None: silent when the output is not a terminal.
-    with tqdm(total=steps, initial=done, desc=label, unit="step", disable=None) as bar:
-        first = done
+    first, writes = done, rank() == 0
+    # None: silent when the output is not a terminal.
+    silent = None if writes else True
+    with tqdm(total=steps, initial=done, desc=label, unit="step", disable=silent) as bar:
         while done < steps:
             until = min(done + steps_per_evaluation, steps)
-            losses = _run_steps(task, done, until, bar)
+            losses = run_steps(task, done, until, bar)
             done = until
-            row = {"step": done, **losses, **task.evaluate(done)}
+            row = {"step": done, **losses, **(task.evaluate(done) if writes else {})}
             rows.append(row)
+            generators = random_state()  # of every process
+            if not writes:
+                continue
             log.info("%s", "  ".join(f"{k}={v:.5g}" for k, v in row.items()))
             bar.set_postfix({k: f"{v:.3g}" for k, v in list(row.items())[1:4]})
-            _save(state, fingerprint, task, done, rows)
+            content = {"task": task.state_dict(), "rng": generators, "done": done, "rows": rows}
+            save_checkpoint(state, fingerprint, content)
     seconds = time.perf_counter() - started
     return Outcome(pd.DataFrame(rows), seconds, (steps - first) / max(seconds, 1e-9))
 
 
-def _run_steps(task: Task, start: int, stop: int, bar: tqdm) -> dict[str, float]:
+def run_steps(task: Task, start: int, stop: int, bar: tqdm) -> dict[str, float]:
     """Mean losses over the steps from ``start`` to ``stop``."""
-    totals: dict[str, float] = {}
+    losses = Losses()
     for step in range(start, stop):
-        for name, value in task.step(step).items():
-            if not math.isfinite(value):
-                raise FloatingPointError(f"{name} is {value} at step {step}; the run stops here")
-            totals[name] = totals.get(name, 0.0) + value
+        losses.add(step, task.step(step))
         bar.update()
-    return {name: total / (stop - start) for name, total in totals.items()}
-
-
-def _save(state: str | Path, fingerprint: str, task: Task, done: int, rows: list[dict]) -> None:
-    content = {"task": task.state_dict(), "rng": torch.get_rng_state(), "done": done, "rows": rows}
-    save_checkpoint(state, fingerprint, content)
+    return losses.means()
 
 
 def finish(state: str | Path) -> None:

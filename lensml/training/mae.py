@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lensml.data.torch_dataset import Images
-from lensml.models.mae import MaskedAutoencoder, random_masking
-from lensml.models.symmetry import random_symmetry
+from lensml.models.mae import MaskedAutoencoder, Masking, random_masking
+from lensml.models.symmetry import apply_elements, random_elements
 from lensml.schema.training import Mae
 from lensml.training.classifier import PREDICTION_BATCH, adamw, optimise, set_learning_rate
+from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, step_generator
+from lensml.training.parallel import share, shared, weight_of
+from lensml.training.stopwatch import no_lap
 
 VALIDATION_SEED = 2**31  # masks of the validation loss, the same at every evaluation
 
@@ -31,6 +36,7 @@ class MaeTask:
         seed: int,
         symmetry: str,
         device: torch.device,
+        execution: Execution = FLOAT32,
     ) -> None:
         """Prepare training.
 
@@ -42,28 +48,40 @@ class MaeTask:
             seed: of data order, masks and augmentation.
             symmetry: augmentation, key of ``SYMMETRIES``.
             device: of model and batches.
+            execution: precision and compilation.
         """
-        self.model, self.spec = model.to(device), spec
+        self.model, self.spec = model.to(device).train(), spec
+        execution.prepare(self.model)
+        self.network = shared(self.model, device)  # what a step calls
+        self.device, self.execution = device, execution
         self.train, self.validation = train, validation
         self.steps, self.seed, self.symmetry = steps, seed, symmetry
         self.order = BatchOrder(len(train), spec.batch_size, seed)
         self.optimizer = adamw(self.model, spec)
+        self.lap: Callable[[str], None] = no_lap
 
-    def step(self, step: int) -> dict[str, float]:
-        """One batch."""
-        self.model.train()
-        x = self.train.batch(self.order(step))
-        x = random_symmetry(x, self.symmetry, step_generator(self.seed, step, 1))
+    def step(self, step: int) -> dict[str, Tensor]:
+        """One batch, or this process's share of it."""
+        self.lap("bookkeeping")  # since the step before
         self.learning_rate = set_learning_rate(self.optimizer, self.spec, step, self.steps)
-        loss = self._loss(x, step_generator(self.seed, step, 2)).mean()
-        optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm)
-        return {"train_loss": loss.item()}
+        index = self.order(step)
+        rows = share(len(index))
+        chosen = torch.from_numpy(rows)
+        x = self.train.batch(index[rows])
+        self.lap("batch")
+        elements = random_elements(len(index), self.symmetry, step_generator(self.seed, step, 1))
+        x = apply_elements(x, self.symmetry, elements[chosen])
+        masking = self._masking(len(index), step_generator(self.seed, step, 2)).rows(chosen)
+        self.lap("augmentation")
+        with self.execution.autocast(self.device):
+            loss = self.network(x, masking.to(self.device))[0].mean()
+        loss = loss * weight_of(rows, len(index))
+        self.lap("forward")
+        optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm, self.lap)
+        return {"train_loss": loss.detach()}
 
-    def _loss(self, x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        masking = random_masking(
-            len(x), self.model.num_patches, self.spec.mask_ratio, generator
-        ).to(x.device)
-        return self.model(x, masking)[0]
+    def _masking(self, n: int, generator: torch.Generator) -> Masking:
+        return random_masking(n, self.model.num_patches, self.spec.mask_ratio, generator)
 
     @torch.no_grad()
     def evaluate(self, step: int) -> dict[str, float]:
@@ -72,8 +90,11 @@ class MaeTask:
         losses = []
         for start in range(0, len(self.validation), PREDICTION_BATCH):
             index = np.arange(start, min(start + PREDICTION_BATCH, len(self.validation)))
-            generator = step_generator(VALIDATION_SEED, start)
-            losses.append(self._loss(self.validation.batch(index), generator))
+            masking = self._masking(len(index), step_generator(VALIDATION_SEED, start))
+            x = self.validation.batch(index)
+            with self.execution.evaluating():
+                losses.append(self.model(x, masking.to(self.device))[0])
+        self.model.train()
         return {
             "epoch": step / self.order.per_epoch,
             "val_loss": torch.cat(losses).mean().item(),

@@ -15,13 +15,14 @@ from lensml.data.torch_dataset import Images
 from lensml.models.regressor import Regressor
 from lensml.models.symmetry import SYMMETRIES, random_symmetry, transform
 from lensml.schema.training import Optimization
+from lensml.training.averaging import WeightAverage
 from lensml.training.classifier import (
     PREDICTION_BATCH,
     adamw,
     optimise,
     set_learning_rate,
-    update_average,
 )
+from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, step_generator
 
 
@@ -45,6 +46,7 @@ class RegressionTask:
         symmetry: str,
         ema_decay: float,
         device: torch.device,
+        execution: Execution = FLOAT32,
     ) -> None:
         """Prepare training.
 
@@ -58,9 +60,13 @@ class RegressionTask:
             symmetry: augmentation, key of ``SYMMETRIES``.
             ema_decay: 0 keeps the trained weights themselves.
             device: of model and batches.
+            execution: precision and compilation.
         """
         self.model = model.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.averaging = WeightAverage(self.average, self.model)
+        execution.prepare(self.model)
+        self.device, self.execution = device, execution
         self.train, self.validation, self.spec = train, validation, spec
         self.seed, self.symmetry, self.ema_decay = seed, symmetry, ema_decay
         self.order = BatchOrder(len(train), spec.batch_size, seed)
@@ -72,25 +78,27 @@ class RegressionTask:
         self.best: dict[str, Tensor] = {}
         self.best_loss = float("inf")
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Tensor]:
         """One batch."""
         self.model.train()
         index = self.order(step)
         x = self.train.batch(index)
         x = random_symmetry(x, self.symmetry, step_generator(self.seed, step))
         target = self.targets[torch.from_numpy(index).to(self.targets.device)]
-        mean, log_var = self.model(_last(x))
-        loss = gaussian_nll(mean, log_var, target)
+        with self.execution.autocast(self.device):
+            mean, log_var = self.model(_last(x))
+            loss = gaussian_nll(mean.float(), log_var.float(), target)
         self.learning_rate = set_learning_rate(self.optimizer, self.spec, step, self.steps)
         optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm)
-        update_average(self.average, self.model, min(self.ema_decay, (1 + step) / (10 + step)))
-        return {"train_loss": loss.item()}
+        self.averaging.update(min(self.ema_decay, (1 + step) / (10 + step)))
+        return {"train_loss": loss.detach()}
 
     @torch.inference_mode()
     def evaluate(self, step: int) -> dict[str, float]:
         """Loss and error on the validation images; keeps the best weights so far."""
         self.average.eval()
-        passes = [self.average(_last(x)) for x in _batches(self.validation)]
+        with self.execution.evaluating():
+            passes = [self.average(_last(x)) for x in _batches(self.validation)]
         mean, log_var = (torch.cat(parts) for parts in zip(*passes, strict=True))
         loss = gaussian_nll(mean, log_var, self.validation_targets).item()
         error = (mean - self.validation_targets) * self.average.target_std

@@ -11,6 +11,7 @@ from lensml.schema.encoders import Encoder
 from lensml.schema.regression import Regression
 from lensml.training.checkpoint import load_weights, save_weights
 from lensml.training.device import prepare_device
+from lensml.training.execution import execution_of
 from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.regression import RegressionTask
 from lensml.training.runs import load_classifier, run_task, write_results
@@ -72,6 +73,7 @@ def train_regression(
         symmetry=symmetry if regression.augment else "none",
         ema_decay=regression.ema_decay,
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     config = {
         "encoder": encoder.model_dump(),
@@ -81,7 +83,8 @@ def train_regression(
     per_evaluation = max(task.order.per_epoch // regression.evaluations_per_epoch, 1)
     outcome = run_task(task, task.steps, per_evaluation, config, data, setting)
     save_weights(results.weights, task.best, config)
-    write_results(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    size = task.order.images_per_batch
+    write_results(outcome, results, config, data, setting, device, size, task.execution)
 
 
 def _spread(values: np.ndarray, target: Target, store: str) -> float:

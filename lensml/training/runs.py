@@ -21,8 +21,10 @@ from lensml.training.adda import AddaTask, adapt_batch_norm
 from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
 from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
+from lensml.training.execution import FLOAT32, Execution, execution_of
 from lensml.training.loop import Outcome, finish, run_training
 from lensml.training.mae import MaeTask
+from lensml.training.parallel import on_every_device, rank, world_size
 from lensml.training.record import data_fingerprint, file_checksum, write_run
 from lensml.training.setting import Results, Setting
 
@@ -32,6 +34,7 @@ def steps_of(n_images: int, batch_size: int, epochs: int) -> int:
     return epochs * max(n_images // min(batch_size, n_images), 1)
 
 
+@on_every_device
 def train_classifier(
     train: Sequence[str],
     validation: Sequence[str],
@@ -172,11 +175,14 @@ def fit_classifier(
         ema_decay=ema_decay,
         paired=paired,
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     per_evaluation = max(steps // (epochs * evaluations), 1)
     outcome = run_task(task, steps, per_evaluation, config, data, setting)
-    save_weights(results.weights, task.best, config)
-    write_results(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    if rank() == 0:
+        save_weights(results.weights, task.best, config)
+        size = task.order.images_per_batch
+        write_results(outcome, results, config, data, setting, device, size, task.execution)
 
 
 def adapt_adda(
@@ -219,6 +225,7 @@ def adapt_adda(
         source_symmetry=symmetries[0],
         target_symmetry=symmetries[1],
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
@@ -227,7 +234,9 @@ def adapt_adda(
     if adda.batch_norm == "target":
         adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
     save_weights(results.weights, network.state_dict(), config)
-    write_results(outcome, results, config, data, setting, device, 2 * adda.batch_size)
+    write_results(
+        outcome, results, config, data, setting, device, 2 * adda.batch_size, task.execution
+    )
 
 
 def adapt_adabn(
@@ -252,6 +261,7 @@ def adapt_adabn(
     write_results(outcome, results, config, data, setting, device, adabn.n_images)
 
 
+@on_every_device
 def train_mae(
     train: str,
     validation: str,
@@ -276,11 +286,14 @@ def train_mae(
         seed=setting.seed,
         symmetry=symmetry,
         device=device,
+        execution=execution_of(setting.compute, device),
     )
     config, data = {"mae": mae.model_dump()}, data_fingerprint([train, validation])
     outcome = run_task(task, steps, task.order.per_epoch, config, data, setting)
-    save_weights(results.weights, model.state_dict(), config)
-    write_results(outcome, results, config, data, setting, device, task.order.images_per_batch)
+    if rank() == 0:
+        save_weights(results.weights, model.state_dict(), config)
+        size = task.order.images_per_batch
+        write_results(outcome, results, config, data, setting, device, size, task.execution)
 
 
 def _load_classifier(
@@ -295,7 +308,8 @@ def load_classifier(
     weights: str, *, encoder: Encoder, img_size: int, num_classes: int, device: torch.device
 ) -> nn.Module:
     """A trained classifier, ready to predict."""
-    return _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+    network = _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+    return network.to(memory_format=torch.channels_last)
 
 
 def run_task(
@@ -317,7 +331,13 @@ def run_task(
         steps_per_evaluation=per_evaluation,
         state=setting.state,
         fingerprint=fingerprint_of(
-            [config, data, setting.seed, setting.network_input.model_dump()]
+            [
+                config,
+                data,
+                setting.seed,
+                setting.network_input.model_dump(),
+                task.execution.precision,
+            ]
         ),
         label=setting.label,
     )
@@ -331,6 +351,7 @@ def write_results(
     setting: Setting,
     device: torch.device,
     images_per_step: int,
+    execution: Execution = FLOAT32,
 ) -> None:
     """Write history and ``run.json`` beside the weights, then remove the checkpoint.
 
@@ -345,6 +366,8 @@ def write_results(
         device=device,
         seconds=outcome.seconds,
         images_per_second=outcome.steps_per_second * images_per_step,
+        precision=execution.precision,
+        devices=world_size(),
         seed=setting.seed,
         weights=Path(results.weights).name,
     )

@@ -37,8 +37,10 @@ class Setting:
     def images(self, stores: Sequence[str], device: torch.device, **options: Any) -> Images:
         """Images of stores on this run's scale and device."""
         from lensml.data.torch_dataset import Images
+        from lensml.training.parallel import world_size
 
-        fraction = self.compute.max_memory_fraction
+        # Every process of a parallel run holds the images.
+        fraction = self.compute.max_memory_fraction / world_size()
         return Images(
             stores, self.network_input, max_memory_fraction=fraction, device=device, **options
         )

@@ -15,11 +15,13 @@ from lensml.models.initial import start_from_mae
 from lensml.schema.encoders import Encoder
 from lensml.schema.training import Classifier
 from lensml.training.device import prepare_device
+from lensml.training.parallel import on_every_device
 from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.runs import fit_classifier
 from lensml.training.setting import Results, Setting
 
 
+@on_every_device
 def train_variant(
     train: Sequence[str],
     validation: Sequence[str],

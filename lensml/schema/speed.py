@@ -1,0 +1,25 @@
+"""What the benchmark of training measures."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lensml.schema.base import Count, Name, Section
+from lensml.schema.training import Benchmark
+
+
+class TrainingSpeed(Section):
+    """Pieces of a training step, of every encoder of the classifier and of the autoencoder."""
+
+    domain: Name  # of the catalogue: its pixels and symmetry
+    n_images: Annotated[int, Field(ge=2)]  # per class, of noise: they cost what lenses cost
+    steps: Count  # in one turn
+    repeats: Annotated[int, Field(ge=2)]  # turns
+
+
+class Benchmarks(Benchmark):
+    """Speed of the simulator, of the loader and of training."""
+
+    training: TrainingSpeed
