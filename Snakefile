@@ -25,6 +25,7 @@ include: "rules/training_speed.smk"
 include: "rules/limit.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
+include: "rules/search.smk"
 include: "rules/export.smk"
 
 
@@ -92,6 +93,15 @@ rule ablation:
 rule scaling:
     input:
         study_files("scaling"),
+
+
+rule search:
+    input:
+        study_files("search"),
+        table("search_trials"),
+        figure("studies/search_trials"),
+        figure("studies/search_parameters"),
+        "results/search/best.yaml",
 
 
 rule export:

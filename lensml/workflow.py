@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
     from lensml.schema.encoders import Encoder
+    from lensml.training.search import Shipped
     from lensml.training.setting import Results, Setting
 
 # Mistakes of data, configuration or machine: the message says it all, a traceback would hide it.
@@ -70,6 +71,21 @@ def results_of(output: Any) -> Results:
     from lensml.training.setting import Results
 
     return Results(output.weights, output.history, output.run)
+
+
+def shipped_of(start: dict[str, Any], classes: Sequence[str]) -> Shipped:
+    """What a search starts from."""
+    from lensml.schema.studies import Recipe
+    from lensml.training.search import Shipped
+
+    lists = {"domains": ["this"], "encoders": ["this"], "seeds": [0]}
+    classifier = {**start["recipe"]["classifier"], **lists}
+    return Shipped(
+        recipe=Recipe.model_validate({**start["recipe"], "classifier": classifier}),
+        num_pix=start["num_pix"],
+        n_train=start["n_train"],
+        n_classes=len(classes),
+    )
 
 
 def style_of(section: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inh
 
 from lensml.schema import ConfigError, load_config
 from lensml.schema.config import noiseless
-from lensml.schema.studies import SHIPPED, Variant, resolve_variant
+from lensml.schema.studies import SHIPPED, Variant, resolve_variant, steps_of
 
 
 def checked_config():
@@ -62,7 +62,9 @@ wildcard_constraints:
     block=r"\d+",
     seed=r"\d+",
     encoder="|".join(map(re.escape, CFG.encoders)),
-    study="zoo|ablation|scaling",
+    study="zoo|ablation|scaling|search",
+    worker=r"\d+",
+    candidate=f"{SHIPPED}|rank\\d+",
     variant="[A-Za-z0-9._-]+",
     img_size=r"\d+",
 

@@ -33,6 +33,8 @@ rule train_variant:
         validation_predictions=f"{STUDY_RUN}/validation.csv",
     log:
         "logs/train_variant/{study}/{variant}/seed{seed}.log",
+    wildcard_constraints:
+        study="zoo|ablation|scaling",
     priority: 50
     conda:
         "../envs/torch.yaml"
@@ -63,6 +65,8 @@ rule predict_variant:
         predictions=f"{STUDY_RUN}/predictions.csv",
     log:
         "logs/predict_variant/{study}/{variant}/seed{seed}.log",
+    wildcard_constraints:
+        study="zoo|ablation|scaling",
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads

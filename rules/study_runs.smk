@@ -3,6 +3,7 @@ STUDY_TITLES = {
     "zoo": "Encoders at equal compute",
     "ablation": "Parts of the recipe",
     "scaling": "Number of training images",
+    "search": "Best trials of the search, trained again",
 }
 
 
@@ -17,6 +18,8 @@ def study_variants(study):
         return section.encoders
     if study == "ablation":
         return list(section.variants)
+    if study == "search":
+        return [SHIPPED, *(f"rank{k + 1}" for k in range(section.n_confirmed))]
     fewer = {min(n, CFG.simulation.n_train) for n in section.n_train}
     return [f"n{n}" for n in sorted(fewer)]
 
@@ -35,12 +38,8 @@ def encoder_size(encoder, domain):
 
 def recipe_steps():
     """Steps of the shipped recipe on all training images."""
-    n, batch = CFG.simulation.n_train, CFG.classifier.batch_size
-    k = len(CLASSES)
-    per_epoch = (
-        n // min(max(batch // k, 1), n) if CFG.classifier.paired_batches else n * k // batch
-    )
-    return CFG.classifier.epochs * max(per_epoch, 1)
+    n = CFG.simulation.n_train
+    return steps_of(CFG.classifier, n_train=n, n_classes=len(CLASSES))
 
 
 def study_of(wildcards):
@@ -86,7 +85,7 @@ def study_setting(wildcards):
 def study_rows(study):
     """Predictions of every run: of the test images, and of validation ones where parts of the recipe
     are chosen."""
-    file = "validation.csv" if study == "ablation" else "predictions.csv"
+    file = "validation.csv" if study in ("ablation", "search") else "predictions.csv"
     domain = study_domain(study)
     rows = []
     for variant in study_variants(study):
@@ -100,6 +99,34 @@ def study_rows(study):
         row = {"study": study, "variant": BASELINE, "seed": 0, "path": path}
         rows.append({**row, "run": "", "size": ""})
     return rows
+
+
+def search_setting(wildcards, label):
+    return {**setting(wildcards, label), "network_input": search_recipe()["network_input"]}
+
+
+def search_recipe():
+    """What a search starts from."""
+    shorter = CFG.search.model_dump(include={"epochs", "evaluations_per_epoch"})
+    recipe = resolve_variant(
+        Variant(classifier=shorter),
+        encoder=CFG.search.encoder,
+        encoders=CFG.encoders,
+        classifier=CFG.classifier,
+        network_input=CFG.network_input,
+    )
+    return recipe.model_dump(exclude={"classifier": {"domains", "encoders", "seeds"}})
+
+
+def search_start():
+    """What every trial and every candidate of the search depends on."""
+    domain = CFG.domain(study_domain("search"))
+    return {
+        "recipe": search_recipe(),
+        "num_pix": domain.num_pix,
+        "n_train": CFG.simulation.n_train,
+        "symmetry": domain.population.symmetry,
+    }
 
 
 def study_files(study):

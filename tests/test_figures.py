@@ -409,6 +409,43 @@ def draw_study(folder: Path, style: Style, output: Sequence[str | Path]) -> None
     figures.plot_study("zoo", *files, title="Zoo", style=style, output=output)
 
 
+def search_tables(folder: Path) -> tuple[Path, Path]:
+    rng = np.random.default_rng(5)
+    n = 12
+    rate = 10 ** rng.uniform(-3.3, -2, n)
+    area = 0.9 - 0.03 * np.square(np.log10(rate) + 2.6) + rng.normal(0, 0.004, n)
+    pruned = np.arange(n) % 4 == 3
+    table = pd.DataFrame(
+        {
+            "trial": np.arange(n),
+            "shipped": np.arange(n) == 0,
+            "state": np.where(pruned, "pruned", "complete"),
+            "classifier.learning_rate": rate,
+            "encoder.stem_widths": rng.choice(["[8, 16, 32]", "[16, 32, 64, 96]"], n),
+            "encoder.depth": rng.integers(1, 7, n),
+            "roc_auc_ovr_macro": np.where(pruned, area - 0.08, area),
+            "ci_low": np.where(pruned, np.nan, area - 0.015),
+            "ci_high": np.where(pruned, np.nan, area + 0.015),
+        }
+    )
+    names = [name for name in table if "." in name]
+    shares = pd.DataFrame({"parameter": names, "importance": [0.6, 0.3, 0.1]})
+    shares["ci_low"], shares["ci_high"] = shares["importance"] / 2, shares["importance"] * 1.4
+    table.to_csv(folder / "trials.csv", index=False)
+    shares.to_csv(folder / "importance.csv", index=False)
+    return folder / "trials.csv", folder / "importance.csv"
+
+
+def draw_search_trials(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    figures.plot_search_trials(*search_tables(folder), title="Search", style=style, output=output)
+
+
+def draw_search_parameters(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    figures.plot_search_parameters(
+        *search_tables(folder), title="Search", style=style, output=output
+    )
+
+
 DRAWINGS: dict[str, Draw] = {
     name.removeprefix("draw_"): function
     for name, function in list(globals().items())

@@ -1,42 +1,21 @@
-"""Size and cost of an encoder: what equal compute is counted in."""
+"""Size and cost of an encoder as a file that other jobs read."""
 
 from __future__ import annotations
 
-import torch
-from timm.layers.config import set_fused_attn, use_fused_attn
-from torch.utils.flop_counter import FlopCounterMode
-
 from lensml.data.files import write_json
-from lensml.models.encoders import build_encoder
+from lensml.models.encoder_size import encoder_size
 from lensml.schema.encoders import Encoder
 
 
 def measure_encoder(output: str, encoder: Encoder, *, img_size: int) -> None:
-    """Write parameters and floating-point operations of an encoder.
+    """Write :func:`lensml.models.encoder_size.encoder_size` of an encoder.
 
     Args:
-        output: JSON with ``parameters``, ``num_features`` and ``flops`` (of one image, forward;
-            a multiplication and an addition are two).
+        output: JSON file.
         encoder: architecture.
         img_size: pixels per axis.
 
     Raises:
         ValueError: the encoder does not take images of this size.
     """
-    fused = use_fused_attn()
-    set_fused_attn(False)  # torch counts the products of unfused attention only
-    try:
-        torch.manual_seed(0)
-        module = build_encoder(encoder, img_size).eval()
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            module(torch.zeros(1, 1, img_size, img_size))
-    finally:
-        set_fused_attn(bool(fused))
-    write_json(
-        output,
-        {
-            "parameters": sum(p.numel() for p in module.parameters()),
-            "num_features": int(module.num_features),  # type: ignore[arg-type]
-            "flops": counter.get_total_flops(),
-        },
-    )
+    write_json(output, encoder_size(encoder, img_size))

@@ -29,6 +29,10 @@ NOTES = {
         "Validation images, which the best weights of every run were chosen on. Gain: paired "
         "difference from the variant {reference} of the same seed."
     ),
+    "search": (
+        "Validation images, which the candidates were chosen on with another seed. Gain: paired "
+        "difference from the variant {reference} of the same seed."
+    ),
     "scaling": (
         "Test images; every run has the same number of steps. Gain: paired difference from "
         "{reference}."
@@ -50,7 +54,7 @@ def tabulate_study(
     """Table of a study, and the validation AUC of its runs against what they cost.
 
     Args:
-        kind: 'zoo', 'ablation' or 'scaling'.
+        kind: 'zoo', 'ablation', 'scaling' or 'search'.
         runs: mappings with ``variant``, ``seed``, ``path`` of predictions, ``run`` (run.json;
             empty for a baseline) and ``size`` (JSON of the encoder's size, or empty).
         outputs: the .csv, .md and .tex files to write.

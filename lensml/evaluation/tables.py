@@ -26,6 +26,7 @@ SHOWN = {
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "scaling": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
+    "search": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "regression": ["rmse", "r2", "bias", "nll", "coverage_68", "coverage_95", "pull_std"],
 }
 KEYS = {
@@ -35,6 +36,7 @@ KEYS = {
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
     "ablation": ["variant"],
     "scaling": ["variant"],
+    "search": ["variant"],
     "regression": ["domain", "substructure", "target", "model"],
 }
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate

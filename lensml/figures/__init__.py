@@ -11,6 +11,7 @@ from lensml.figures.regression import plot_regression
 from lensml.figures.reliability import plot_reliability
 from lensml.figures.roc import plot_roc_adaptation, plot_roc_anomaly, plot_roc_classification
 from lensml.figures.scores import plot_score_distributions
+from lensml.figures.search import plot_search_parameters, plot_search_trials
 from lensml.figures.studies import plot_study
 from lensml.figures.style import Style
 from lensml.figures.summary import plot_adaptation_summary, plot_anomaly_summary, plot_strength
@@ -34,6 +35,8 @@ __all__ = [
     "plot_roc_anomaly",
     "plot_roc_classification",
     "plot_score_distributions",
+    "plot_search_parameters",
+    "plot_search_trials",
     "plot_strength",
     "plot_study",
 ]

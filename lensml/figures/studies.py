@@ -42,7 +42,7 @@ def plot_study(
     """Draw a study: AUC against compute, gain of each variant, or AUC against number of images.
 
     Args:
-        kind: 'zoo', 'ablation' or 'scaling'.
+        kind: 'zoo', 'ablation', 'scaling' or 'search'.
         table: CSV file with columns ``variant``, ``seed``, ``metric``, ``value``, ``ci_low`` and
             ``ci_high``.
         curves: CSV file with columns ``variant``, ``seed``, ``step``, ``tflop`` and
@@ -58,7 +58,7 @@ def plot_study(
     with apply_style(style):
         if kind == "zoo":
             figure = _zoo(results, read_table(curves, CURVES), title, style)
-        elif kind == "ablation":
+        elif kind in ("ablation", "search"):
             figure = _ablation(results, title, style)
         else:
             figure = _scaling(results, title, style)

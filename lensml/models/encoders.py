@@ -100,6 +100,7 @@ def build_encoder(spec: Encoder, img_size: int) -> nn.Module:
         mlp_ratio=spec.mlp_ratio,
         init_values=spec.init_values,
         drop_path_rate=spec.drop_path_rate,
+        pos_embed=spec.pos_embed,
         **patch,
     )
 

@@ -14,6 +14,7 @@ from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
 from lensml.schema.regression import Regression, constant_targets
+from lensml.schema.search import Search, search_problems
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
 from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
@@ -63,6 +64,7 @@ class ConfigFile(Section):
     zoo: Zoo
     ablation: Ablation
     scaling: Scaling
+    search: Search
     figures: Figures
     compute: Compute
     catalogue: Catalogue = Catalogue()
@@ -120,7 +122,7 @@ def load_config(
     keys = ("benchmark", "training", "domain")
     problems += _unknown_domains([trained], entries["domains"], contents, *keys)
     problems += _unknown_references(raw, contents)
-    problems += study_problems(raw)
+    problems += study_problems(raw) + search_problems(raw)
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in raw.domains}

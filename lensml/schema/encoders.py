@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from lensml.schema.base import Count, Positive, Section
 
+PosEmbed = Literal["learn", "none"]  # of the tokens; convolutions see the border without it
 _Section = TypeVar("_Section", bound=Section)
 
 
@@ -22,6 +23,7 @@ class VitConvStem(Section):
     mlp_ratio: Positive
     init_values: Positive  # LayerScale
     drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
+    pos_embed: PosEmbed = "learn"
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -39,6 +41,7 @@ class Vit(Section):
     mlp_ratio: Positive
     init_values: Positive | None  # LayerScale; null for none, as in a masked autoencoder
     drop_path_rate: Annotated[float, Field(ge=0, lt=1)]
+    pos_embed: PosEmbed = "learn"
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:

@@ -48,6 +48,7 @@ class ClassifierTask:
         paired: bool,
         device: torch.device,
         execution: Execution = FLOAT32,
+        watch: Callable[[float, float], None] | None = None,
     ) -> None:
         """Prepare training.
 
@@ -63,6 +64,7 @@ class ClassifierTask:
             paired: batches hold whole systems, see :func:`batch_order`.
             device: of model and batches.
             execution: precision and compilation.
+            watch: called after every evaluation with the fraction of the steps and the AUC.
         """
         model = model.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(model).requires_grad_(False).eval()
@@ -79,6 +81,7 @@ class ClassifierTask:
         self.optimizer = adamw(self.model, spec)
         self.best: dict[str, Tensor] = {}
         self.best_auc = -1.0
+        self.watch = watch
         self.lap: Callable[[str], None] = no_lap
 
     def step(self, step: int) -> dict[str, Tensor]:
@@ -116,6 +119,8 @@ class ClassifierTask:
         if auc > self.best_auc:
             self.best_auc = auc
             self.best = {k: v.detach().clone().cpu() for k, v in self.average.state_dict().items()}
+        if self.watch:
+            self.watch(step / self.steps, auc)
         return {
             "epoch": step / self.order.per_epoch,
             "val_loss": float(loss),

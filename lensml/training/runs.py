@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,7 @@ def fit_classifier(
     setting: Setting,
     device: torch.device,
     steps: int | None = None,
+    watch: Callable[[float, float], None] | None = None,
 ) -> None:
     """Train a classifier's network and write its results.
 
@@ -160,6 +161,8 @@ def fit_classifier(
         setting: see :class:`lensml.training.setting.Setting`.
         device: of the network.
         steps: in total, with as many validations as the epochs would have; None for the epochs.
+        watch: called after every validation with the fraction of the steps and the AUC; what it
+            raises ends the run.
     """
     order = batch_order(images, spec.batch_size, setting.seed, paired=paired)
     steps = steps or epochs * order.per_epoch
@@ -176,6 +179,7 @@ def fit_classifier(
         paired=paired,
         device=device,
         execution=execution_of(setting.compute, device),
+        watch=watch,
     )
     per_evaluation = max(steps // (epochs * evaluations), 1)
     outcome = run_task(task, steps, per_evaluation, config, data, setting)

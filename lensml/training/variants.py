@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def train_variant(
     steps: int | None = None,
     redraw_noise: bool = False,
     mae_weights: str | None = None,
+    watch: Callable[[float, float], None] | None = None,
 ) -> None:
     """Train a classifier as a study asks for it.
 
@@ -48,6 +49,7 @@ def train_variant(
         steps: in total; None for the recipe's epochs.
         redraw_noise: the training stores are noise-free and get fresh noise in every batch.
         mae_weights: masked autoencoder that the encoder starts from.
+        watch: see :func:`lensml.training.runs.fit_classifier`; needs a run on one device.
 
     Raises:
         ValueError: a store, an encoder or weights do not fit what is asked for.
@@ -96,6 +98,7 @@ def train_variant(
         setting=setting,
         device=device,
         steps=steps,
+        watch=watch,
     )
 
 

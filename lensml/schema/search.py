@@ -1,0 +1,210 @@
+"""Search of hyperparameters on validation images."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from lensml.schema.base import Count, Name, Section, Seeds
+from lensml.schema.studies import Recipe, Variant, resolve_variant
+
+SECTIONS = {
+    "encoder": "encoder_changes",
+    "classifier": "classifier",
+    "network_input": "network_input",
+}
+FIXED = {"domains", "encoders", "seeds", "epochs", "kind"}  # what a search may not change
+Number = int | float
+Value = int | float | str | bool | None | list[int] | list[float]
+
+
+class Range(Section):
+    """Numbers between two ends; whole numbers if both ends are."""
+
+    low: Number
+    high: Number
+    log: bool = False  # drawn uniformly in the logarithm
+
+    @model_validator(mode="after")
+    def _is_ordered(self) -> Self:
+        if not self.low < self.high:
+            raise ValueError("low must be below high")
+        if self.log and self.low <= 0:
+            raise ValueError("a logarithmic range needs low above 0")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        """Only whole numbers are drawn."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def holding(self, value: Any) -> Range:
+        """This range, wide enough for a value."""
+        return Range(low=min(self.low, value), high=max(self.high, value), log=self.log)
+
+    @property
+    def ends(self) -> list[Any]:
+        """Values that must be allowed for all others to be."""
+        return [self.low, self.high]
+
+
+class Choices(Section):
+    """One of several values."""
+
+    choices: Annotated[list[Value], Field(min_length=2)]
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("each choice may appear once")
+        return self
+
+    @property
+    def labels(self) -> list[str]:
+        """Choices as text: lists are values, too."""
+        return [json.dumps(choice) for choice in self.choices]
+
+    def holding(self, value: Any) -> Choices:
+        """These choices and a value."""
+        known = json.dumps(value) in self.labels
+        return self if known else Choices(choices=[*self.choices, value])
+
+    @property
+    def ends(self) -> list[Any]:
+        """Values that must be allowed for all others to be."""
+        return list(self.choices)
+
+
+def _check_parameter(name: str) -> str:
+    section, _, key = name.partition(".")
+    if section not in SECTIONS or not key or key in FIXED:
+        raise ValueError(
+            f"must be one of {', '.join(SECTIONS)}, a dot and a key of that section (other than "
+            f"{', '.join(sorted(FIXED))})"
+        )
+    return name
+
+
+Parameter = Annotated[str, AfterValidator(_check_parameter)]
+
+
+class Search(Section):
+    """Search of hyperparameters at equal compute: snakemake search."""
+
+    domain: Name | None  # null: the first of classifier.domains
+    encoder: Name  # its shipped recipe is the first trial
+    workers: Count  # jobs that share the study
+    n_trials: Count  # of all workers
+    n_startup_trials: Count  # drawn at random, and finished before any is pruned
+    epochs: Count  # of the shipped encoder; others get as many operations
+    evaluations_per_epoch: Count
+    n_warmup_evaluations: Count  # no trial is pruned before
+    n_confirmed: Count  # best trials that are trained again beside the shipped recipe
+    seeds: Seeds  # of that
+    space: Annotated[dict[Parameter, Range | Choices], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_enough_trials(self) -> Self:
+        if self.n_trials < self.workers:
+            raise ValueError(
+                f"n_trials ({self.n_trials}) must not be below workers ({self.workers})"
+            )
+        surely_finished = min(self.n_startup_trials, self.n_trials)
+        if self.n_confirmed >= surely_finished:
+            raise ValueError(
+                f"n_confirmed ({self.n_confirmed}) must be below n_startup_trials and n_trials: "
+                "other trials may be pruned"
+            )
+        return self
+
+
+def changes_of(values: Mapping[str, Any]) -> Variant:
+    """The changes of the shipped recipe that a trial's values are.
+
+    Args:
+        values: by name of the parameter, such as ``classifier.learning_rate``.
+    """
+    changes: dict[str, dict[str, Any]] = {field: {} for field in SECTIONS.values()}
+    for name, value in values.items():
+        section, _, key = name.partition(".")
+        changes[SECTIONS[section]][key] = value
+    return Variant.model_validate(changes)
+
+
+def values_of(recipe: Recipe, space: Iterable[str]) -> dict[str, Any]:
+    """The values that a recipe has in a search space.
+
+    Args:
+        recipe: encoder, classifier and input.
+        space: names of the parameters.
+
+    Raises:
+        KeyError: the recipe has no such parameter.
+    """
+    plain = recipe.model_dump()
+    pairs = {name: name.partition(".")[::2] for name in space}
+    return {name: plain[section][key] for name, (section, key) in pairs.items()}
+
+
+def space_around(recipe: Recipe, spec: Search) -> dict[str, Range | Choices]:
+    """The search space, with the values of the shipped recipe in it."""
+    values = values_of(recipe, spec.space)
+    return {name: allowed.holding(values[name]) for name, allowed in spec.space.items()}
+
+
+def search_problems(config: Any) -> list[str]:
+    """What is wrong in the search of a configuration, one line each.
+
+    Args:
+        config: with the sections search, encoders, classifier, network_input and the list of
+            domains.
+    """
+    search = config.search
+    if search.encoder not in config.encoders:
+        known = ", ".join(sorted(config.encoders))
+        return [
+            f"search.encoder = '{search.encoder}': is not listed under 'encoders'; "
+            f"known are {known}"
+        ]
+    if search.domain is not None and search.domain not in config.domains:
+        return [f"search.domain = '{search.domain}': is not listed under 'domains'"]
+    lines = []
+    for name, allowed in search.space.items():
+        where = f"search.space.{name}"
+        try:
+            values_of(_recipe(config, Variant()), [name])
+        except KeyError:
+            lines.append(f"{where}: the recipe of '{search.encoder}' has no such key")
+        else:
+            lines += _misfits(config, name, allowed, where)
+    return lines
+
+
+def _recipe(config: Any, variant: Variant) -> Recipe:
+    return resolve_variant(
+        variant,
+        encoder=config.search.encoder,
+        encoders=config.encoders,
+        classifier=config.classifier,
+        network_input=config.network_input,
+    )
+
+
+def _misfits(config: Any, name: str, allowed: Range | Choices, where: str) -> list[str]:
+    """Values of one parameter that are not allowed while the others are as shipped.
+
+    A combination of values may be right where each alone is not (heads that divide a width), so
+    that only types and bounds of the parameter itself are problems.
+    """
+    lines = []
+    for value in allowed.ends:
+        try:
+            _recipe(config, changes_of({name: value}))
+        except ValidationError as error:
+            key = name.partition(".")[2]
+            own = [item for item in error.errors() if key in item["loc"]]
+            lines += [f"{where}: {value!r}: {item['msg']}" for item in own[:1]]
+    return lines
