@@ -23,9 +23,9 @@ rule search_worker:
         train=stores(study_domain("search"), "train"),
         validation=stores(study_domain("search"), "val"),
         classes=CLASSES,
-        start=search_start(),
+        start=search_start(**CFG.search.model_dump(include={"epochs", "evaluations_per_epoch"})),
         search=dump(CFG.search),
-        setting=lambda w: search_setting(w, f"search, worker {w.worker}"),
+        setting=lambda w: setting(w, f"search, worker {w.worker}"),
     script:
         "../workflow_scripts/search_worker.py"
 
@@ -79,7 +79,7 @@ rule train_candidate:
         validation=stores(study_domain("search"), "val"),
         classes=CLASSES,
         start=search_start(),
-        setting=lambda w: search_setting(w, f"search {w.candidate} seed {w.seed}"),
+        setting=lambda w: setting(w, f"search {w.candidate} seed {w.seed}"),
     script:
         "../workflow_scripts/train_candidate.py"
 

@@ -101,15 +101,10 @@ def study_rows(study):
     return rows
 
 
-def search_setting(wildcards, label):
-    return {**setting(wildcards, label), "network_input": search_recipe()["network_input"]}
-
-
-def search_recipe():
+def search_recipe(**length):
     """What a search starts from."""
-    shorter = CFG.search.model_dump(include={"epochs", "evaluations_per_epoch"})
     recipe = resolve_variant(
-        Variant(classifier=shorter),
+        Variant(classifier=length),
         encoder=CFG.search.encoder,
         encoders=CFG.encoders,
         classifier=CFG.classifier,
@@ -118,11 +113,11 @@ def search_recipe():
     return recipe.model_dump(exclude={"classifier": {"domains", "encoders", "seeds"}})
 
 
-def search_start():
-    """What every trial and every candidate of the search depends on."""
+def search_start(**length):
+    """What every trial of the search depends on, or, at full length, every candidate."""
     domain = CFG.domain(study_domain("search"))
     return {
-        "recipe": search_recipe(),
+        "recipe": search_recipe(**length),
         "num_pix": domain.num_pix,
         "n_train": CFG.simulation.n_train,
         "symmetry": domain.population.symmetry,

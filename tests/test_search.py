@@ -198,6 +198,8 @@ def test_workers_share_the_trials_and_a_search_can_be_continued(stores, tmp_path
         tmp_path / "studies",
     )
     first = finished_trials(read_study(folder))
+    # Worker 1 was first to ask; the shipped recipe is among the trials all the same.
+    assert [t.user_attrs.get("shipped", False) for t in first] == [False, False, True, False]
     assert [t.user_attrs["worker"] for t in first].count(0) == 2
     longer = spec.model_copy(update={"n_trials": 6})
     run_worker(0, longer, SHIPPED, given, root=tmp_path / "studies", record=record)

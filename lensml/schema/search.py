@@ -99,7 +99,7 @@ class Search(Section):
     workers: Count  # jobs that share the study
     n_trials: Count  # of all workers
     n_startup_trials: Count  # drawn at random, and finished before any is pruned
-    epochs: Count  # of the shipped encoder; others get as many operations
+    epochs: Count  # of a trial of the shipped encoder; others get as many operations
     evaluations_per_epoch: Count
     n_warmup_evaluations: Count  # no trial is pruned before
     n_confirmed: Count  # best trials that are trained again beside the shipped recipe

@@ -166,7 +166,9 @@ def run_worker(
     done = len(_own(open_study(folder, spec, seed=0), worker))
     study = open_study(folder, spec, seed=_sampler_seed(work.setting.seed, worker, done))
     _start_again(study, worker)
-    if worker == 0 and not study.get_trials(deepcopy=False):
+    if worker == 0 and not any(
+        "shipped" in t.user_attrs for t in study.get_trials(deepcopy=False)
+    ):
         study.enqueue_trial(_encoded(spec, shipped), user_attrs={"shipped": True})
     with tqdm(total=quota, desc=work.setting.label, unit="trial", disable=None) as bar:
         bar.update(len(_own(study, worker)))
