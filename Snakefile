@@ -23,6 +23,7 @@ include: "rules/figures.smk"
 include: "rules/benchmark.smk"
 include: "rules/training_speed.smk"
 include: "rules/limit.smk"
+include: "rules/network_limit.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
 include: "rules/search.smk"
@@ -78,6 +79,11 @@ rule benchmark:
 rule limit:
     input:
         LIMIT,
+
+
+rule network_limit:
+    input:
+        NETWORK_LIMIT,
 
 
 rule zoo:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
     from lensml.schema.encoders import Encoder
+    from lensml.schema.limit import Grid
     from lensml.training.search import Shipped
     from lensml.training.setting import Results, Setting
 
@@ -71,6 +72,13 @@ def results_of(output: Any) -> Results:
     from lensml.training.setting import Results
 
     return Results(output.weights, output.history, output.run)
+
+
+def grid_of(section: dict[str, Any]) -> Grid:
+    """Where networks are compared with the physical limit."""
+    from lensml.schema.limit import Grid
+
+    return Grid(**section)
 
 
 def shipped_of(start: dict[str, Any], classes: Sequence[str]) -> Shipped:

@@ -26,7 +26,7 @@ rule measure_limit:
     params:
         domain=lambda w: dump(CFG.domain(w.domain)),
         classes=CLASSES,
-        limit=CFG.limit.model_dump(exclude={"domains"}),
+        limit=CFG.limit.model_dump(exclude={"domains", "n_network_images"}),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
     script:

@@ -241,3 +241,26 @@ def figure_names():
 def audits(rows, *keys):
     """Audits of the domains that the rows of a table name: a result is flagged if its data failed."""
     return [f"results/audit/{d}.csv" for d in sorted({row[key] for row in rows for key in keys})]
+
+
+def network_limit_runs(domain):
+    """Predictions of every network of a domain, and of the baseline, on test images and grid."""
+    folder = f"results/limit/predictions/{domain}"
+    found = [
+        {
+            "model": encoder,
+            "seed": seed,
+            "test": f"{classifier_run(domain, encoder, seed)}/predictions.csv",
+            "grid": f"{folder}/{encoder}/seed{seed}/grid.csv",
+        }
+        for encoder in CFG.classifier.encoders
+        for seed in CFG.classifier.seeds
+    ]
+    baseline = f"results/classification/{domain}/{BASELINE}/predictions.csv"
+    grid = f"{folder}/{BASELINE}/grid.csv"
+    found.append({"model": BASELINE, "seed": 0, "test": baseline, "grid": grid})
+    return [run if domain in LIMIT_GRIDS else {**run, "grid": ""} for run in found]
+
+
+def network_limit_files(domain):
+    return [run[key] for run in network_limit_runs(domain) for key in ("test", "grid") if run[key]]

@@ -364,6 +364,20 @@ def draw_limit(folder: Path, style: Style, output: Sequence[str | Path]) -> None
     figures.plot_limit(folder / "limit.csv", title="Limit", style=style, output=output)
 
 
+def draw_efficiency(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rows = [
+        ("no_sub", "cdm", model, f_sub, magnitude, value, value - 0.05, value + 0.05)
+        for model, skill in (("vit_conv_stem", 0.8), ("radial_profile", 0.1))
+        for f_sub in (0.01, 0.05)
+        for magnitude in (22.0, 24.0)
+        for value in (skill * (1 - (magnitude - 22) / 5 + f_sub),)
+    ]
+    names = ["reference", "label", "model", "f_sub", "magnitude"]
+    columns = [*names, "efficiency", "efficiency_low", "efficiency_high"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "efficiency.csv", index=False)
+    figures.plot_efficiency(folder / "efficiency.csv", title="Grid", style=style, output=output)
+
+
 def draw_reliability(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
     rows = [
         (model, seed, calibrated, low, low + 0.2, low + 0.1, low + gap, low, low + 0.3, 20)

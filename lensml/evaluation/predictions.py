@@ -15,10 +15,17 @@ def write_predictions(
     output: str, probabilities: np.ndarray, images: StretchedImages, classes: Sequence[str]
 ) -> None:
     """Write probabilities (N, K) of labelled images as ``predictions.csv``."""
+    write_csv(output, predictions_table(probabilities, images, classes))
+
+
+def predictions_table(
+    probabilities: np.ndarray, images: StretchedImages, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Probabilities (N, K) of labelled images, one row each."""
     table = _identity(images, classes)
     for k, name in enumerate(classes):
         table[f"p_{name}"] = probabilities[:, k]
-    write_csv(output, table)
+    return table
 
 
 def write_scores(

@@ -6,6 +6,7 @@ from lensml.figures.embedding import plot_embedding
 from lensml.figures.gallery import plot_gallery
 from lensml.figures.history import plot_history_adda, plot_history_classifier, plot_history_mae
 from lensml.figures.limit import plot_limit
+from lensml.figures.network_limit import plot_efficiency
 from lensml.figures.reconstruction import plot_reconstructions
 from lensml.figures.regression import plot_regression
 from lensml.figures.reliability import plot_reliability
@@ -22,6 +23,7 @@ __all__ = [
     "plot_anomaly_summary",
     "plot_benchmark",
     "plot_confusion",
+    "plot_efficiency",
     "plot_embedding",
     "plot_gallery",
     "plot_history_adda",

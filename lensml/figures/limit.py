@@ -49,7 +49,8 @@ def plot_limit(
         style: look of the figure.
         output: files to write, .png or .pdf.
         networks: CSV file with columns ``reference``, ``label``, ``model``, ``f_sub``,
-            ``magnitude``, ``roc_auc``, ``ci_low`` and ``ci_high``, drawn as points.
+            ``magnitude``, ``roc_auc``, ``ci_low`` and ``ci_high``, drawn as points: means over
+            the seeds of a model.
 
     Raises:
         ValueError: if a table is empty or lacks a column, or the first one holds no grid.
@@ -60,7 +61,7 @@ def plot_limit(
         raise ValueError(f"{table}: no row has f_sub and magnitude; expected a grid of them")
     reached = None if networks is None else read_table(networks, NETWORK)
     pairs = list(dict.fromkeys(zip(grid["reference"], grid["label"], strict=True)))
-    colors = _shades(sorted(grid["f_sub"].unique()))
+    colors = shades(sorted(grid["f_sub"].unique()))
     with apply_style(style):
         height = style.width * 0.36 + 0.7
         figure, axes = new_figure(style, rows=1, columns=len(pairs), height=height, title=title)
@@ -68,21 +69,22 @@ def plot_limit(
             _draw_bounds(ax, _of_pair(grid, pair), colors)
             if reached is not None:
                 _draw_networks(ax, _of_pair(reached, pair), colors)
-            ax.set(title=" / ".join(map(_short, pair)), xlabel="source magnitude, unlensed")
+            ax.set(title=" / ".join(map(class_label, pair)), xlabel="source magnitude, unlensed")
             ax.sharey(axes[0, 0])
         axes[0, 0].set(ylabel="AUC", ylim=(0.48, 1.01))
         legend_below(figure, _handles(colors, reached), style=style)
         save(figure, output)
 
 
-def _short(name: str) -> str:
+def class_label(name: str) -> str:
+    """Name of a class in the title of a panel."""
     return "smooth" if name == next(iter(CLASS_LABELS)) else readable(name)
 
 
-def _shades(values: Sequence[float]) -> dict[float, tuple]:
+def shades(values: Sequence[float]) -> dict[float, tuple]:
     """Colours in order: the more substructure, the darker."""
-    shades = matplotlib.colormaps["viridis_r"](np.linspace(0.2, 1.0, len(values)))
-    return {value: tuple(shade) for value, shade in zip(values, shades, strict=True)}
+    colors = matplotlib.colormaps["viridis_r"](np.linspace(0.2, 1.0, len(values)))
+    return {value: tuple(shade) for value, shade in zip(values, colors, strict=True)}
 
 
 def _of_pair(table: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
@@ -102,9 +104,20 @@ def _draw_bounds(ax: Axes, rows: pd.DataFrame, colors: dict[float, tuple]) -> No
     ax.set_xticks(sorted(rows["magnitude"].unique()))
 
 
+def mean_over_seeds(rows: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Means of columns in every cell of the grid."""
+    cells = rows.groupby(["f_sub", "magnitude"])
+    found = [
+        {"f_sub": f_sub, "magnitude": magnitude, **cell[list(columns)].mean().to_dict()}
+        for (f_sub, magnitude), cell in cells  # type: ignore[misc]
+    ]
+    return pd.DataFrame(found, columns=["f_sub", "magnitude", *columns])
+
+
 def _draw_networks(ax: Axes, rows: pd.DataFrame, colors: dict[float, tuple]) -> None:
     for k, (_, run) in enumerate(rows.groupby("model", sort=False)):
-        for f_sub, points in run.groupby("f_sub"):
+        mean = mean_over_seeds(run, ["roc_auc", "ci_low", "ci_high"])
+        for f_sub, points in mean.groupby("f_sub"):
             value = points["roc_auc"].to_numpy(float)
             ends = [value - points["ci_low"], points["ci_high"] - value]
             ax.errorbar(
@@ -121,7 +134,7 @@ def _draw_networks(ax: Axes, rows: pd.DataFrame, colors: dict[float, tuple]) -> 
 
 
 def _handles(colors: dict[float, tuple], networks: pd.DataFrame | None) -> list:
-    shades = [
+    patches = [
         Patch(color=color, label=rf"$f_\mathrm{{sub}}$ = {100 * value:g} %")
         for value, color in colors.items()
     ]
@@ -136,4 +149,4 @@ def _handles(colors: dict[float, tuple], networks: pd.DataFrame | None) -> list:
         Line2D([], [], color="black", marker=MARKERS[k % len(MARKERS)], ls="", label=readable(m))
         for k, m in enumerate(models)
     ]
-    return shades + bounds + points
+    return patches + bounds + points

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -21,3 +23,26 @@ class Limit(Section):
     # The grid, for populations whose subhalos have an f_sub.
     f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_check_unique)]
     magnitudes: Annotated[list[float], AfterValidator(_check_unique)]  # of the source, unlensed
+    # Per class and cell, on which networks are tested; the bounds do not depend on it.
+    n_network_images: Annotated[int, Field(ge=2)] = 600
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where networks are compared with the bounds.
+
+    Attributes:
+        f_sub: mass fractions of the subhalos.
+        magnitudes: of the source, unlensed.
+        n_network_images: test images per class and cell.
+    """
+
+    f_sub: Sequence[float]
+    magnitudes: Sequence[float]
+    n_network_images: int
+
+    @property
+    def cells(self) -> list[tuple[str, float, float]]:
+        """Folder, f_sub and magnitude of every cell."""
+        pairs = [(f_sub, magnitude) for f_sub in self.f_sub for magnitude in self.magnitudes]
+        return [(f"f{f_sub:g}_m{magnitude:g}", f_sub, magnitude) for f_sub, magnitude in pairs]
