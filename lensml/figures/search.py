@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from lensml.figures.style import (
     BLUE,
@@ -17,6 +18,7 @@ from lensml.figures.style import (
     Style,
     apply_style,
     hide_unused,
+    legend_below,
     new_figure,
     panel_grid,
     save,
@@ -60,6 +62,7 @@ def plot_search_trials(
         figure, axes = new_figure(style, rows=1, columns=2, height=style.width * 0.42, title=title)
         _draw_trials(axes[0, 0], table.sort_values("trial"))
         _draw_importance(axes[0, 1], shares)
+        legend_below(figure, _handles(), style=style)
         save(figure, output)
 
 
@@ -77,14 +80,16 @@ def _draw_trials(ax: Axes, table: pd.DataFrame) -> None:
     ax.step(
         finished["trial"], finished[AUC].cummax(), where="post", color="0.2", linewidth=1, zorder=1
     )
-    handles = [
+    ax.set(xlabel="trial", ylabel=AUC_LABEL)
+
+
+def _handles() -> list:
+    return [
         Line2D([], [], color=ORANGE, marker="o", ls="", ms=4, label="shipped"),
         Line2D([], [], color=BLUE, marker="o", ls="", ms=4, label="finished, 95 % interval"),
         Line2D([], [], color="0.5", marker="x", ls="", ms=4, label="pruned, when stopped"),
         Line2D([], [], color="0.2", lw=1, label="best so far"),
     ]
-    ax.legend(handles=handles, loc="lower right")
-    ax.set(xlabel="trial", ylabel=AUC_LABEL)
 
 
 def _draw_importance(ax: Axes, shares: pd.DataFrame) -> None:
@@ -146,6 +151,9 @@ def _draw_parameter(ax: Axes, finished: pd.DataFrame, name: str) -> None:
     else:
         if x.min() > 0 and x.max() / x.min() > WIDE:
             ax.set_xscale("log")
+            ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            ax.xaxis.set_minor_formatter(NullFormatter())
         else:
             ax.locator_params(axis="x", nbins=4)
     shipped = finished["shipped"].to_numpy(bool)
