@@ -26,6 +26,7 @@ SHOWN = {
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "scaling": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
+    "attribution": ["auc_kappa", "auc_kappa_gain", "auc_difference", "auc_difference_gain"],
     "regression": ["rmse", "r2", "bias", "nll", "coverage_68", "coverage_95", "pull_std"],
 }
 KEYS = {
@@ -36,6 +37,7 @@ KEYS = {
     "ablation": ["variant"],
     "scaling": ["variant"],
     "regression": ["domain", "substructure", "target", "model"],
+    "attribution": ["domain", "model", "label", "method"],
 }
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 

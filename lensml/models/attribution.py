@@ -136,13 +136,10 @@ def over_symmetries(method: Callable[[Tensor], Tensor], x: Tensor, symmetry: str
 
 def enlarge(maps: Tensor, size: int, cells: Cells) -> Tensor:
     """Bilinear interpolation of (N, h, h) maps to (N, size, size) pixels, constant at the edge."""
-    last = maps.shape[1] - 1
-    place = ((torch.arange(size, device=maps.device) - cells.first) / cells.step).clamp(0, last)
-    low = place.floor().clamp(max=max(last - 1, 0)).long()
-    share = (place - low).to(maps.dtype)
-    weights = torch.zeros(size, last + 1, device=maps.device, dtype=maps.dtype)
-    weights.scatter_add_(1, low[:, None], 1 - share[:, None])
-    weights.scatter_add_(1, (low + 1).clamp(max=last)[:, None], share[:, None])
+    index = torch.arange(maps.shape[1], device=maps.device)
+    place = (torch.arange(size, device=maps.device) - cells.first) / cells.step
+    place = place.clamp(0, maps.shape[1] - 1)
+    weights = (1 - (place[:, None] - index).abs()).clamp(min=0)
     return weights @ maps @ weights.T
 
 
@@ -244,8 +241,7 @@ def _tokens_on_grid(encoder: nn.Module, tokens: Tensor) -> Tensor:
     side = round(tokens.shape[1] ** 0.5)
     if side**2 != tokens.shape[1]:
         raise ValueError(
-            f"{_name(encoder)} has {tokens.shape[1]} tokens, which are no square grid; attribution "
-            "needs one"
+            f"{_name(encoder)} has {tokens.shape[1]} tokens; attribution needs a square grid"
         )
     return tokens.transpose(1, 2).unflatten(2, (side, side))
 
