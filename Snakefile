@@ -12,6 +12,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 include: "rules/common.smk"
 include: "rules/runs.smk"
 include: "rules/regression_runs.smk"
+include: "rules/attribution_runs.smk"
 include: "rules/simulate.smk"
 include: "rules/classify.smk"
 include: "rules/regress.smk"
@@ -23,6 +24,7 @@ include: "rules/figures.smk"
 include: "rules/benchmark.smk"
 include: "rules/training_speed.smk"
 include: "rules/limit.smk"
+include: "rules/attribution.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
 include: "rules/export.smk"
@@ -77,6 +79,11 @@ rule benchmark:
 rule limit:
     input:
         LIMIT,
+
+
+rule attribution:
+    input:
+        ATTRIBUTION,
 
 
 rule zoo:

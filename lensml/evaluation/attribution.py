@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from lensml.data.files import write_csv
 from lensml.data.torch_dataset import Images
-from lensml.evaluation.attribution_truth import IDENTITY, TRUTHS, score_rows
+from lensml.evaluation.attribution_truth import IDENTITY, METRICS, score_rows
 from lensml.evaluation.bootstrap import interval, system_weights, weighted_mean
 from lensml.evaluation.metrics import Measured
 from lensml.evaluation.predictions import write_examples
@@ -29,15 +29,15 @@ from lensml.training.runs import load_classifier
 from lensml.training.setting import Setting
 
 REFERENCE = "brightness"  # what every map is compared with, image by image
-METRICS = [f"auc_{name}" for name in TRUTHS]
 NOTE = (
-    "auc_kappa, auc_difference: probability that the map is higher at a pixel drawn in proportion "
-    "to the substructure's convergence (or to the squared difference that the substructure makes "
-    "to the image, over the noise variance) than at any pixel of the image; 0.5 is chance. gain: "
+    "auc_kappa: probability that the map is higher at a pixel drawn in proportion to the "
+    "convergence of the image's own substructure than at any pixel; auc_kappa_shuffled: than at a "
+    "pixel drawn in proportion to the mean convergence of the other images' substructure, which "
+    "a map that follows the lens alone cannot exceed 0.5 in; auc_difference: as auc_kappa for the "
+    "squared change that the substructure makes to the image over the noise variance. gain: "
     "paired difference from the image's brightness as a map. untrained: the same network with "
     "weights as they are before training. smooth: the map that the trained network has of the "
-    "same lens without substructure, for the same class; what a map does not exceed it by is "
-    "lens and not substructure."
+    "same lens without substructure, for the same class. Maps are of the true class."
 )
 Method = Callable[[Tensor, Tensor], Tensor]
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from lensml.data.files import write_csv
 from lensml.data.store import Store, open_store
@@ -16,7 +15,8 @@ from lensml.evaluation.rendered import rendered_again
 from lensml.schema.encoders import NetworkInput
 from lensml.simulate.convergence import substructure_convergence
 
-TRUTHS = ("kappa", "difference")
+# Of every map; "shuffled" measures against where other images have their substructure.
+METRICS = ("auc_kappa", "auc_kappa_shuffled", "auc_difference")
 IDENTITY = ("system_id", "index", "label")
 
 
@@ -82,33 +82,56 @@ def score_rows(maps: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) 
         truth: the arrays of :func:`render_truth`, N images.
 
     Returns:
-        Columns ``system_id``, ``index``, ``label``, ``method``, ``auc_kappa``,
-        ``auc_difference``; N rows for every map.
+        Columns ``system_id``, ``index``, ``label``, ``method`` and ``METRICS``; N rows for every
+        map.
     """
-    weights = {"kappa": np.abs(truth["kappa"]), "difference": np.square(truth["difference"])}
+    kappa, difference = np.abs(truth["kappa"]), np.square(truth["difference"])
+    elsewhere = _of_other_images(kappa, truth["label"])
+    everywhere = np.ones_like(kappa)
+    pairs = ((kappa, everywhere), (kappa, elsewhere), (difference, everywhere))
     identity = {key: truth[key] for key in IDENTITY}
     tables = []
     for name, found in maps.items():
-        scores = {f"auc_{key}": pointing_auc(found, weights[key]) for key in TRUTHS}
-        tables.append(pd.DataFrame({**identity, "method": name, **scores}))
+        scores = [pointing_auc(found, *pair) for pair in pairs]
+        columns = dict(zip(METRICS, scores, strict=True))
+        tables.append(pd.DataFrame({**identity, "method": name, **columns}))
     return pd.concat(tables, ignore_index=True)
 
 
-def pointing_auc(maps: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Probability that a map is higher where the truth is than anywhere in the image.
+def _of_other_images(weights: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Mean over the other images of the same class, each of sum one."""
+    total = weights.sum((1, 2), keepdims=True)
+    share = weights / np.where(total > 0, total, 1)
+    out = np.empty_like(share)
+    for name in np.unique(label):
+        own = share[label == name]
+        out[label == name] = (own.sum(0) - own) / (len(own) - 1)
+    return out
 
-    One pixel is drawn in proportion to the weights, the other evenly; ties count half. It is the
-    area under the ROC curve of the map as a score of pixels (the AUC of gaze prediction, Judd et
-    al. 2009) with a truth that needs no threshold: 0.5 for an even map, whatever the truth.
+
+def pointing_auc(maps: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Probability that a map is higher at a pixel of the truth than at another one.
+
+    One pixel is drawn in proportion to the positive weights, one to the negative ones; ties count
+    half. It is the area under the ROC curve of the map as a score of pixels with a truth that
+    needs no threshold, as for saliency and gaze (Borji et al. 2013, IEEE TIP 22, 55): 0.5 for an
+    even map.
 
     Args:
         maps: (N, H, W).
-        weights: (N, H, W), not negative.
+        positive, negative: (N, H, W), not negative.
 
     Returns:
         (N,), NaN for images without truth.
     """
-    flat, weights = maps.reshape(len(maps), -1), weights.reshape(len(maps), -1)
-    below = (rankdata(flat, axis=1) - 0.5) / flat.shape[1]
-    with np.errstate(invalid="ignore"):
-        return (below * weights).sum(1) / weights.sum(1)
+    return np.array(
+        [_auc(*map(np.ravel, row)) for row in zip(maps, positive, negative, strict=True)]
+    )
+
+
+def _auc(score: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float:
+    if not (positive.any() and negative.any()):
+        return np.nan
+    _, level = np.unique(score, return_inverse=True)
+    up, down = np.bincount(level, positive), np.bincount(level, negative)
+    return float(up @ (np.cumsum(down) - down / 2) / (up.sum() * down.sum()))

@@ -26,7 +26,10 @@ SHOWN = {
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "scaling": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
-    "attribution": ["auc_kappa", "auc_kappa_gain", "auc_difference", "auc_difference_gain"],
+    "attribution": [
+        *("auc_kappa_shuffled", "auc_kappa", "auc_kappa_gain"),
+        *("auc_difference", "auc_difference_gain"),
+    ],
     "regression": ["rmse", "r2", "bias", "nll", "coverage_68", "coverage_95", "pull_std"],
 }
 KEYS = {
