@@ -111,7 +111,8 @@ def map_classifier(
 
 def _methods(network: Classifier, encoder: Encoder, spec: MapSpec) -> dict[str, Method]:
     every: dict[str, Method] = {
-        "grad_cam": lambda x, target: grad_cam(network, x, target, layer=spec.layer),
+        "grad_cam": lambda x, target: grad_cam(network, x, target, layer="tokens"),
+        "grad_cam_stem": lambda x, target: grad_cam(network, x, target, layer="stem"),
         "rollout": lambda x, _target: rollout(network, x),
     }
     return {name: every[name] for name in methods_of(encoder, spec.methods)}

@@ -17,15 +17,20 @@ from lensml.figures.sky import draw_image, label_sky_axes
 from lensml.figures.style import SMALL, Style, apply_style, new_figure, readable, save
 from lensml.figures.tables import read_arrays
 
-MAPS = {"map_grad_cam": "Grad-CAM", "map_rollout": "attention rollout"}
+MAPS = {
+    "map_grad_cam": "Grad-CAM,\nlast map",
+    "map_grad_cam_stem": "Grad-CAM,\nstem",
+    "map_rollout": "attention\nrollout",
+}
 TRUTH = {
     "image": "image",
-    "kappa": "true convergence\nof the substructure",
-    "difference": "change of the\nimage without noise",
+    "kappa": "substructure's\nconvergence",
+    "difference": "its effect\non the image",
 }
 MAP_COLORS = "viridis"
 LINEAR_WIDTH = 5.0  # the image's stretch is linear up to about this signal-to-noise ratio
 DECADES = 3  # of convergence below the largest that are shown
+TICKS = {"image": (0, 10, 100, 1000), "difference": (-100, -10, 0, 10, 100)}
 OUTLINE = [patheffects.Stroke(linewidth=1.6, foreground="black", alpha=0.6), patheffects.Normal()]
 
 
@@ -42,7 +47,7 @@ def plot_attribution(
     Args:
         examples: .npz file with ``label`` (N,) str, ``probability`` (N,) of it, ``image`` in units
             of the background rms, ``kappa``, ``difference`` in units of the noise rms, one or more
-            of ``map_grad_cam`` and ``map_rollout``, all (N, H, W), and ``pixel_scale``, arcsec.
+            of the maps in ``MAPS``, all (N, H, W), and ``pixel_scale``, arcsec.
         encoder: its name, for the title.
         title: above all panels.
         style: look of the figure.
@@ -55,12 +60,12 @@ def plot_attribution(
     names = [name for name in (*TRUTH, *MAPS) if name in arrays]
     n = len(arrays["image"])
     with apply_style(style):
-        side = style.width * 0.92 / len(names)
+        side = style.width * 0.85 / len(names)
         figure, axes = new_figure(
             style,
             rows=n,
             columns=len(names),
-            height=n * side + 1.6,
+            height=n * side + 1.7,
             title=f"{title}, {readable(encoder)}",
             layout="compressed",
         )
@@ -100,9 +105,8 @@ def _draw_column(
     for ax, picture in zip(column, pictures, strict=True):
         draw_image(ax, picture, pixel_scale, look)
     bar = figure.colorbar(look, ax=column, label=label, location="bottom", aspect=12, pad=0.02)
-    if name == "image":
-        highest = look.get_clim()[1]
-        bar.set_ticks([t for t in (0, 10, 100, 1000) if t < highest])
+    if name in TICKS:
+        bar.set_ticks([t for t in TICKS[name] if abs(t) < look.norm.vmax])
         bar.ax.set_xticklabels([f"{t:g}" for t in bar.get_ticks()])
     bar.minorticks_off()
 
@@ -113,8 +117,9 @@ def _look_of(name: str, pictures: np.ndarray, style: Style) -> tuple[ScalarMappa
         norm = AsinhNorm(LINEAR_WIDTH, vmin=-3, vmax=top)
         return ScalarMappable(norm, style.color_map), "flux /\nbackground rms"
     if name == "difference":
-        top = max(1.0, float(np.percentile(np.abs(pictures), 99.8)))
-        return ScalarMappable(Normalize(-top, top), "RdBu_r"), "difference /\nnoise rms"
+        top = max(2.0, float(np.percentile(np.abs(pictures), 99.9)))
+        norm = SymLogNorm(1.0, vmin=-top, vmax=top)  # linear below the noise
+        return ScalarMappable(norm, "RdBu_r"), "difference /\nnoise rms"
     top = float(np.abs(pictures).max()) or 1.0
     low = top / 10**DECADES
     if pictures.min() < -low:  # an underdense line

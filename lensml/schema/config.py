@@ -175,10 +175,8 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
     lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
     lines += _constant_targets(config, files)
     encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
-    lines += [
-        f"{_where(files, 'attribution', key)}: attribution.{key} {problem}"
-        for key, problem in unmapped(config.attribution, encoders).items()
-    ]
+    if problem := unmapped(config.attribution, encoders):
+        lines.append(f"{_where(files, 'attribution', 'methods')}: attribution.methods {problem}")
     for index, pair in enumerate(config.adaptation.pairs):
         if size[pair.source] != size[pair.target]:
             lines.append(
