@@ -28,7 +28,7 @@ TRUTH = {
     "difference": "its effect\non the image",
 }
 MAP_COLORS = "viridis"
-LINEAR_WIDTH = 5.0  # the image's stretch is linear up to about this signal-to-noise ratio
+LINEAR_WIDTH = 5.0  # scales are linear up to about this many times the noise
 DECADES = 3  # of convergence below the largest that are shown
 TICKS = {"image": (0, 10, 100, 1000), "difference": (-100, -10, 0, 10, 100)}
 OUTLINE = [patheffects.Stroke(linewidth=1.6, foreground="black", alpha=0.6), patheffects.Normal()]
@@ -60,12 +60,12 @@ def plot_attribution(
     names = [name for name in (*TRUTH, *MAPS) if name in arrays]
     n = len(arrays["image"])
     with apply_style(style):
-        side = style.width * 0.85 / len(names)
+        side = style.width * 0.9 / len(names)
         figure, axes = new_figure(
             style,
             rows=n,
             columns=len(names),
-            height=n * side + 1.7,
+            height=n * side + 2.2,
             title=f"{title}, {readable(encoder)}",
             layout="compressed",
         )
@@ -99,7 +99,7 @@ def _draw_column(
         # A map's unit is that of the logits times the features': only its shape says anything.
         highest = pictures.max((1, 2), keepdims=True)
         pictures = pictures / np.where(highest > 0, highest, 1)
-        look, label = ScalarMappable(Normalize(0, 1), MAP_COLORS), "over its\nmaximum"
+        look, label = ScalarMappable(Normalize(0, 1), MAP_COLORS), "map / its\nmaximum"
     else:
         look, label = _look_of(name, pictures, style)
     for ax, picture in zip(column, pictures, strict=True):
@@ -115,11 +115,11 @@ def _look_of(name: str, pictures: np.ndarray, style: Style) -> tuple[ScalarMappa
     if name == "image":
         top = max(10.0, float(np.percentile(pictures, 99.9)))
         norm = AsinhNorm(LINEAR_WIDTH, vmin=-3, vmax=top)
-        return ScalarMappable(norm, style.color_map), "flux /\nbackground rms"
+        return ScalarMappable(norm, style.color_map), "flux /\nnoise rms"
     if name == "difference":
         top = max(2.0, float(np.percentile(np.abs(pictures), 99.9)))
-        norm = SymLogNorm(1.0, vmin=-top, vmax=top)  # linear below the noise
-        return ScalarMappable(norm, "RdBu_r"), "difference /\nnoise rms"
+        norm = AsinhNorm(LINEAR_WIDTH, vmin=-top, vmax=top)
+        return ScalarMappable(norm, "RdBu_r"), "change /\nnoise rms"
     top = float(np.abs(pictures).max()) or 1.0
     low = top / 10**DECADES
     if pictures.min() < -low:  # an underdense line
