@@ -45,6 +45,7 @@ VIT: dict[str, Any] = {
 STEM = encoder_schema.VitConvStem(kind="vit_conv_stem", stem_widths=[8, 16], **VIT)
 PATCHES = encoder_schema.Vit(kind="vit", patch_size=4, **VIT)
 ENCODERS = {"cnn": CNN, "vit_conv_stem": STEM, "vit": PATCHES}
+TINY = {"patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 2}
 SPEC = MapSpec(methods=["grad_cam", "grad_cam_stem", "rollout"], n_images=10, n_examples=2)
 EVALUATION = Evaluation(
     n_bootstrap=200,
@@ -65,38 +66,43 @@ def _torch_settings():
     torch.use_deterministic_algorithms(deterministic)
 
 
-def spots(n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Noise with a bright spot anywhere in the second half, without it in the first.
+def spots(
+    n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Noise with two wide blobs in the first half of the images, a blob and a spot in the second.
 
     Returns:
-        (n, SIZE, SIZE) images, (n,) classes, (n, 2) row and column of the spot.
+        (n, SIZE, SIZE) images, (n,) classes, and where the second thing and the blob that every
+        image has are, each (n, SIZE, SIZE).
     """
-    centre = rng.uniform(5, SIZE - 6, (n, 2))
-    axis = np.arange(SIZE)
     label = np.repeat([0, 1], [n - n // 2, n // 2])
-    return noise(n, rng, size=SIZE) + label[:, None, None] * _spot(centre, axis), label, centre
+    angle, reach = rng.uniform(0, 2 * np.pi, n), rng.uniform(7, 10, n)
+    offset = np.stack([np.sin(angle), np.cos(angle)], axis=1) * reach[:, None]
+    middle = (SIZE - 1) / 2
+    second = _blob(middle + offset, np.where(label == 1, 1.0, 3.0))
+    common = _blob(middle - offset, np.full(n, 3.0))
+    return noise(n, rng, size=SIZE) + second + common, label, second, common
 
 
-def _spot(centre: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    y, x = centre.T[:, :, None]
-    rows, columns = np.exp(-((axis - y) ** 2) / 4), np.exp(-((axis - x) ** 2) / 4)
-    return rows[:, :, None] * columns[:, None, :]
+def _blob(centre: np.ndarray, width: np.ndarray) -> np.ndarray:
+    offset = np.arange(SIZE) - centre[:, :, None]
+    y, x = np.exp(-0.5 * np.square(offset / width[:, None, None])).swapaxes(0, 1)
+    return y[:, :, None] * x[:, None, :]
 
 
 def tensors(images: np.ndarray) -> Tensor:
     return torch.from_numpy((images / RMS / 5).astype(np.float32))[:, None]
 
 
-@pytest.fixture(scope="module", params=list(ENCODERS))
-def finder(request: pytest.FixtureRequest) -> tuple[str, Classifier]:
-    """A network trained for seconds to tell images with a spot from those without."""
+def trained(name: str) -> Classifier:
+    """A network that was trained for seconds to tell a spot from a second blob."""
     torch.set_num_threads(1)
-    network = build_classifier(ENCODERS[request.param], img_size=SIZE, num_classes=2, seed=1)
-    images, label, _ = spots(512, np.random.default_rng(0))
+    network = build_classifier(ENCODERS[name], img_size=SIZE, num_classes=2, seed=1)
+    images, label, _, _ = spots(512, np.random.default_rng(0))
     x, y = tensors(images), torch.from_numpy(label)
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     generator = torch.Generator().manual_seed(0)
-    for _ in range(150):
+    for _ in range(100):
         batch = torch.randint(len(x), (64,), generator=generator)
         seen = random_symmetry(x[batch], "square", generator)
         loss = nn.functional.cross_entropy(network(seen), y[batch])
@@ -105,53 +111,63 @@ def finder(request: pytest.FixtureRequest) -> tuple[str, Classifier]:
         optimizer.step()
     network.eval()
     with torch.no_grad():
-        assert (network(x).argmax(1) == y).double().mean() > 0.97
-    return request.param, network
+        assert (network(x).argmax(1) == y).double().mean() > 0.95
+    return network
 
 
-def averaged(network: Classifier, x: Tensor, target: Tensor, layer: maps.Layer) -> Tensor:
-    """A network may look beside the spot, but not on all sides of it at once."""
-    return maps.over_symmetries(
-        lambda seen: maps.grad_cam(network, seen, target, layer=layer), x, "square"
-    )
+def pointing(method: Callable[[Tensor], Tensor]) -> float:
+    """Probability that averaged maps of fresh images are higher at the spot than at the blob."""
+    images, label, spot, blob = spots(100, np.random.default_rng(5))
+    found = maps.over_symmetries(method, tensors(images[label == 1]), "square").numpy()
+    assert found.shape == (50, SIZE, SIZE)
+    assert found.min() >= 0
+    return float(pointing_auc(found, spot[label == 1], blob[label == 1]).mean())
 
 
-def distance_to_spot(found: Tensor, centre: np.ndarray) -> np.ndarray:
-    """Pixels from the highest place of every map to the spot."""
-    peak = found.flatten(1).argmax(1).numpy()
-    return np.hypot(peak // SIZE - centre[:, 0], peak % SIZE - centre[:, 1])
+def cam_of(network: Classifier, label: int, layer: maps.Layer) -> Callable[[Tensor], Tensor]:
+    def method(x: Tensor) -> Tensor:
+        return maps.grad_cam(network, x, torch.full((len(x),), label), layer=layer)
+
+    return method
 
 
-def test_grad_cam_peaks_at_the_spot_that_a_network_was_trained_to_find(
-    finder: tuple[str, Classifier],
-) -> None:
-    name, network = finder
-    images, label, centre = spots(200, np.random.default_rng(5))
-    x, centre, target = tensors(images[label == 1]), centre[label == 1], torch.ones(100).long()
-    untrained = build_classifier(ENCODERS[name], img_size=SIZE, num_classes=2, seed=1).eval()
-    layers: list[maps.Layer] = ["tokens"] if name == "vit" else ["tokens", "stem"]
+def untrained(name: str) -> list[Classifier]:
+    sizes = {"img_size": SIZE, "num_classes": 2}
+    return [build_classifier(ENCODERS[name], **sizes, seed=k).eval() for k in range(6)]
+
+
+def test_grad_cam_points_at_what_a_network_was_trained_to_find() -> None:
+    network = trained("cnn")
+    layers: list[maps.Layer] = ["tokens", "stem"]
     for layer in layers:
-        found = averaged(network, x, target, layer)
-        assert found.shape == (100, SIZE, SIZE)
-        assert found.min() >= 0
-        # The median of random peaks is about ten pixels away.
-        assert np.median(distance_to_spot(found, centre)) < 3
-        spot = _spot(centre, np.arange(SIZE))
-        everywhere = np.ones_like(spot)
-        trained = pointing_auc(found.numpy(), spot, everywhere).mean()
-        assert trained > 0.9
-        if layer == "tokens":
-            guess = averaged(untrained, x, target, layer).numpy()
-            assert pointing_auc(guess, spot, everywhere).mean() < trained - 0.1
+        assert pointing(cam_of(network, 1, layer)) > 0.95
+        assert pointing(cam_of(network, 0, layer)) < 0.05  # what speaks for the other class
+        guesses = [pointing(cam_of(guess, 1, layer)) for guess in untrained("cnn")]
+        assert np.mean(guesses) < 0.8
 
 
-def test_grad_cam_of_the_other_class_is_not_at_the_spot(finder: tuple[str, Classifier]) -> None:
-    _, network = finder
-    images, label, centre = spots(200, np.random.default_rng(6))
-    x, centre = tensors(images[label == 1]), centre[label == 1]
-    spot = _spot(centre, np.arange(SIZE))
-    found = averaged(network, x, torch.zeros(100).long(), "tokens").numpy()
-    assert pointing_auc(found, spot, np.ones_like(spot)).mean() < 0.5
+@pytest.mark.parametrize("name", ["vit", "vit_conv_stem"])
+def test_grad_cam_of_tokens_is_their_share_in_a_score_that_is_their_mean(name: str) -> None:
+    network = build_classifier(ENCODERS[name], img_size=SIZE, num_classes=3, seed=2).eval()
+    network.encoder.fc_norm = nn.Identity()  # what is left after the blocks is linear
+    x, target = torch.randn(4, 1, SIZE, SIZE), torch.tensor([2, 0, 1, 2])
+    with torch.no_grad():
+        tokens = network.encoder.forward_features(x)  # type: ignore[operator]
+        weight = network.head.weight
+        direction = weight[target] * 1.5 - weight.sum(0) / 2
+        share = torch.einsum("nld,nd->nl", tokens, direction).relu() / 64
+    cells = maps.Cells(0.0, 4.0) if name == "vit_conv_stem" else maps.Cells(1.5, 4.0)
+    expected = maps.enlarge(share.unflatten(1, (8, 8)), SIZE, cells)
+    found = maps.grad_cam(network, x, target, layer="tokens")
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
+    assert found.max() > 0
+
+
+def test_rollout_points_at_what_a_transformer_was_trained_to_find() -> None:
+    network = trained("vit_conv_stem")
+    assert pointing(lambda x: maps.rollout(network, x)) > 0.95
+    guesses = [pointing(lambda x, g=g: maps.rollout(g, x)) for g in untrained("vit_conv_stem")]
+    assert np.mean(guesses) < 0.8
 
 
 def test_the_score_ignores_what_all_logits_share() -> None:
@@ -218,7 +234,13 @@ def test_averaged_maps_turn_with_their_image(symmetry: str) -> None:
         (
             {
                 "model_name": "convit_tiny",
-                "model_kwargs": {"patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 2},
+                "model_kwargs": {
+                    "patch_size": 8,
+                    "embed_dim": 24,
+                    "depth": 3,
+                    "num_heads": 2,
+                    "local_up_to_layer": 2,
+                },
             },
             (8, 8),
         ),
@@ -315,6 +337,7 @@ def test_the_convergence_of_a_line_integrates_to_its_mass(
     assert abs(kappa[along & across].sum()) > 0.8 * abs(kappa.sum())
 
 
+@pytest.mark.slow  # compiles the kernel of halos
 def test_the_convergence_of_a_halo_integrates_to_its_enclosed_mass(
     domain: Callable[..., Domain],
 ) -> None:
@@ -333,7 +356,9 @@ def test_the_convergence_of_a_halo_integrates_to_its_enclosed_mass(
     assert kappa.min() > 0
 
 
-@pytest.mark.parametrize("name", ["euclid", "euclid_realistic"])
+@pytest.mark.parametrize(
+    "name", ["euclid", pytest.param("euclid_realistic", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("substructure", ["cdm", "vortex"])
 def test_the_convergence_is_that_of_the_drawn_perturbers(
     domain: Callable[..., Domain], name: str, substructure: str
@@ -450,9 +475,9 @@ def test_the_truth_is_that_of_the_images(stores: dict[str, str], mapped: dict[st
     assert truth["image"].shape == truth["kappa"].shape == (20, 40, 40)
     assert list(truth["label"]) == ["cdm"] * 10 + ["vortex"] * 10
     assert np.array_equal(truth["system_id"][:10], truth["system_id"][10:])  # the same lenses
-    # Where there is no light there is no effect; mean noise is one.
+    # Where there is little light there is little effect.
     effect = np.abs(truth["difference"])
-    assert effect[:, :3, :3].max() < 0.1
+    assert effect[:, :3, :3].max() < 0.5
     assert effect.max() > 3
     assert (truth["kappa"] >= 0).all()
     baselines = pd.read_csv(mapped["baselines"])
@@ -513,14 +538,14 @@ def test_images_without_substructure_do_not_count() -> None:
 
 def test_the_figure_is_drawn_and_needs_a_map(mapped: dict[str, Path], tmp_path: Path) -> None:
     style = Style(dpi=50, font_size=9.0, width=7.1, color_map="magma")
-    output = [tmp_path / "maps.png", tmp_path / "maps.pdf"]
+    output = [tmp_path / "maps.png"]
     given: dict[str, Any] = {"encoder": "toy", "title": "Maps, euclid", "style": style}
     plot_attribution(mapped["examples"], output=output, **given)
     assert all(path.stat().st_size > 5000 for path in output)
     arrays = dict(np.load(mapped["examples"]))
     arrays["kappa"] = -arrays["kappa"]  # an underdense line
     np.savez(tmp_path / "void.npz", **arrays)
-    plot_attribution(tmp_path / "void.npz", output=output[:1], **given)
+    plot_attribution(tmp_path / "void.npz", output=output, **given)
     np.savez(tmp_path / "none.npz", **{k: v for k, v in arrays.items() if "map" not in k})
     with pytest.raises(ValueError, match="no map to draw; expected one or more of map_grad_cam"):
         plot_attribution(tmp_path / "none.npz", output=output, **given)
