@@ -12,6 +12,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 include: "rules/common.smk"
 include: "rules/runs.smk"
 include: "rules/regression_runs.smk"
+include: "rules/attribution_runs.smk"
 include: "rules/simulate.smk"
 include: "rules/classify.smk"
 include: "rules/regress.smk"
@@ -24,6 +25,7 @@ include: "rules/benchmark.smk"
 include: "rules/training_speed.smk"
 include: "rules/limit.smk"
 include: "rules/network_limit.smk"
+include: "rules/attribution.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
 include: "rules/search.smk"
@@ -84,6 +86,11 @@ rule limit:
 rule network_limit:
     input:
         NETWORK_LIMIT,
+
+
+rule attribution:
+    input:
+        ATTRIBUTION,
 
 
 rule zoo:

@@ -15,7 +15,6 @@ from lensml.data.store import Store, open_store
 from lensml.evaluation.audit_data import (
     axis_ratio,
     background_statistics,
-    domain_of,
     image_profiles,
     layout_differences,
     lens_columns,
@@ -32,11 +31,10 @@ from lensml.evaluation.audit_statistics import (
     within,
 )
 from lensml.evaluation.baselines import radial_profile_model
+from lensml.evaluation.rendered import rendered_again
 from lensml.physics.einstein_radius import effective_einstein_radius
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.training import Audit
-from lensml.simulate.noise import noise_variance
-from lensml.simulate.render import render, with_lens_light
 
 FIT_SPLITS = ("train", "test")  # whose images the classifiers are fitted and measured on
 ABSENT = -1e30  # stands for NaN: a parameter that only some classes have is a difference too
@@ -235,20 +233,8 @@ def noise(data: Dataset) -> list[Finding]:
 
 def _residual(store: Store, limit: int) -> np.ndarray:
     """Noise of the first images over its expected standard deviation, (N, H, W)."""
-    domain, setting = domain_of(store), store.attributes["config"]
-    if setting["engine"] == "lenstronomy":  # which knows no refinement
-        domain = domain.model_copy(update={"refinement_factor": 1})
     n = min(limit, len(store))
-    systems = systems_of(store, 0, n)
-    # The same precision as the store's; lenstronomy's images are those of the double kernel.
-    precision = setting["precision"] if setting["engine"] == "numba" else "float64"
-    clean = render(systems, domain, engine="numba", precision=precision)
-    clean, subtracted = with_lens_light(clean, systems, domain, precision=precision)
-    columns = ("background_rms", "exposure_time")
-    variance = noise_variance(
-        clean if subtracted is None else clean + subtracted,
-        **{name: systems.truth[name][:, None, None] for name in columns},
-    )
+    clean, variance = rendered_again(store, n)
     return (store.image[np.arange(n)].astype(float) - clean) / np.sqrt(variance)
 
 

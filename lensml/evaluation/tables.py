@@ -27,6 +27,10 @@ SHOWN = {
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "scaling": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "search": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
+    "attribution": [
+        *("auc_kappa_shuffled", "auc_kappa", "auc_kappa_gain"),
+        *("auc_difference", "auc_difference_gain"),
+    ],
     "regression": ["rmse", "r2", "bias", "nll", "coverage_68", "coverage_95", "pull_std"],
 }
 KEYS = {
@@ -38,6 +42,7 @@ KEYS = {
     "scaling": ["variant"],
     "search": ["variant"],
     "regression": ["domain", "substructure", "target", "model"],
+    "attribution": ["domain", "model", "label", "method"],
 }
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 

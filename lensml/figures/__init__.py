@@ -1,5 +1,6 @@
 """Figures of the paper: tables (CSV) and small arrays (.npz) in, PNG and PDF out."""
 
+from lensml.figures.attribution import plot_attribution
 from lensml.figures.benchmark import plot_benchmark
 from lensml.figures.confusion import plot_confusion
 from lensml.figures.embedding import plot_embedding
@@ -21,6 +22,7 @@ __all__ = [
     "Style",
     "plot_adaptation_summary",
     "plot_anomaly_summary",
+    "plot_attribution",
     "plot_benchmark",
     "plot_confusion",
     "plot_efficiency",

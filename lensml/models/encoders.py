@@ -53,7 +53,11 @@ class ConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Embedding of an image batch."""
-        return self.layers(x).mean((2, 3))
+        return self.pool(self.layers(x))
+
+    def pool(self, features: Tensor) -> Tensor:
+        """Embedding of the last map, (N, D, h, w) -> (N, D)."""
+        return features.mean((2, 3))
 
 
 def _conv_block(channels: int, width: int, stride: int) -> list[nn.Module]:

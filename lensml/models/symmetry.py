@@ -31,6 +31,13 @@ def transform(x: Tensor, element: tuple[bool, bool, bool]) -> Tensor:
     return x.flip(dims) if dims else x
 
 
+def untransform(x: Tensor, element: tuple[bool, bool, bool]) -> Tensor:
+    """Undo :func:`transform`: (N, C, H, W) as it was before the element was applied."""
+    transpose, rows, columns = element
+    x = transform(x, (False, rows, columns))
+    return x.transpose(2, 3) if transpose else x
+
+
 def random_elements(
     n: int, symmetry: str, generator: torch.Generator, *, copies: int = 1
 ) -> Tensor:

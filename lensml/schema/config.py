@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from lensml.schema.attribution import Attribution, unmapped
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
@@ -61,6 +62,7 @@ class ConfigFile(Section):
     audit: Audit
     benchmark: Benchmarks
     limit: Limit
+    attribution: Attribution
     zoo: Zoo
     ablation: Ablation
     scaling: Scaling
@@ -90,6 +92,10 @@ class Config(ConfigFile):
         """Domains whose physical limit is computed: without noise there is none."""
         names = self.domains if self.limit.domains == "all" else self.limit.domains
         return [n for n in names if self.resolved[n].instrument.noise != "none"]
+
+    def attributed(self, key: Literal["domains", "encoders", "seeds"]) -> list:
+        """Domains, encoders or seeds of the classifier whose maps are made."""
+        return listed(getattr(self.attribution, key)) or list(getattr(self.classifier, key))
 
     def domain(self, name: str) -> Domain:
         """A resolved domain."""
@@ -170,6 +176,9 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
     where = f"{_where(files, 'anomaly', 'mae', 'patch_size')}: anomaly.mae"
     lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
     lines += _constant_targets(config, files)
+    encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
+    if problem := unmapped(config.attribution, encoders):
+        lines.append(f"{_where(files, 'attribution', 'methods')}: attribution.methods {problem}")
     for index, pair in enumerate(config.adaptation.pairs):
         if size[pair.source] != size[pair.target]:
             lines.append(
@@ -265,18 +274,24 @@ def _unknown_domains(
 def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
     """Names that must be declared elsewhere in the configuration."""
     lines = []
+    sections = (raw.attribution, raw.classifier)
     checks = [
         ("classifier", "domains", raw.classifier.domains, raw.domains),
         ("anomaly", "domains", raw.anomaly.domains, raw.domains),
         ("regression", "domains", raw.regression.domains, raw.classifier.domains),
         ("regression", "encoders", raw.regression.encoders, raw.classifier.encoders),
-        ("limit", "domains", _named(raw.limit.domains), raw.domains),
+        ("limit", "domains", listed(raw.limit.domains), raw.domains),
         ("classifier", "encoders", raw.classifier.encoders, list(raw.encoders)),
         ("adaptation", "encoders", raw.adaptation.encoders, raw.classifier.encoders),
     ]
+    checks += [
+        ("attribution", key, *(list(map(str, listed(getattr(s, key)))) for s in sections))
+        for key in ("domains", "encoders", "seeds")
+    ]
     for section, key, used, declared in checks:
-        origin = "domains" if key == "domains" else "classifier.encoders"
-        origin = "classifier.domains" if (section, key) == ("regression", "domains") else origin
+        origin = "domains" if key == "domains" else f"classifier.{key}"
+        of_classifier = section in ("regression", "attribution")
+        origin = "classifier.domains" if of_classifier and key == "domains" else origin
         origin = "encoders" if (section, key) == ("classifier", "encoders") else origin
         lines += [
             f"{_where(files, section, key)}: {section}.{key} = '{name}': is not listed under "
@@ -304,8 +319,9 @@ def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
     return lines
 
 
-def _named(domains: Literal["all"] | list[str]) -> list[str]:
-    return [] if domains == "all" else list(domains)
+def listed(names: Literal["all"] | list) -> list:
+    """What a list names; nothing for 'all'."""
+    return [] if names == "all" else list(names)
 
 
 def _changed_by(files: Mapping, kind: str, name: str) -> dict[str, Any]:

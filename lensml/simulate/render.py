@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from lensml.physics.ellipticity import MAX_MODULUS, phis_qs
@@ -230,16 +232,24 @@ def _halo_table(
         table = np.empty((0, 0), np.float32)
         empty = np.empty((0, len(HALO_COLUMNS)))
         return np.zeros(len(systems) + 1, np.int64), np.empty((0, 2)), empty, table
-    p = systems.perturbers
-    xy = np.stack([p["center_x"], p["center_y"]], axis=1)
+    table = enclosed_table() if precision == "float32" else np.empty((0, 0), np.float32)
+    return systems.offset, *halo_columns(systems.perturbers), table
+
+
+def halo_columns(perturbers: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Truncated NFW halos in the kernel's own terms.
+
+    Returns:
+        (P, 2) positions in arcsec and (P, 4) ``halo_kernel.HALO_COLUMNS``.
+    """
+    p = perturbers
     columns = (
         p["alpha_Rs"] * p["Rs"] / (1 + np.log(0.5)),
         p["Rs"] ** -2.0,
         p["Rs"] ** 2,
         p["r_trunc"] / p["Rs"],
     )
-    table = enclosed_table() if precision == "float32" else np.empty((0, 0), np.float32)
-    return systems.offset, xy, np.stack(columns, axis=1), table
+    return np.stack([p["center_x"], p["center_y"]], axis=1), np.stack(columns, axis=1)
 
 
 def _galaxy_table(
