@@ -180,15 +180,11 @@ def tabulate_attribution(
     for run in runs:
         scores, reference = (read_scores(run[key]) for key in ("path", "reference"))
         identity = {key: run[key] for key in ("domain", "model", "seed")}
-        for (label, method), group in scores.groupby(["label", "method"], sort=False):
-            same = reference.loc[
-                (reference["method"] == REFERENCE) & (reference["label"] == label)
-            ]
+        same = reference.loc[reference["method"] == REFERENCE]
+        for _, group in scores.groupby(["label", "method"], sort=False):
+            of = {key: group[key].iloc[0] for key in ("label", "method")}
             found = attribution_metrics(group, same, spec, seed=seed)
-            rows += [
-                {**identity, "label": label, "method": method, **measured._asdict()}
-                for measured in found
-            ]
+            rows += [{**identity, **of, **measured._asdict()} for measured in found]
     keys = [*KEYS["attribution"], "seed"]
     table = pd.DataFrame(rows, columns=[*keys, *Measured._fields])
     notes = [NOTE, *verdicts_of(audits)]

@@ -102,7 +102,7 @@ def rollout_matrix(encoder: nn.Module, x: Tensor) -> Tensor:
             f"vit_conv_stem), not for {_name(encoder)}"
         )
     assert isinstance(encoder, VisionTransformer)
-    attentions = [block.attn for block in encoder.blocks]
+    attentions: list[Any] = [block.attn for block in encoder.blocks]
     with _inputs_of(attentions) as kept:
         encoder(x)
     product = torch.eye(kept[0].shape[1], device=x.device).expand(len(x), -1, -1)
