@@ -54,9 +54,9 @@ from lensml.training.checkpoint import (
 )
 from lensml.training.classifier import (
     ClassifierTask,
-    adamw,
     batch_order,
     macro_auc,
+    optimizer_of,
     predict_probabilities,
     set_learning_rate,
 )
@@ -315,7 +315,7 @@ def test_the_learning_rate_warms_up_linearly_and_decays_as_half_a_cosine():
 
 def test_every_group_of_weights_gets_the_learning_rate_of_the_step():
     spec = schema.Optimization(**OPTIMIZATION)
-    optimizer = adamw(build_encoder(CNN, 16), spec)
+    optimizer = optimizer_of(build_encoder(CNN, 16), spec)
     # 20 of 100 steps warm up to 1e-2.
     assert set_learning_rate(optimizer, spec, 9, 100) == pytest.approx(5e-3)
     assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([5e-3, 5e-3])
@@ -324,7 +324,7 @@ def test_every_group_of_weights_gets_the_learning_rate_of_the_step():
 def test_weight_decay_shrinks_matrices_and_leaves_biases_and_norms():
     model = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
     before = copy.deepcopy(model.state_dict())
-    optimizer = adamw(model, schema.Optimization(**OPTIMIZATION))
+    optimizer = optimizer_of(model, schema.Optimization(**OPTIMIZATION))
     for parameter in model.parameters():
         parameter.grad = torch.zeros_like(parameter)
     optimizer.step()
@@ -332,6 +332,41 @@ def test_weight_decay_shrinks_matrices_and_leaves_biases_and_norms():
     torch.testing.assert_close(after["0.weight"], before["0.weight"] * (1 - 1e-2 * 0.05))
     for name in ("0.bias", "1.weight", "1.bias"):
         assert torch.equal(after[name], before[name])
+
+
+def test_muon_makes_the_updates_of_inner_matrices_orthogonal():
+    """All singular values of an update are equal, whatever those of the gradient were."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 3))
+    spec = schema.Optimization(**{**OPTIMIZATION, "weight_decay": 0.0}, optimizer="muon")
+    optimizer = optimizer_of(model, spec)
+    before = copy.deepcopy(model.state_dict())
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    moved = {name: value - before[name] for name, value in model.state_dict().items()}
+    # Five iterations of Newton and Schulz leave singular values between 0.7 and 1.2 of their mean.
+    inner = torch.linalg.svdvals(moved["1.weight"])
+    assert inner.max() / inner.min() < 2
+    for name in ("0.weight", "3.weight", "1.bias", "2.weight"):
+        size = moved[name].abs()  # a first step of Adam is the gradient's sign
+        torch.testing.assert_close(size, torch.full_like(size, float(size.mean())))
+
+
+def test_muon_decays_matrices_and_leaves_biases_norms_and_tables_of_positions():
+    vit = {"patch_size": 4, "embed_dim": 8, "depth": 2, "num_heads": 2, "mlp_ratio": 2.0}
+    spec = encoder_schema.Vit(kind="vit", init_values=0.1, drop_path_rate=0.0, **vit)
+    network = build_classifier(spec, img_size=16, num_classes=3, seed=0)
+    optimizer = optimizer_of(network, schema.Optimization(**OPTIMIZATION, optimizer="muon"))
+    inner, outer, others = (group["params"] for group in optimizer.param_groups)
+    names = {id(p): name for name, p in network.named_parameters()}
+    assert all(names[id(p)].startswith("encoder.blocks.") and p.ndim == 2 for p in inner)
+    kept = {"encoder.pos_embed", "encoder.patch_embed.proj.weight", "head.weight"}
+    assert {names[id(p)] for p in outer} == kept
+    assert all(p.ndim == 1 for p in others)
+    assert len(inner) + len(outer) + len(others) == len(names)
+    decays = [group["weight_decay"] for group in optimizer.param_groups]
+    assert decays == [0.05, 0.05, 0.0]
 
 
 @given(n=st.integers(2, 60), batch_size=st.integers(1, 70), seed=st.integers(0, 2**31))
@@ -759,10 +794,15 @@ def run_unpaired(study: Study, folder: Path) -> None:
     run_classifier(study, folder, paired_batches=False)
 
 
+def run_muon(study: Study, folder: Path) -> None:
+    run_classifier(study, folder, optimizer="muon")
+
+
 RUNS = [
     # 40 images in batches of 8, evaluated every 2 of 15 steps
     pytest.param(run_classifier, ClassifierTask, 9, 8, 15, id="classifier"),
     pytest.param(run_unpaired, ClassifierTask, 9, 8, 15, id="unpaired"),
+    pytest.param(run_muon, ClassifierTask, 9, 8, 15, id="muon"),
     # evaluated every 2 of 40 steps
     pytest.param(run_adda, AddaTask, 27, 26, 40, id="adda"),
     # 20 images in batches of 8, evaluated every 2 of 8 steps

@@ -24,8 +24,9 @@ BASELINE = "radial_profile"  # of classification
 
 
 class Optimization(Section):
-    """AdamW with linear warm-up and cosine decay."""
+    """AdamW or Muon with linear warm-up and cosine decay."""
 
+    optimizer: Literal["adamw", "muon"] = "adamw"
     batch_size: Annotated[int, Field(ge=2)]
     learning_rate: Positive
     min_learning_rate: NonNegative

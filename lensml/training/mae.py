@@ -13,7 +13,7 @@ from lensml.data.torch_dataset import Images
 from lensml.models.mae import MaskedAutoencoder, Masking, random_masking
 from lensml.models.symmetry import apply_elements, random_elements
 from lensml.schema.training import Mae
-from lensml.training.classifier import PREDICTION_BATCH, adamw, optimise, set_learning_rate
+from lensml.training.classifier import PREDICTION_BATCH, optimise, optimizer_of, set_learning_rate
 from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, step_generator
 from lensml.training.parallel import share, shared, weight_of
@@ -57,7 +57,7 @@ class MaeTask:
         self.train, self.validation = train, validation
         self.steps, self.seed, self.symmetry = steps, seed, symmetry
         self.order = BatchOrder(len(train), spec.batch_size, seed)
-        self.optimizer = adamw(self.model, spec)
+        self.optimizer = optimizer_of(self.model, spec)
         self.lap: Callable[[str], None] = no_lap
 
     def step(self, step: int) -> dict[str, Tensor]:

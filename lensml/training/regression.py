@@ -18,8 +18,8 @@ from lensml.schema.training import Optimization
 from lensml.training.averaging import WeightAverage
 from lensml.training.classifier import (
     PREDICTION_BATCH,
-    adamw,
     optimise,
+    optimizer_of,
     set_learning_rate,
 )
 from lensml.training.execution import FLOAT32, Execution
@@ -74,7 +74,7 @@ class RegressionTask:
         self.targets, self.validation_targets = (
             self.model.standardise(torch.from_numpy(t).to(device, torch.float32)) for t in targets
         )
-        self.optimizer = adamw(self.model, spec)
+        self.optimizer = optimizer_of(self.model, spec)
         self.best: dict[str, Tensor] = {}
         self.best_loss = float("inf")
 
