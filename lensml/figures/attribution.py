@@ -65,11 +65,13 @@ def plot_attribution(
             style,
             rows=n,
             columns=len(names),
-            height=n * side + 2.2,
-            title=f"{title}, {readable(encoder)}",
+            height=n * side + 1.7,
+            title=f"{title}, {readable(encoder)}; p: probability given to the true class",
             layout="compressed",
         )
         label_sky_axes(axes, [readable(str(label)) for label in arrays["label"]])
+        for ax in axes[:, 0]:  # the names of classes are as long as a panel is high
+            ax.yaxis.label.set_fontsize(style.font_size * SMALL)
         for column, name in zip(axes.T, names, strict=True):
             column[0].set_title(MAPS.get(name) or TRUTH[name])
             _draw_column(figure, column, arrays[name], name, float(arrays["pixel_scale"]), style)
@@ -99,15 +101,16 @@ def _draw_column(
         # A map's unit is that of the logits times the features': only its shape says anything.
         highest = pictures.max((1, 2), keepdims=True)
         pictures = pictures / np.where(highest > 0, highest, 1)
-        look, label = ScalarMappable(Normalize(0, 1), MAP_COLORS), "map / its\nmaximum"
+        look, label = ScalarMappable(Normalize(0, 1), MAP_COLORS), "over its\nmaximum"
     else:
         look, label = _look_of(name, pictures, style)
     for ax, picture in zip(column, pictures, strict=True):
         draw_image(ax, picture, pixel_scale, look)
     bar = figure.colorbar(look, ax=column, label=label, location="bottom", aspect=12, pad=0.02)
-    if name in TICKS:
-        bar.set_ticks([t for t in TICKS[name] if abs(t) < look.norm.vmax])
-        bar.ax.set_xticklabels([f"{t:g}" for t in bar.get_ticks()])
+    if name != "kappa":
+        highest = look.get_clim()[1] or 1.0
+        ticks = [tick for tick in TICKS.get(name, (0, 1)) if abs(tick) <= highest]
+        bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.minorticks_off()
 
 
