@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lensml.data.files import write_bytes, write_csv
+from lensml.data.files import write_csv
 from lensml.evaluation.bootstrap import interval, system_weights, weighted_mean
 from lensml.evaluation.fisher import (
     Noise,
@@ -30,7 +29,7 @@ from lensml.evaluation.fisher import (
     oracle_auc,
     pooled_oracle_auc,
 )
-from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.tables import write_formats
 from lensml.schema.limit import Limit
 from lensml.schema.simulation import CdmTnfw, Domain
 from lensml.schema.training import Evaluation
@@ -331,14 +330,7 @@ def tabulate_limit(tables: Sequence[str], outputs: Sequence[str], *, confidence:
         "ratio averaged over simulated substructure [95% interval]. Both are means over systems; "
         "pooled: images of different systems ranked together, as in a test set. d': medians."
     )
-    for output in outputs:
-        suffix = Path(output).suffix
-        if suffix == ".csv":
-            write_csv(output, joined, float_format="%.6g")
-            continue
-        summary = _summary(joined)
-        text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
-        write_bytes(output, text.encode())
+    write_formats(outputs, joined, _summary(joined), caption)
 
 
 def _summary(table: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +11,11 @@ import pandas as pd
 from scipy.special import ndtri
 from tqdm import tqdm
 
-from lensml.data.files import write_bytes, write_csv
+from lensml.data.files import write_csv
 from lensml.evaluation.baselines import profiles, radial_profile_model
 from lensml.evaluation.bootstrap import interval, system_weights, weighted_auc
 from lensml.evaluation.predictions import predictions_table
-from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.tables import write_formats
 from lensml.schema.encoders import Encoder
 from lensml.schema.limit import Grid
 from lensml.schema.training import Evaluation
@@ -236,14 +235,7 @@ def tabulate_network_limit(
     """
     joined = pd.concat([pd.read_csv(path) for path in tables])
     caption = CAPTION.format(confidence=confidence)
-    for output in outputs:
-        suffix = Path(output).suffix
-        if suffix == ".csv":
-            write_csv(output, joined, float_format="%.6g")
-            continue
-        summary = _summary(joined)
-        text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
-        write_bytes(output, text.encode())
+    write_formats(outputs, joined, _summary(joined), caption)
 
 
 def _summary(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from lensml.evaluation.bootstrap import interval
 from lensml.evaluation.comparison import auc_gain
 from lensml.evaluation.metrics import classification_metrics, read_predictions
 from lensml.evaluation.predict import predict
-from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.tables import write_formats
 from lensml.schema.search import changes_of
 from lensml.schema.studies import SHIPPED, Recipe
 from lensml.schema.training import Evaluation
@@ -161,13 +161,7 @@ def _write_trials(table: pd.DataFrame, outputs: Sequence[str], spec: Evaluation)
             _interval(*row) for row in table[[value, low, high]].itertuples(index=False)
         ]
     caption = CAPTION.format(confidence=spec.confidence)
-    for output in outputs:
-        suffix = Path(output).suffix
-        if suffix == ".csv":
-            write_csv(output, table, float_format="%.6g")
-        else:
-            text = markdown(shown, caption) if suffix == ".md" else latex(shown, caption)
-            write_bytes(output, text.encode())
+    write_formats(outputs, table, shown, caption)
 
 
 def _short(value: Any) -> str:

@@ -101,19 +101,39 @@ def write_table(
     notes: Sequence[str] = (),
 ) -> None:
     """Write a tidy table as CSV, and its main metrics with notes as Markdown and LaTeX."""
+    summary = summarise(table, KEYS[kind], SHOWN[kind])
+    caption = (
+        f"{kind.capitalize()}. One seed: value [{confidence:.0%} bootstrap interval over lens "
+        "systems]. Several seeds: mean ± standard deviation over seeds [mean interval]."
+    )
+    caption = " ".join([caption, *notes])
+    write_formats(outputs, table, summary, caption, float_format="%.6f")
+
+
+def write_formats(
+    outputs: Sequence[str],
+    table: pd.DataFrame,
+    summary: pd.DataFrame,
+    caption: str,
+    *,
+    float_format: str = "%.6g",
+) -> None:
+    """Write a table of numbers as CSV, and its summary in texts as Markdown and LaTeX.
+
+    Args:
+        outputs: the .csv, .md and .tex files to write.
+        table: numbers.
+        summary: texts.
+        caption: below the summary.
+        float_format: of the numbers.
+    """
     for output in outputs:
         suffix = Path(output).suffix
         if suffix == ".csv":
-            write_csv(output, table, float_format="%.6f")
-            continue
-        summary = summarise(table, KEYS[kind], SHOWN[kind])
-        caption = (
-            f"{kind.capitalize()}. One seed: value [{confidence:.0%} bootstrap interval over lens "
-            "systems]. Several seeds: mean ± standard deviation over seeds [mean interval]."
-        )
-        caption = " ".join([caption, *notes])
-        text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
-        write_bytes(output, text.encode())
+            write_csv(output, table, float_format=float_format)
+        else:
+            text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
+            write_bytes(output, text.encode())
 
 
 def resolution_notes(paths: Sequence[str], rates: Sequence[float]) -> list[str]:
