@@ -35,7 +35,7 @@ rule tabulate_search:
         records=expand(
             "results/search/worker{worker}/record.json", worker=range(CFG.search.workers)
         ),
-        source=source("evaluation/search.py", "evaluation/comparison.py", "evaluation/metrics.py"),
+        source=source("evaluation/search.py", "evaluation/comparison.py", "evaluation/tables.py"),
     output:
         table("search_trials"),
         importance="results/tables/search_importance.csv",

@@ -302,7 +302,7 @@ def test_the_best_candidate_over_seeds_becomes_an_overlay(stores, tmp_path):
     choose_recipe(outputs[0], str(candidates), str(overlay), encoder="cnn", spec=SPEC)
     assert yaml.safe_load(overlay.read_text()) == {}  # the other one learned nothing
     table = pd.read_csv(outputs[0])
-    table["variant"] = table["variant"].map({"shipped": "rank1", "rank1": "shipped"})
+    table["variant"] = table["variant"].replace({"shipped": "rank1", "rank1": "shipped"})
     table.to_csv(outputs[0], index=False)
     choose_recipe(outputs[0], str(candidates), str(overlay), encoder="cnn", spec=SPEC)
     assert yaml.safe_load(overlay.read_text()) == {
