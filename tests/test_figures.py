@@ -460,6 +460,28 @@ def draw_search_parameters(folder: Path, style: Style, output: Sequence[str | Pa
     )
 
 
+def draw_attribution(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rng = np.random.default_rng(8)
+    shape = (3, 16, 16)
+    maps = ("kappa", "map_grad_cam", "map_grad_cam_stem", "map_rollout")
+    np.savez(
+        folder / "attribution.npz",
+        label=np.array(["no_sub", "cdm", "vortex"]),
+        probability=np.array([0.7, 0.9, 0.4]),
+        image=rng.exponential(20.0, shape),
+        difference=rng.normal(0, 10, shape),
+        pixel_scale=np.float64(0.1),
+        **{name: rng.exponential(1.0, shape) for name in maps},
+    )
+    figures.plot_attribution(
+        folder / "attribution.npz",
+        encoder="vit_conv_stem",
+        title="Euclid",
+        style=style,
+        output=output,
+    )
+
+
 DRAWINGS: dict[str, Draw] = {
     name.removeprefix("draw_"): function
     for name, function in list(globals().items())

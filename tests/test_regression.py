@@ -57,6 +57,7 @@ RECIPE: dict[str, Any] = {
     "epochs": 4,
     "evaluations_per_epoch": 2,
     "batch_size": 16,
+    "optimizer": "adamw",
     "learning_rate": 1e-2,
     "min_learning_rate": 1e-4,
     "weight_decay": 0.0,
