@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -80,7 +82,8 @@ def train_regression(
         "regression": regression.model_dump(exclude={"domains", "encoders"}),
         "target": target.name,
     }
-    per_evaluation = max(task.order.per_epoch // regression.evaluations_per_epoch, 1)
+    evaluations = regression.epochs * regression.evaluations_per_epoch
+    per_evaluation = math.ceil(task.steps / evaluations)
     outcome = run_task(task, task.steps, per_evaluation, config, data, setting)
     save_weights(results.weights, task.best, config)
     size = task.order.images_per_batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,8 @@ def fit_classifier(
         execution=execution_of(setting.compute, device),
         watch=watch,
     )
-    per_evaluation = max(steps // (epochs * evaluations), 1)
+    # Rounded up, or a few steps would be left at the end, with a row of their own.
+    per_evaluation = math.ceil(steps / (epochs * evaluations))
     outcome = run_task(task, steps, per_evaluation, config, data, setting)
     if rank() == 0:
         save_weights(results.weights, task.best, config)

@@ -262,7 +262,7 @@ def _train(
         nonlocal reported
         number = round(fraction * evaluations)
         if number == reported:
-            return  # the few steps that are left over at the end have an evaluation of their own
+            return  # fewer steps than evaluations
         reported = number
         trial.report(auc, number)
         if trial.should_prune() and not trial.user_attrs.get("shipped"):
