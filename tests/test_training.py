@@ -799,10 +799,10 @@ def run_muon(study: Study, folder: Path) -> None:
 
 
 RUNS = [
-    # 40 images in batches of 8, evaluated every 2 of 15 steps
-    pytest.param(run_classifier, ClassifierTask, 9, 8, 15, id="classifier"),
-    pytest.param(run_unpaired, ClassifierTask, 9, 8, 15, id="unpaired"),
-    pytest.param(run_muon, ClassifierTask, 9, 8, 15, id="muon"),
+    # 40 images in batches of 8, evaluated every 3 of 15 steps
+    pytest.param(run_classifier, ClassifierTask, 10, 9, 15, id="classifier"),
+    pytest.param(run_unpaired, ClassifierTask, 10, 9, 15, id="unpaired"),
+    pytest.param(run_muon, ClassifierTask, 10, 9, 15, id="muon"),
     # evaluated every 2 of 40 steps
     pytest.param(run_adda, AddaTask, 27, 26, 40, id="adda"),
     # 20 images in batches of 8, evaluated every 2 of 8 steps
@@ -863,7 +863,7 @@ def test_a_process_killed_while_saving_resumes_bit_identically(study, tmp_path, 
     assert not (killed / "weights.safetensors").exists()
     taken = die_at(monkeypatch, ClassifierTask, -1)
     run_classifier(study, killed)
-    assert taken == list(range(4, 15))  # two checkpoints of two steps each were whole
+    assert taken == list(range(6, 15))  # two checkpoints of three steps each were whole
     assert_same_results(killed, tmp_path / "whole")
     assert not (killed / "state").exists()
 
@@ -943,7 +943,7 @@ def test_a_run_records_what_it_was_made_of(study, tmp_path):
 def test_the_history_of_a_classifier_has_a_row_per_evaluation(study, tmp_path):
     run_classifier(study, tmp_path)
     history = pd.read_csv(tmp_path / "history.csv")
-    assert history["step"].tolist() == [2, 4, 6, 8, 10, 12, 14, 15]
+    assert history["step"].tolist() == [3, 6, 9, 12, 15]
     np.testing.assert_allclose(history["epoch"], history["step"] / 5)
     expected = [
         learning_rate_at(s - 1, steps=15, warmup=3, learning_rate=1e-2, min_learning_rate=1e-4)
