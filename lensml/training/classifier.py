@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
-from timm.optim.muon import Muon
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +19,7 @@ from lensml.schema.training import Optimization
 from lensml.training.averaging import WeightAverage
 from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, learning_rate_at, step_generator
+from lensml.training.muon import Muon, suits_muon
 from lensml.training.parallel import share, shared, synchronised, weight_of
 from lensml.training.stopwatch import no_lap
 
@@ -213,7 +213,7 @@ def optimizer_of(module: nn.Module, spec: Optimization) -> torch.optim.Optimizer
 def _muon(weights: list[nn.Parameter], others: list[nn.Parameter], spec: Optimization) -> Muon:
     """Muon on all matrices but the first and the last, in the order of their definition."""
     matrices = [p for p in weights if p.shape[0] > 1]  # embeddings of positions: (1, L, D)
-    inner = matrices[1:-1]
+    inner = [p for p in matrices[1:-1] if suits_muon(p)]
     kept = {id(p) for p in inner}
     outer = [p for p in weights if id(p) not in kept]
     groups = [
