@@ -24,6 +24,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors import safe_open
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
+from timm.optim.muon import Muon as TimmMuon
 from torch import Tensor, nn
 from toy_stores import IN_MEMORY, MAPPED, NETWORK_INPUT, RMS, blobs, noise, setting, write_store
 
