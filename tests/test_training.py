@@ -39,10 +39,12 @@ from lensml.models.encoders import (
 )
 from lensml.models.mae import MaskedAutoencoder
 from lensml.models.symmetry import SYMMETRIES, transform
+from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training import classifier as classifier_module
+from lensml.training.adaptation_runs import adapt_adabn, adapt_adda
 from lensml.training.adda import AddaTask, adapt_batch_norm, embed, embedding_statistics
 from lensml.training.averaging import WeightAverage
 from lensml.training.checkpoint import (
@@ -67,8 +69,6 @@ from lensml.training.mae import MaeTask
 from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.runs import (
     Results,
-    adapt_adabn,
-    adapt_adda,
     train_classifier,
     train_mae,
     train_oracle,
@@ -109,8 +109,8 @@ CLASSIFIER = schema.Classifier(
     augment=True,
     test_time_augmentation=True,
 )
-ORACLE = schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
-ADDA = schema.Adda(
+ORACLE = adaptation_schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
+ADDA = adaptation_schema.Adda(
     steps=40,
     warmup_steps=4,
     batch_size=8,
@@ -124,7 +124,7 @@ ADDA = schema.Adda(
     ema_decay=0.9,
     batch_norm="source",
 )
-ADABN = schema.AdaBn(n_images=1000)
+ADABN = adaptation_schema.AdaBn(n_images=1000)
 MAE = schema.Mae(
     **OPTIMIZATION,
     epochs=4,
@@ -776,7 +776,7 @@ def run_adda(
     encoder: encoder_schema.Encoder = STEM,
     weights: str | None = None,
     pool: str | None = None,
-    adda: schema.Adda = ADDA,
+    adda: adaptation_schema.Adda = ADDA,
 ) -> None:
     adapt_adda(
         study.train,

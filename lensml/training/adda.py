@@ -18,7 +18,7 @@ from lensml.data.torch_dataset import Images
 from lensml.models.discriminator import Discriminator
 from lensml.models.encoders import batch_norm_layers
 from lensml.models.symmetry import random_symmetry
-from lensml.schema.training import Adda
+from lensml.schema.adaptation import Adda
 from lensml.training.averaging import WeightAverage
 from lensml.training.classifier import PREDICTION_BATCH, optimise
 from lensml.training.execution import FLOAT32, Execution
