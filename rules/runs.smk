@@ -78,7 +78,9 @@ def adapted_runs(source, target, encoder):
 
 def joint_settings(wildcards):
     """A method's own section; some have none."""
-    return dump(getattr(CFG.adaptation, wildcards.method)) if JOINT_METHODS[wildcards.method] else {}
+    return (
+        dump(getattr(CFG.adaptation, wildcards.method)) if JOINT_METHODS[wildcards.method] else {}
+    )
 
 
 def source_weights(wildcards):

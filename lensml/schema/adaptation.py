@@ -138,7 +138,11 @@ JOINT_METHODS: dict[str, type[Section] | None] = {
     "mean_teacher": MeanTeacher,
 }
 
-DISTORTING = ("strong_augmentation", "adamatch", "mean_teacher")  # which take the section distortion
+DISTORTING = (
+    "strong_augmentation",
+    "adamatch",
+    "mean_teacher",
+)  # which take the section distortion
 
 
 class Adaptation(Section):
