@@ -43,6 +43,8 @@ class Adda(Section):
     weight_decay: NonNegative
     hidden_dim: Count  # of the discriminator
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    spectral_norm: bool = False  # of the discriminator's layers
+    gradient_penalty: NonNegative = 0.0  # weight of the squared gradient of its logit
     clip_grad_norm: Positive
     ema_decay: Beta  # average of the target encoder's weights; 0 keeps the last ones
     batch_norm: Literal["source", "target"]  # whose statistics the target encoder uses
