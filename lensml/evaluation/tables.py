@@ -47,6 +47,11 @@ KEYS = {
     "regression": ["domain", "substructure", "target", "model"],
     "attribution": ["domain", "model", "label", "method"],
 }
+GAP_CLOSED = (
+    "gap_closed: (method - source_only) / (oracle - source_only) on the same bootstrap samples; "
+    "none where the oracle's own lead may be nothing. The oracle is trained on labelled target "
+    "images."
+)
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 
 
@@ -93,7 +98,8 @@ def tabulate(
         rows += [{**identity, **measured._asdict()} for measured in found]
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
-    notes = verdicts_of(audits)
+    notes = [GAP_CLOSED] if any(run.get("oracle") for run in runs) else []
+    notes += verdicts_of(audits)
     if any(metric.startswith("tpr_at_fpr") for metric in SHOWN[kind]):
         notes += resolution_notes([run["path"] for run in runs], spec.false_positive_rates)
     write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
