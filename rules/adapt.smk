@@ -57,6 +57,41 @@ rule adapt_adabn:
         "../workflow_scripts/adapt_adabn.py"
 
 
+rule adapt_jointly:
+    input:
+        source=lambda w: manifests(w.source, "train"),
+        target=lambda w: manifest(w.target, "unlabelled", "train"),
+        weights=source_weights,
+    output:
+        **run_files("results/adaptation/{source}/{target}/{encoder}/{method}/seed{seed}"),
+    log:
+        "logs/adapt_jointly/{source}/{target}/{encoder}/{method}/seed{seed}.log",
+    wildcard_constraints:
+        method="|".join(JOINT_METHODS),
+    priority: 90
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 12000 * attempt,
+        runtime=720,
+    params:
+        source=lambda w: stores(w.source, "train"),
+        target=lambda w: store(w.target, "unlabelled", "train"),
+        own=joint_settings,
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        joint=dump(CFG.adaptation.joint),
+        distortion=dump(CFG.adaptation.distortion),
+        adda=dump(CFG.adaptation.adda),
+        adabn=dump(CFG.adaptation.adabn),
+        num_classes=len(CLASSES),
+        symmetries=lambda w: [symmetry(w.source), symmetry(w.target)],
+        setting=lambda w: setting(w, f"{w.method} {w.source} to {w.target} seed {w.seed}"),
+    script:
+        "../workflow_scripts/adapt_jointly.py"
+
+
 rule train_oracle:
     input:
         train=lambda w: manifests(w.target, "train"),
@@ -95,7 +130,7 @@ rule predict_adapted:
     log:
         "logs/predict_adapted/{source}/{target}/{encoder}/{method}/seed{seed}.log",
     wildcard_constraints:
-        method="source_only|adabn|adda|oracle",
+        method="|".join(METHODS),
     priority: 80
     conda:
         "../envs/torch.yaml"

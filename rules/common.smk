@@ -10,7 +10,10 @@ sys.path.insert(0, workflow.basedir)
 inherited = dict(os.environ).get("PYTHONPATH")
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inherited])))
 
+from typing import get_args
+
 from lensml.schema import ConfigError, load_config
+from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.config import noiseless
 from lensml.schema.studies import SHIPPED, Variant, resolve_variant, steps_of
 
@@ -31,6 +34,7 @@ def checked_config():
 
 CFG = checked_config()
 CLASSES = CFG.substructures
+METHODS = get_args(Method)  # of adaptation
 SEED = CFG.seed
 # Before numpy or torch start: jobs share the cores, so none may take them all.
 for variable in (

@@ -5,6 +5,7 @@ MAE_RUN = "results/anomaly/{domain}/mae/seed{seed}"
 PAIRS = [(pair.source, pair.target) for pair in CFG.adaptation.pairs]
 BASELINE = "radial_profile"
 REFERENCE = "source_only"  # what every method of adaptation is compared with
+ORACLE = "oracle"
 
 
 def n_blocks(split):
@@ -75,6 +76,13 @@ def adapted_runs(source, target, encoder):
     }
 
 
+def joint_settings(wildcards):
+    """A method's own section; some have none."""
+    return (
+        dump(getattr(CFG.adaptation, wildcards.method)) if JOINT_METHODS[wildcards.method] else {}
+    )
+
+
 def source_weights(wildcards):
     return f"{classifier_run(wildcards.source, wildcards.encoder, wildcards.seed)}/weights.safetensors"
 
@@ -142,6 +150,14 @@ def reference_of(source, target, encoder, method, seed):
     return f"{folder}/predictions.csv"
 
 
+def oracle_of(source, target, encoder, method, seed):
+    """Predictions between which and the reference's the gap lies that a method is to close."""
+    known = {REFERENCE, ORACLE} <= set(methods(encoder))
+    if method in (REFERENCE, ORACLE) or not known:
+        return ""
+    return f"results/adaptation/{source}/{target}/{encoder}/{ORACLE}/seed{seed}/predictions.csv"
+
+
 def adaptation_rows():
     return [
         {
@@ -152,6 +168,7 @@ def adaptation_rows():
             "seed": s,
             "path": f"{folder}/predictions.csv",
             "reference": reference_of(source, target, encoder, method, s),
+            "oracle": oracle_of(source, target, encoder, method, s),
         }
         for source, target in PAIRS
         for encoder in CFG.adaptation.encoders

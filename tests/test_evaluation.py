@@ -39,7 +39,7 @@ from lensml.evaluation.bootstrap import (
     weighted_auc,
     weighted_mean,
 )
-from lensml.evaluation.comparison import auc_gain
+from lensml.evaluation.comparison import auc_gain, gap_closed
 from lensml.evaluation.embedding import embed_domains
 from lensml.evaluation.examples import N_BINS, collect_gallery, tabulate_strength
 from lensml.evaluation.metrics import (
@@ -663,6 +663,50 @@ def test_the_table_of_adaptation_has_gains_over_its_reference(tmp_path):
     assert gains["value"].item() == pytest.approx(expected.value, abs=1e-6)
     rows = [line for line in Path(outputs[1]).read_text().splitlines() if "euclid" in line]
     assert [f"{expected.value:.3f} [" in row for row in rows] == [False, True]
+
+
+def mixed(path: Path, first: str, second: str, share: float) -> str:
+    """Predictions of one classifier for the first images, of another for the rest."""
+    tables = [pd.read_csv(name) for name in (first, second)]
+    taken = tables[0]["index"] < share * (1 + tables[0]["index"].max())
+    pd.concat([tables[0][~taken], tables[1][taken]]).sort_index().to_csv(path, index=False)
+    return str(path)
+
+
+def test_the_share_of_the_gap_goes_from_the_reference_to_the_oracle(tmp_path):
+    reference = predictions(tmp_path / "a.csv", n=200, skill=0.5)
+    oracle = predictions(tmp_path / "b.csv", n=200, skill=2.0, seed=1)
+    halfway = mixed(tmp_path / "c.csv", reference, oracle, 0.5)
+    compared = reference, oracle
+    for path, expected in ((reference, 0.0), (oracle, 1.0)):
+        for found in gap_closed(path, *compared, EVALUATION, seed=0):
+            assert found[1:4] == pytest.approx((expected, expected, expected))
+    accuracy = gap_closed(halfway, *compared, EVALUATION, seed=0)[1]
+    assert accuracy.metric == "accuracy_gap_closed"
+    hits = []
+    for path in (halfway, reference, oracle):
+        _, label, p, _ = read_predictions(path)
+        hits.append((p.argmax(1) == label).mean())
+    assert accuracy.value == pytest.approx((hits[0] - hits[1]) / (hits[2] - hits[1]))
+    assert accuracy.ci_low < accuracy.value < accuracy.ci_high
+
+
+def test_there_is_no_share_of_a_gap_that_may_be_none(tmp_path):
+    reference = predictions(tmp_path / "a.csv", skill=1.0)
+    for k, oracle in enumerate((reference, predictions(tmp_path / "b.csv", skill=0.2, seed=1))):
+        path = predictions(tmp_path / f"{k}.csv", skill=1.5, seed=2)
+        for found in gap_closed(path, reference, oracle, EVALUATION, seed=0):
+            assert np.isnan(found[1:4]).all()
+
+
+def test_a_share_of_no_gap_is_a_dash_in_the_table(tmp_path):
+    reference = predictions(tmp_path / "a.csv")
+    run = {"source_domain": "a", "target_domain": "b", "model": "vit", "method": "adda"}
+    run |= {"seed": "0", "path": reference, "reference": reference, "oracle": reference}
+    outputs = outputs_in(tmp_path)
+    tabulate("adaptation", [run], outputs, EVALUATION, seed=0)
+    row = next(x for x in Path(outputs[1]).read_text().splitlines() if "adda" in x)
+    assert row.count("–") == 2
 
 
 def test_the_table_of_anomalies_has_a_row_per_method(tmp_path):

@@ -471,6 +471,7 @@ def draw_attribution(folder: Path, style: Style, output: Sequence[str | Path]) -
         image=rng.exponential(20.0, shape),
         difference=rng.normal(0, 10, shape),
         pixel_scale=np.float64(0.1),
+        allow_pickle=False,
         **{name: rng.exponential(1.0, shape) for name in maps},
     )
     figures.plot_attribution(

@@ -26,6 +26,7 @@ from lensml.evaluation.training_speed import (
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
 from lensml.models.symmetry import SYMMETRIES, apply_elements, transform
+from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.schema.speed import TrainingSpeed
@@ -89,7 +90,7 @@ MAE = schema.Mae(
     decoder_depth=1,
     decoder_num_heads=2,
 )
-ADDA = schema.Adda(
+ADDA = adaptation_schema.Adda(
     steps=4,
     warmup_steps=1,
     batch_size=8,

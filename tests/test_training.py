@@ -31,6 +31,7 @@ from toy_stores import IN_MEMORY, MAPPED, NETWORK_INPUT, RMS, blobs, noise, sett
 from lensml.data.images import stretch
 from lensml.data.store import open_store
 from lensml.data.torch_dataset import Images
+from lensml.models.discriminator import Discriminator
 from lensml.models.encoders import (
     Classifier,
     batch_norm_layers,
@@ -39,10 +40,12 @@ from lensml.models.encoders import (
 )
 from lensml.models.mae import MaskedAutoencoder
 from lensml.models.symmetry import SYMMETRIES, transform
+from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training import classifier as classifier_module
+from lensml.training.adaptation_runs import adapt_adabn, adapt_adda
 from lensml.training.adda import AddaTask, adapt_batch_norm, embed, embedding_statistics
 from lensml.training.averaging import WeightAverage
 from lensml.training.checkpoint import (
@@ -67,8 +70,6 @@ from lensml.training.mae import MaeTask
 from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.runs import (
     Results,
-    adapt_adabn,
-    adapt_adda,
     train_classifier,
     train_mae,
     train_oracle,
@@ -109,8 +110,8 @@ CLASSIFIER = schema.Classifier(
     augment=True,
     test_time_augmentation=True,
 )
-ORACLE = schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
-ADDA = schema.Adda(
+ORACLE = adaptation_schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
+ADDA = adaptation_schema.Adda(
     steps=40,
     warmup_steps=4,
     batch_size=8,
@@ -124,7 +125,7 @@ ADDA = schema.Adda(
     ema_decay=0.9,
     batch_norm="source",
 )
-ADABN = schema.AdaBn(n_images=1000)
+ADABN = adaptation_schema.AdaBn(n_images=1000)
 MAE = schema.Mae(
     **OPTIMIZATION,
     epochs=4,
@@ -776,7 +777,7 @@ def run_adda(
     encoder: encoder_schema.Encoder = STEM,
     weights: str | None = None,
     pool: str | None = None,
-    adda: schema.Adda = ADDA,
+    adda: adaptation_schema.Adda = ADDA,
 ) -> None:
     adapt_adda(
         study.train,
@@ -790,6 +791,11 @@ def run_adda(
         symmetries=("square", "flips"),
         setting=setting(folder),
     )
+
+
+def run_stabilised_adda(study: Study, folder: Path) -> None:
+    changes = {"spectral_norm": True, "gradient_penalty": 1.0}
+    run_adda(study, folder, adda=ADDA.model_copy(update=changes))
 
 
 def run_mae(study: Study, folder: Path) -> None:
@@ -834,6 +840,7 @@ RUNS = [
     pytest.param(run_muon, ClassifierTask, 10, 9, 15, id="muon"),
     # evaluated every 2 of 40 steps
     pytest.param(run_adda, AddaTask, 27, 26, 40, id="adda"),
+    pytest.param(run_stabilised_adda, AddaTask, 27, 26, 40, id="stabilised_adda"),
     # 20 images in batches of 8, evaluated every 2 of 8 steps
     pytest.param(run_mae, MaeTask, 5, 4, 8, id="mae"),
 ]
@@ -1275,6 +1282,39 @@ def test_the_first_step_has_the_losses_of_the_paper(study, warmup_steps):
     with torch.no_grad():
         deceived = [cross_entropy(v, 0.0) for v in task.discriminator(embedded_target).tolist()]
     assert found["encoder_loss"] == pytest.approx(np.mean(deceived), rel=1e-4)
+
+
+def test_spectral_norm_bounds_the_slope_of_the_discriminator():
+    torch.manual_seed(0)
+    made = Discriminator(torch.zeros(6), torch.ones(6), 16, spectral_norm=True)
+    with torch.no_grad():
+        for layer in (made.layers[0], made.layers[2], made.layers[4]):
+            layer.parametrizations.weight.original.mul_(20)  # type: ignore[union-attr]
+        for _ in range(100):  # of the power iteration, in training
+            made(torch.zeros(2, 6))
+    made.eval()
+    x = torch.randn(500, 6)
+    slope = (made(x) - made(x.roll(1, 0))).abs() / (x - x.roll(1, 0)).norm(dim=1)
+    assert slope.max() < 1.01
+    assert slope.max() > 0.05
+
+
+def test_a_gradient_penalty_flattens_the_discriminator(study):
+    def slope(weight: float) -> float:
+        task = adda_task(study, gradient_penalty=weight, warmup_steps=39)
+        for step in range(39):
+            task.step(step)
+        x = embed(task.source_encoder, task.source, np.arange(len(task.source)))
+        with torch.enable_grad():
+            penalty = task._gradient_penalty(x.clone())
+            x = x.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(task.discriminator(x).sum(), x)
+        # By the chain rule: a step of one standard deviation.
+        by_hand = (gradient * task.discriminator.std).square().sum(1).mean()
+        assert penalty.item() == pytest.approx(by_hand.item(), rel=1e-4)
+        return penalty.item()
+
+    assert slope(10.0) < 0.5 * slope(0.0)
 
 
 def test_adaptation_brings_the_embeddings_together(study):

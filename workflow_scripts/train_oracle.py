@@ -1,6 +1,7 @@
 """Adapter of the rule train_oracle."""
 
-from lensml.schema.training import Classifier, Oracle
+from lensml.schema.adaptation import Oracle
+from lensml.schema.training import Classifier
 from lensml.training.runs import train_oracle
 from lensml.workflow import encoder_of, job, results_of, setting_of
 

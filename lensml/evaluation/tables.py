@@ -10,7 +10,7 @@ import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
 from lensml.evaluation.calibration import calibrated_metrics
-from lensml.evaluation.comparison import auc_gain
+from lensml.evaluation.comparison import auc_gain, gap_closed
 from lensml.evaluation.metrics import Measured, anomaly_metrics, classification_metrics
 from lensml.evaluation.verdicts import verdicts_of
 from lensml.schema.training import Evaluation
@@ -21,7 +21,10 @@ SHOWN = {
         *("roc_auc_ovr_macro", "accuracy", "ece", "ece_calibrated"),
         *("tpr_at_fpr_0.1", "tpr_at_fpr_0.01"),
     ],
-    "adaptation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy", "ece"],
+    "adaptation": [
+        *("roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "roc_auc_ovr_macro_gap_closed"),
+        *("accuracy", "accuracy_gap_closed", "ece"),
+    ],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
@@ -44,6 +47,11 @@ KEYS = {
     "regression": ["domain", "substructure", "target", "model"],
     "attribution": ["domain", "model", "label", "method"],
 }
+GAP_CLOSED = (
+    "gap_closed: (method - source_only) / (oracle - source_only) on the same bootstrap samples; "
+    "none where the oracle's own lead may be nothing. The oracle is trained on labelled target "
+    "images."
+)
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 
 
@@ -62,7 +70,8 @@ def tabulate(
         kind: 'classification', 'adaptation' or 'anomaly'.
         runs: mappings with ``path`` of a predictions.csv or scores.csv, ``seed``, the kind's keys
             of ``KEYS``, and where there are any ``reference``, the predictions that they are
-            compared with (empty for the reference itself), and ``calibration``, a network's
+            compared with (empty for the reference itself), ``oracle``, with which the share of the
+            gap is measured that a method closes, and ``calibration``, a network's
             calibration.json, with ``validation``, the predictions that it was fitted on (both
             empty for a baseline).
         outputs: the .csv, .md and .tex files to write.
@@ -79,6 +88,9 @@ def tabulate(
         found = measure(run["path"], spec, seed=seed)
         if run.get("reference"):
             found.append(auc_gain(run["path"], run["reference"], spec, seed=seed))
+        if run.get("oracle"):
+            compared = run["reference"], run["oracle"]
+            found += gap_closed(run["path"], *compared, spec, seed=seed)
         if run.get("calibration"):
             fitted = run["calibration"], run["validation"]
             found += calibrated_metrics(run["path"], *fitted, spec, seed=seed)
@@ -86,7 +98,8 @@ def tabulate(
         rows += [{**identity, **measured._asdict()} for measured in found]
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
-    notes = verdicts_of(audits)
+    notes = [GAP_CLOSED] if any(run.get("oracle") for run in runs) else []
+    notes += verdicts_of(audits)
     if any(metric.startswith("tpr_at_fpr") for metric in SHOWN[kind]):
         notes += resolution_notes([run["path"] for run in runs], spec.false_positive_rates)
     write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
@@ -169,6 +182,8 @@ def summarise(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) 
 
 
 def _text(rows: pd.DataFrame) -> str:
+    if rows["value"].isna().to_numpy().any():
+        return "–"
     low, high = rows["ci_low"].mean(), rows["ci_high"].mean()
     spread = f" ± {rows['value'].std(ddof=1):.3f}" if len(rows) > 1 else ""
     return f"{rows['value'].mean():.3f}{spread} [{low:.3f}, {high:.3f}]"

@@ -23,6 +23,11 @@ METHOD_LABELS = {
     "source_only": "source only",
     "adabn": "AdaBN",
     "adda": "ADDA",
+    "strong_augmentation": "strong augmentation",
+    "coral": "CORAL",
+    "dann": "DANN",
+    "adamatch": "AdaMatch",
+    "mean_teacher": "mean teacher",
     "oracle": "oracle (labelled target)",
 }
 MODEL_LABELS = {
@@ -52,6 +57,7 @@ LABELS = CLASS_LABELS | METHOD_LABELS | MODEL_LABELS | DOMAIN_LABELS
 # Okabe & Ito's palette, which readers with any common colour blindness can tell apart.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE, SKY, GREY = "#CC79A7", "#56B4E9", "#6E6E6E"
+YELLOW, BROWN = "#B8A800", "#8C5A2B"  # darker than theirs, and beside it
 CHANCE = "0.55"  # grey of every line that marks guessing
 
 COLORS = {
@@ -61,6 +67,11 @@ COLORS = {
     "source_only": GREY,
     "adabn": ORANGE,
     "adda": BLUE,
+    "strong_augmentation": BROWN,
+    "coral": VERMILION,
+    "dann": PURPLE,
+    "adamatch": SKY,
+    "mean_teacher": YELLOW,
     "oracle": GREEN,
     "vit_conv_stem": BLUE,
     "vit": VERMILION,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from lensml.schema.adaptation import DISTORTING, Adaptation
 from lensml.schema.attribution import Attribution, unmapped
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
 from lensml.schema.encoders import Encoder, NetworkInput
@@ -21,7 +22,6 @@ from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.training import (
     BASELINE,
-    Adaptation,
     Anomaly,
     Audit,
     Classifier,
@@ -179,6 +179,14 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
     encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
     if problem := unmapped(config.attribution, encoders):
         lines.append(f"{_where(files, 'attribution', 'methods')}: attribution.methods {problem}")
+    if config.adaptation.pairs and config.network_input.stretch == "per_image_max":
+        lines += [
+            f"{_where(files, 'adaptation', 'methods')}: adaptation.methods = '{method}': distorts "
+            "fluxes, which network_input.stretch = 'per_image_max' hides; allowed are asinh and "
+            "linear"
+            for method in config.adaptation.methods
+            if method in DISTORTING
+        ]
     for index, pair in enumerate(config.adaptation.pairs):
         if size[pair.source] != size[pair.target]:
             lines.append(

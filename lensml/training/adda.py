@@ -18,7 +18,7 @@ from lensml.data.torch_dataset import Images
 from lensml.models.discriminator import Discriminator
 from lensml.models.encoders import batch_norm_layers
 from lensml.models.symmetry import random_symmetry
-from lensml.schema.training import Adda
+from lensml.schema.adaptation import Adda
 from lensml.training.averaging import WeightAverage
 from lensml.training.classifier import PREDICTION_BATCH, optimise
 from lensml.training.execution import FLOAT32, Execution
@@ -81,7 +81,9 @@ class AddaTask:
         self.target_order = BatchOrder(len(target), spec.batch_size, seed + 1)
         mean, std = embedding_statistics(self.source_encoder, source, seed)
         torch.manual_seed(seed)
-        self.discriminator = Discriminator(mean, std, spec.hidden_dim).to(device)
+        self.discriminator = Discriminator(
+            mean, std, spec.hidden_dim, spectral_norm=spec.spectral_norm
+        ).to(device)
         self.optimizer_d = self._adam(self.discriminator, spec.learning_rate_discriminator)
         self.optimizer_t = self._adam(self.target_encoder, spec.learning_rate_encoder)
         self.device, self.execution = device, execution
@@ -106,6 +108,9 @@ class AddaTask:
                 embedded_target = self.target_encoder(target).float()
             seen = embedded_target.detach()
             loss_d, accuracy = self._discriminate(embedded_source, seen)
+        if self.spec.gradient_penalty:
+            penalty = self._gradient_penalty(torch.cat([embedded_source, seen]))
+            loss_d = loss_d + self.spec.gradient_penalty * penalty
         clip = self.spec.clip_grad_norm
         optimise(self.optimizer_d, loss_d, self.discriminator, clip)
         measured = self._measure(loss_d, accuracy, embedded_source, seen)
@@ -116,6 +121,16 @@ class AddaTask:
             optimise(self.optimizer_t, loss_t, self.target_encoder, clip)
             self.averaging.update(self.spec.ema_decay)
         return {**measured, "encoder_loss": loss_t.detach()}
+
+    def _gradient_penalty(self, embedding: Tensor) -> Tensor:
+        """Mean squared gradient of the logit (Mescheder et al. 2018, arXiv:1801.04406, R1 and R2).
+
+        With respect to standardised embeddings, so that a weight means the same for every encoder.
+        """
+        embedding = embedding.detach().requires_grad_()
+        logit = self.discriminator(embedding)
+        (gradient,) = torch.autograd.grad(logit.sum(), embedding, create_graph=True)
+        return (gradient * self.discriminator.std).square().sum(1).mean()
 
     def _deception(self, embedded_target: Tensor) -> Tensor:
         """Loss with inverted labels (eq. 9 of the paper): target is to look like source."""

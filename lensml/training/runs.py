@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import nn
 
@@ -16,9 +15,9 @@ from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier as ClassifierNetwork
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
+from lensml.schema.adaptation import Oracle
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import AdaBn, Adda, Classifier, Mae, Optimization, Oracle
-from lensml.training.adda import AddaTask, adapt_batch_norm
+from lensml.schema.training import Classifier, Mae, Optimization
 from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
 from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
@@ -101,7 +100,7 @@ def train_oracle(
     """
     device = prepare_device(setting.compute)
     images = setting.images(train, device)
-    network = _load_classifier(source_weights, encoder, images.img_size, len(train))
+    network = source_classifier(source_weights, encoder, images.img_size, len(train))
     fit_classifier(
         network,
         images,
@@ -191,82 +190,6 @@ def fit_classifier(
         write_results(outcome, results, config, data, setting, device, size, task.execution)
 
 
-def adapt_adda(
-    source: Sequence[str],
-    target_pool: str,
-    source_weights: str,
-    results: Results,
-    *,
-    encoder: Encoder,
-    adda: Adda,
-    adabn: AdaBn,
-    num_classes: int,
-    symmetries: tuple[str, str],
-    setting: Setting,
-) -> None:
-    """Adapt a source classifier to a pool of unlabelled target images.
-
-    With ``batch_norm: target`` the statistics are taken from the target after the last step, as in
-    AdaBN: the running ones are those of the last few batches.
-
-    Args:
-        source: stores of the source domain.
-        target_pool: store without labels.
-        source_weights: classifier trained on the source.
-        results: files to write.
-        encoder, adda, adabn: architecture and recipes.
-        num_classes: of the classifier.
-        symmetries: of the source's and of the target's population.
-        setting: see :class:`lensml.training.setting.Setting`.
-    """
-    device = prepare_device(setting.compute)
-    target = setting.images([target_pool], device, labelled=False)
-    network = _load_classifier(source_weights, encoder, target.img_size, num_classes).to(device)
-    task = AddaTask(
-        network.encoder,
-        setting.images(source, device),
-        target,
-        spec=adda,
-        seed=setting.seed,
-        source_symmetry=symmetries[0],
-        target_symmetry=symmetries[1],
-        device=device,
-        execution=execution_of(setting.compute, device),
-    )
-    config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
-    data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
-    outcome = run_task(task, adda.steps, max(adda.steps // 20, 1), config, data, setting)
-    network.encoder = task.average
-    if adda.batch_norm == "target":
-        adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
-    save_weights(results.weights, network.state_dict(), config)
-    write_results(
-        outcome, results, config, data, setting, device, 2 * adda.batch_size, task.execution
-    )
-
-
-def adapt_adabn(
-    target_pool: str,
-    source_weights: str,
-    results: Results,
-    *,
-    encoder: Encoder,
-    adabn: AdaBn,
-    num_classes: int,
-    setting: Setting,
-) -> None:
-    """Replace the batch-norm statistics of a source classifier by the target's."""
-    device = prepare_device(setting.compute)
-    target = setting.images([target_pool], device, labelled=False)
-    network = _load_classifier(source_weights, encoder, target.img_size, num_classes).to(device)
-    adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
-    config = {"encoder": encoder.model_dump(), "adabn": adabn.model_dump()}
-    save_weights(results.weights, network.state_dict(), config)
-    outcome = Outcome(pd.DataFrame({"step": [0]}), 0.0, 0.0)
-    data = [*data_fingerprint([target_pool]), file_checksum(source_weights)]
-    write_results(outcome, results, config, data, setting, device, adabn.n_images)
-
-
 @on_every_device
 def train_mae(
     train: str,
@@ -302,9 +225,10 @@ def train_mae(
         write_results(outcome, results, config, data, setting, device, size, task.execution)
 
 
-def _load_classifier(
+def source_classifier(
     weights: str, encoder: Encoder, img_size: int, num_classes: int
 ) -> ClassifierNetwork:
+    """A trained classifier, to be trained further."""
     network = build_classifier(encoder, img_size=img_size, num_classes=num_classes, seed=0)
     load_weights(weights, network)
     return network
@@ -314,7 +238,7 @@ def load_classifier(
     weights: str, *, encoder: Encoder, img_size: int, num_classes: int, device: torch.device
 ) -> nn.Module:
     """A trained classifier, ready to predict."""
-    network = _load_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+    network = source_classifier(weights, encoder, img_size, num_classes).to(device).eval()
     return network.to(memory_format=torch.channels_last)
 
 

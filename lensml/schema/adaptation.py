@@ -1,0 +1,164 @@
+"""Unsupervised domain adaptation: pairs of domains, methods and their settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from lensml.schema.base import (
+    Count,
+    Name,
+    NonNegative,
+    Positive,
+    Section,
+    UniqueNames,
+    _check_unique,
+)
+from lensml.schema.training import Beta, Betas, Optimization
+
+
+class Pair(Section):
+    """Adaptation from a labelled domain to an unlabelled one."""
+
+    source: Name
+    target: Name
+
+    @model_validator(mode="after")
+    def _two_domains(self) -> Self:
+        if self.source == self.target:
+            raise ValueError("source and target must be two domains")
+        return self
+
+
+class Adda(Section):
+    """Adversarial discriminative domain adaptation (Tzeng et al. 2017, arXiv:1702.05464)."""
+
+    steps: Count  # warm-up included
+    warmup_steps: Annotated[int, Field(ge=0)]  # the discriminator alone learns
+    batch_size: Annotated[int, Field(ge=2)]  # per domain
+    learning_rate_encoder: Positive
+    learning_rate_discriminator: Positive
+    betas: Betas
+    weight_decay: NonNegative
+    hidden_dim: Count  # of the discriminator
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)]
+    spectral_norm: bool = False  # of the discriminator's layers
+    gradient_penalty: NonNegative = 0.0  # weight of the squared gradient of its logit
+    clip_grad_norm: Positive
+    ema_decay: Beta  # average of the target encoder's weights; 0 keeps the last ones
+    batch_norm: Literal["source", "target"]  # whose statistics the target encoder uses
+
+    @model_validator(mode="after")
+    def _encoder_is_trained(self) -> Self:
+        if self.warmup_steps >= self.steps:
+            raise ValueError(
+                f"warmup_steps ({self.warmup_steps}) must be below steps ({self.steps}), "
+                "or the encoder never learns"
+            )
+        return self
+
+
+class AdaBn(Section):
+    """Batch-norm statistics recomputed on the target (Li et al. 2016, arXiv:1603.04779)."""
+
+    n_images: Count
+
+
+class Oracle(Optimization):
+    """The classifier trained further on labelled target images: a reference, not a method."""
+
+    epochs: Count
+    evaluations_per_epoch: Count
+
+
+class Joint(Optimization):
+    """What methods share that train on labelled source and unlabelled target images together.
+
+    They go on from the source classifier, with as many operations as ADDA.
+    """
+
+    ema_decay: Beta  # average of the weights; 0 keeps the last ones
+    batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
+
+
+class Distortion(Section):
+    """Strong augmentation: what cameras may differ in. Zeros switch a part off."""
+
+    gain: Annotated[float, Field(ge=0, lt=1)]  # fluxes times exp(+-gain)
+    blur: Annotated[float, Field(ge=0, le=5)]  # largest sigma of a Gaussian, pixels
+    zoom: Annotated[float, Field(ge=0, lt=0.5)]  # sizes times 1 +- zoom
+    noise: NonNegative  # largest rms of white noise that is added, background rms
+
+
+class Coral(Section):
+    """Deep CORAL (Sun & Saenko 2016, arXiv:1607.01719)."""
+
+    weight: Positive
+    match_mean: bool  # beside the covariance
+
+
+class Dann(Section):
+    """Domain-adversarial training (Ganin et al. 2016, arXiv:1505.07818)."""
+
+    weight: Positive  # of the reversed gradient, which rises to it
+    hidden_dim: Count  # of the discriminator
+    learning_rate_discriminator: Positive
+
+
+class AdaMatch(Section):
+    """AdaMatch (Berthelot et al. 2021, arXiv:2106.04732)."""
+
+    weight: Positive  # of the target's loss, which rises to it
+    confidence: Annotated[float, Field(ge=0, le=1)]  # over the source's mean confidence
+
+
+class MeanTeacher(Section):
+    """Self-ensembling (French et al. 2018, arXiv:1706.05208)."""
+
+    weight: Positive  # of the consistency
+    confidence: Annotated[float, Field(ge=0, lt=1)]  # of the teacher, below which it is not asked
+
+
+Method = Literal[
+    "source_only",
+    "adabn",
+    "adda",
+    "strong_augmentation",
+    "coral",
+    "dann",
+    "adamatch",
+    "mean_teacher",
+    "oracle",
+]
+# Methods of one task each (lensml/training/joint), with the section of settings of their own.
+JOINT_METHODS: dict[str, type[Section] | None] = {
+    "strong_augmentation": None,
+    "coral": Coral,
+    "dann": Dann,
+    "adamatch": AdaMatch,
+    "mean_teacher": MeanTeacher,
+}
+
+DISTORTING = (
+    "strong_augmentation",
+    "adamatch",
+    "mean_teacher",
+)  # which take the section distortion
+
+
+class Adaptation(Section):
+    """Unsupervised domain adaptation."""
+
+    pairs: list[Pair]
+    encoders: UniqueNames
+    methods: Annotated[list[Method], Field(min_length=1), AfterValidator(_check_unique)]
+    adda: Adda
+    adabn: AdaBn
+    joint: Joint
+    distortion: Distortion
+    coral: Coral
+    dann: Dann
+    adamatch: AdaMatch
+    mean_teacher: MeanTeacher
+    oracle: Oracle

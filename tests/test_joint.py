@@ -1,0 +1,424 @@
+"""Rivals of ADDA: losses against their papers, distortion, budget, resumption, no labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from lensml.data.torch_dataset import Images
+from lensml.models.distortion import distort
+from lensml.models.encoders import batch_norm_layers, build_classifier
+from lensml.schema import adaptation as schema
+from lensml.schema.encoders import Cnn
+from lensml.schema.training import Classifier
+from lensml.simulate.dataset import pool_unlabelled
+from lensml.training.adaptation_runs import adapt_jointly, equal_steps
+from lensml.training.checkpoint import FILE, load_weights
+from lensml.training.joint import TASKS
+from lensml.training.joint.adamatch import pseudo_labels
+from lensml.training.joint.coral import coral_distance
+from lensml.training.joint.dann import rise
+from lensml.training.joint.task import JointTask
+from lensml.training.runs import Results, train_classifier
+from tests.toy_stores import IN_MEMORY, NETWORK_INPUT, blobs, noise, setting, write_store
+
+CNN = Cnn(kind="cnn", widths=[4, 8])
+OPTIMIZATION: dict[str, Any] = {
+    "batch_size": 8,
+    "min_learning_rate": 1e-4,
+    "weight_decay": 0.05,
+    "betas": [0.9, 0.95],
+    "warmup_fraction": 0.2,
+    "clip_grad_norm": 1.0,
+    "ema_decay": 0.9,
+}
+JOINT = schema.Joint(**OPTIMIZATION, learning_rate=3e-3, batch_norm="source")
+CLASSIFIER = Classifier(
+    **OPTIMIZATION,
+    learning_rate=1e-2,
+    domains=["toy"],
+    encoders=["toy"],
+    seeds=[0],
+    epochs=3,
+    evaluations_per_epoch=1,
+    label_smoothing=0.0,
+    paired_batches=True,
+    augment=True,
+    test_time_augmentation=True,
+)
+ADDA = schema.Adda(
+    steps=40,
+    warmup_steps=8,
+    batch_size=8,
+    learning_rate_encoder=1e-3,
+    learning_rate_discriminator=1e-2,
+    betas=[0.5, 0.9],
+    weight_decay=0.0,
+    hidden_dim=8,
+    label_smoothing=0.1,
+    clip_grad_norm=1.0,
+    ema_decay=0.9,
+    batch_norm="source",
+)
+ADABN = schema.AdaBn(n_images=48)
+DISTORTION = schema.Distortion(gain=0.2, blur=1.0, zoom=0.1, noise=0.5)
+OFF = schema.Distortion(gain=0.0, blur=0.0, zoom=0.0, noise=0.0)
+OWN: dict[str, Any] = {
+    "strong_augmentation": None,
+    "coral": schema.Coral(weight=1.0, match_mean=True),
+    "dann": schema.Dann(weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2),
+    "adamatch": schema.AdaMatch(weight=1.0, confidence=0.9),
+    "mean_teacher": schema.MeanTeacher(weight=10.0, confidence=0.5),
+}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+class Toy(NamedTuple):
+    """Source stores, a pool of target images and the weights of a source classifier."""
+
+    source: list[str]
+    pool: str
+    weights: str
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    folder = tmp_path_factory.mktemp("toy")
+    rng = np.random.default_rng(0)
+
+    def stores(domain: str, split: str, peak: float) -> list[str]:
+        images = {"no_sub": noise(24, rng), "cdm": blobs(24, rng, peak=peak)}
+        return [
+            write_store(folder / domain / name / f"{split}.zarr", x, substructure=name)
+            for name, x in images.items()
+        ]
+
+    source, validation = stores("source", "train", 2.0), stores("source", "val", 2.0)
+    pool = folder / "target" / "pool" / "train.zarr"
+    pool_unlabelled(pool, stores("target", "train", 0.5), seed=1)
+    results = results_in(folder / "classifier")
+    train_classifier(
+        source,
+        validation,
+        results,
+        encoder=CNN,
+        classifier=CLASSIFIER,
+        symmetry="square",
+        setting=setting(folder / "classifier"),
+    )
+    return Toy(source, str(pool), results.weights)
+
+
+def results_in(folder: Path) -> Results:
+    return Results(*(str(folder / n) for n in ("weights.safetensors", "history.csv", "run.json")))
+
+
+def run(toy: Toy, folder: Path, method: str, *, joint: schema.Joint = JOINT) -> None:
+    adapt_jointly(
+        method,
+        toy.source,
+        toy.pool,
+        toy.weights,
+        results_in(folder),
+        own=OWN[method],
+        encoder=CNN,
+        joint=joint,
+        distortion=DISTORTION,
+        adda=ADDA,
+        adabn=ADABN,
+        num_classes=2,
+        symmetries=("square", "flips"),
+        setting=setting(folder),
+    )
+
+
+def task_of(toy: Toy, method: str, *, steps: int = 100, **changes: Any) -> JointTask:
+    network = build_classifier(CNN, img_size=16, num_classes=2, seed=0)
+    load_weights(toy.weights, network)
+    images = {
+        "source": Images(toy.source, NETWORK_INPUT, max_memory_fraction=IN_MEMORY),
+        "target": Images([toy.pool], NETWORK_INPUT, max_memory_fraction=IN_MEMORY, labelled=False),
+        **{k: changes.pop(k) for k in ("target",) if k in changes},
+    }
+    return TASKS[method](
+        network,
+        images["source"],
+        images["target"],
+        spec=JOINT.model_copy(update=changes),
+        method=OWN[method],
+        distortion=DISTORTION,
+        network_input=NETWORK_INPUT,
+        steps=steps,
+        seed=0,
+        symmetries=("none", "none"),
+        device=CPU,
+    )
+
+
+# Distortion
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n: int = 4, size: int = 17) -> Tensor:
+    return torch.randn(n, 1, size, size, generator=generator(5))
+
+
+def linear(x: Tensor) -> np.ndarray:
+    """Flux in units of the background, as the stretch's inverse gives it."""
+    flux = np.sinh(x.double().numpy() * NETWORK_INPUT.scale) * NETWORK_INPUT.noise_units
+    return flux[:, 0]
+
+
+@pytest.mark.parametrize("stretch", ["asinh", "linear"])
+def test_a_distortion_of_nothing_changes_nothing(stretch):
+    spec = NETWORK_INPUT.model_copy(update={"stretch": stretch})
+    torch.testing.assert_close(distort(images(), OFF, spec, generator()), images())
+
+
+def test_a_distortion_refuses_a_stretch_without_inverse():
+    spec = NETWORK_INPUT.model_copy(update={"stretch": "per_image_max"})
+    with pytest.raises(ValueError, match="asinh and linear only"):
+        distort(images(), DISTORTION, spec, generator())
+
+
+def test_a_gain_multiplies_the_flux_of_an_image():
+    spec = OFF.model_copy(update={"gain": 0.3})
+    x = images(50)
+    ratio = linear(distort(x, spec, NETWORK_INPUT, generator())) / linear(x)
+    each = np.log(ratio.mean((1, 2)))
+    np.testing.assert_allclose(ratio, np.exp(each)[:, None, None] * np.ones_like(ratio), rtol=1e-3)
+    assert np.abs(each).max() <= 0.3
+    assert each.min() < -0.2 < 0.2 < each.max()  # missed by 50 draws with probability 2 (5/6)^50
+
+
+def test_a_blur_is_scipys_gaussian_filter():
+    spec = OFF.model_copy(update={"blur": 1.5})
+    x = images()
+    blurred = linear(distort(x, spec, NETWORK_INPUT, generator(3)))
+    sigmas = 1.5 * torch.rand((4, 4, 1, 1, 1), generator=generator(3))[2, :, 0, 0, 0]
+    reach = 4  # three times the widest sigma, rounded
+    for before, after, sigma in zip(linear(x), blurred, sigmas.tolist(), strict=True):
+        # The largest pixel of a sinh of 6 is 1e2 to 1e3: float32 in and out of the stretch.
+        expected = gaussian_filter(before, sigma, mode="mirror", radius=reach)
+        np.testing.assert_allclose(after, expected, rtol=2e-4, atol=1e-3)
+
+
+def test_a_zoom_magnifies_about_the_centre():
+    spec = OFF.model_copy(update={"zoom": 0.3})
+    stretch = NETWORK_INPUT.model_copy(update={"stretch": "linear"})
+    y, x = torch.meshgrid(*(2 * [torch.arange(65.0) - 32]), indexing="ij")
+    disc = ((x**2 + y**2).sqrt() < 10).float().expand(20, 1, 65, 65)
+    zoomed = distort(disc, spec, stretch, generator())
+    factor = 1 + 0.3 * (2 * torch.rand((4, 20, 1, 1, 1), generator=generator())[1].flatten() - 1)
+    area = zoomed.sum((1, 2, 3)) / disc[0].sum()
+    np.testing.assert_allclose(area, factor**2, rtol=0.05)  # pixels of a disc of radius 7 to 13
+    centre = (zoomed * x).sum((1, 2, 3)) / zoomed.sum((1, 2, 3))
+    np.testing.assert_allclose(centre, 0, atol=1e-3)
+
+
+def test_noise_is_white_in_units_of_the_background():
+    spec = OFF.model_copy(update={"noise": 2.0})
+    x = torch.zeros(200, 1, 16, 16)
+    added = linear(distort(x, spec, NETWORK_INPUT, generator()))
+    rms = 2.0 * torch.rand((4, 200, 1, 1, 1), generator=generator())[3].flatten().numpy()
+    # 256 pixels fix an rms to 4.4 %; the mean square over the images to 0.9 %.
+    assert (added.std((1, 2)) / rms).mean() == pytest.approx(1, abs=4 * 0.044 / np.sqrt(200))
+    neighbours = (added[:, 1:] * added[:, :-1]).mean() / added.var()
+    assert abs(neighbours) < 4 / np.sqrt(added.size) * 2
+
+
+def test_a_distortion_follows_from_its_generator():
+    found = [distort(images(), DISTORTION, NETWORK_INPUT, generator(k)) for k in (1, 1, 2)]
+    assert torch.equal(found[0], found[1])
+    assert not torch.allclose(found[0], found[2])
+
+
+# Losses
+
+
+def test_the_distance_of_coral_is_the_papers():
+    rng = np.random.default_rng(0)
+    source, target = rng.normal(size=(30, 5)), rng.normal(size=(40, 5)) * 2
+    expected = np.square(np.cov(source.T) - np.cov(target.T)).sum() / (4 * 5**2)
+    found = coral_distance(torch.from_numpy(source), torch.from_numpy(target))
+    assert found.item() == pytest.approx(expected)
+    assert coral_distance(torch.from_numpy(source), torch.from_numpy(source + 3)).item() < 1e-20
+
+
+def test_pseudo_labels_are_aligned_with_the_classes_of_the_source():
+    source = torch.tensor([[0.9, 0.1], [0.3, 0.7]])  # mean .6 .4, mean confidence .8
+    target = torch.tensor([[0.9, 0.1], [0.7, 0.3]])  # mean .8 .2
+    aligned, sure = pseudo_labels(source, target, 0.9)
+    # Ratios .75 and 2: (.675, .2) / .875 and (.525, .6) / 1.125.
+    expected = [[0.675 / 0.875, 0.2 / 0.875], [0.525 / 1.125, 0.6 / 1.125]]
+    torch.testing.assert_close(aligned, torch.tensor(expected))
+    assert sure.tolist() == [1.0, 0.0]  # .771 and .533 against .9 x .8 = .72
+
+
+def test_the_weight_of_the_adversary_rises_from_nothing_to_one():
+    values = [rise(t) for t in np.linspace(0, 1, 11)]
+    assert values[0] == 0
+    assert values == sorted(values)
+    assert values[-1] == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize(("method", "learning_rate"), [("coral", 5e-3), ("dann", 1e-3)])
+def test_alignment_brings_the_embeddings_together(toy, method, learning_rate):
+    task = task_of(toy, method, steps=150, batch_size=16, learning_rate=learning_rate)
+
+    @torch.no_grad()
+    def distance() -> float:
+        batches = [x.batch(np.arange(len(x))) for x in (task.source, task.target)]
+        source, target = (task.average.encoder(x) for x in batches)
+        return ((source.mean(0) - target.mean(0)).norm() / source.std(0).norm()).item()
+
+    before = distance()
+    for step in range(150):
+        task.step(step)
+    assert distance() < 0.7 * before  # over five seeds 0.59 to 0.94 and 0.19 to 0.48
+
+
+def test_the_adversary_learns_to_tell_the_domains_and_the_encoder_climbs_its_loss(toy):
+    task = task_of(toy, "dann")
+    before = {k: v.clone() for k, v in task.discriminator.state_dict().items()}  # type: ignore[attr-defined]
+    found = task.step(50)
+    after = task.discriminator.state_dict()  # type: ignore[attr-defined]
+    assert any(not torch.equal(before[k], after[k]) for k in before if "layers" in k)
+    assert found["reversed_loss"] < 0
+    # ln 2 is the loss of guessing: where nothing is told apart, nothing is left to climb.
+    assert found["reversed_loss"] > -1.5 * np.log(2)
+
+
+@pytest.mark.parametrize("method", ["adamatch", "mean_teacher"])
+def test_what_the_target_teaches_counts_only_where_it_is_sure(toy, method):
+    name = "pseudo_label_loss" if method == "adamatch" else "consistency_loss"
+    task = task_of(toy, method)
+    assert task.step(50)[name] > 0
+    task = task_of(toy, method)
+    sure = 1.0 if method == "mean_teacher" else 2.0
+    task.method = task.method.model_copy(update={"confidence": sure})
+    assert task.step(50)[name] == 0
+
+
+# Runs
+
+
+@pytest.mark.parametrize("method", TASKS)
+def test_target_images_with_labels_are_refused(toy, method):
+    labelled = Images(toy.source, NETWORK_INPUT, max_memory_fraction=IN_MEMORY)
+    with pytest.raises(ValueError, match="must not see target labels"):
+        task_of(toy, method, target=labelled)
+
+
+class Killed(Exception):
+    """In place of a signal."""
+
+
+@pytest.mark.parametrize("method", TASKS)
+def test_a_killed_and_resumed_run_is_bit_identical(toy, tmp_path, monkeypatch, method):
+    run(toy, tmp_path / "whole", method)
+    original, remaining, taken = TASKS[method].step, [5], []
+
+    def step(self: Any, step: int) -> Any:
+        if step in remaining:
+            remaining.remove(step)
+            raise Killed
+        taken.append(step)
+        return original(self, step)
+
+    monkeypatch.setattr(TASKS[method], "step", step)
+    with pytest.raises(Killed):
+        run(toy, tmp_path / "killed", method)
+    assert (tmp_path / "killed" / "state" / FILE).exists()
+    taken.clear()
+    torch.manual_seed(99)  # a new process starts anywhere
+    run(toy, tmp_path / "killed", method)
+    assert 0 < taken[0] <= 5
+    for name in ("weights.safetensors", "history.csv"):
+        whole = (tmp_path / "whole" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == whole, name
+    assert not (tmp_path / "killed" / "state").exists()
+
+
+@pytest.mark.parametrize("method", TASKS)
+def test_a_run_trains_the_source_classifier_further_and_records_itself(toy, tmp_path, method):
+    run(toy, tmp_path, method)
+    before, after = load_file(toy.weights), load_file(tmp_path / "weights.safetensors")
+    assert before.keys() == after.keys()
+    trained = [k for k in before if "running_" not in k and "num_batches" not in k]
+    assert all(not torch.equal(before[k], after[k]) for k in trained)
+    statistics = [k for k in before if "running_" in k]
+    for name in statistics:  # of the source, kept
+        torch.testing.assert_close(before[name], after[name], rtol=1e-6, atol=0)
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["config"]["method"] == method
+    steps = equal_steps(ADDA, JOINT.batch_size, TASKS[method].passes)
+    assert record["config"]["steps"] == steps
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["step"].iloc[-1] == steps
+    assert "class_loss" in history.columns
+    assert np.isfinite(history).all(axis=None)
+
+
+def test_a_run_may_take_the_statistics_of_the_target(toy, tmp_path):
+    run(toy, tmp_path, "coral", joint=JOINT.model_copy(update={"batch_norm": "target"}))
+    network = build_classifier(CNN, img_size=16, num_classes=2, seed=0)
+    load_weights(tmp_path / "weights.safetensors", network)
+    pool = Images([toy.pool], NETWORK_INPUT, max_memory_fraction=IN_MEMORY, labelled=False)
+    first = next(m for m in network.modules() if isinstance(m, torch.nn.Conv2d))
+    with torch.no_grad():
+        seen = first(pool.batch(np.arange(len(pool))))
+    layer = batch_norm_layers(network)[0]
+    torch.testing.assert_close(layer.running_mean, seen.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+@given(
+    steps=st.integers(2, 20000),
+    share=st.floats(0, 0.9),
+    batch_size=st.integers(2, 256),
+    passes=st.integers(3, 12),
+)
+def test_every_method_costs_as_many_passes_as_adda(steps, share, batch_size, passes):
+    adda = ADDA.model_copy(update={"steps": steps, "warmup_steps": int(share * steps)})
+    # Source and target forward; after the warm-up the target backward too, at twice the cost.
+    cost = sum(2 if k < adda.warmup_steps else 4 for k in range(steps)) * adda.batch_size
+    found = equal_steps(adda, batch_size, passes) * passes * batch_size
+    assert abs(found - cost) <= max(passes * batch_size / 2 + 1e-6, passes * batch_size - cost)
+
+
+def test_the_passes_of_a_method_are_those_it_makes(toy):
+    """Counted on the encoder: a forward pass of an image is 1, with its gradient 3."""
+    for method, kind in TASKS.items():
+        task = task_of(toy, method)
+        count = [0]
+
+        def hook(module: Any, inputs: Any, output: Tensor, count: list[int] = count) -> None:
+            count[0] += (3 if output.requires_grad else 1) * len(output)
+
+        for network in (task.network, task.average):
+            network.encoder.register_forward_hook(hook)
+        task.step(0)
+        assert count[0] == kind.passes * JOINT.batch_size, method
