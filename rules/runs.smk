@@ -177,6 +177,26 @@ def adaptation_rows():
     ]
 
 
+def transfer_rows():
+    """Every classifier, and the baseline, on the test images of every domain of its image size."""
+    rows = []
+    for domain in CFG.classifier.domains:
+        size = CFG.network_input.img_size(CFG.domain(domain).num_pix)
+        targets = [
+            t for t in CFG.domains if CFG.network_input.img_size(CFG.domain(t).num_pix) == size
+        ]
+        models = [(e, s) for e in CFG.classifier.encoders for s in CFG.classifier.seeds]
+        for target in targets:
+            for model, seed in [*models, (BASELINE, 0)]:
+                home = f"results/classification/{domain}"
+                folder = home if target == domain else f"results/transfer/{domain}/{target}"
+                run = model if model == BASELINE else f"{model}/seed{seed}"
+                path = f"{folder}/{run}/predictions.csv"
+                keys = {"domain": domain, "target_domain": target, "model": model}
+                rows.append({**keys, "seed": seed, "path": path})
+    return rows
+
+
 def anomaly_rows():
     return [
         {"domain": domain, "method": method, "seed": seed, "path": path}

@@ -111,6 +111,16 @@ def test_a_finished_run_has_nothing_to_do(finished):
     assert planned(finished) == {}
 
 
+def test_classifiers_are_carried_to_every_domain(finished):
+    snakemake(finished, "transfer")
+    table = pd.read_csv(finished / "results/tables/transfer.csv")
+    assert set(table["domain"]) == {"euclid"}
+    for target in ("euclid", "hst"):
+        models = set(table.loc[table["target_domain"] == target, "model"])
+        assert models == {"vit_conv_stem", "radial_profile"}
+    assert (finished / "results/figures/transfer.png").stat().st_size > 2000
+
+
 def test_a_figure_option_remakes_figures_alone(finished, tmp_path):
     change = overlay(tmp_path, {"figures": {"font_size": 8.0}})
     rules = planned(finished, overlays=[change])

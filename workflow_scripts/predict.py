@@ -1,4 +1,4 @@
-"""Adapter of the rules predict_classifier, predict_validation and predict_adapted."""
+"""Adapter of the rules that predict: predict_classifier, predict_adapted and their like."""
 
 from lensml.evaluation.predict import predict
 from lensml.workflow import encoder_of, job, setting_of

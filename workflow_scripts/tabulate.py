@@ -1,4 +1,4 @@
-"""Adapter of the rules tabulate_classification, tabulate_adaptation and tabulate_anomaly."""
+"""Adapter of the rules tabulate_classification, tabulate_adaptation and their like."""
 
 from lensml.evaluation.tables import tabulate
 from lensml.schema.training import Evaluation

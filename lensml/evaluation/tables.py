@@ -25,6 +25,7 @@ SHOWN = {
         *("roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "roc_auc_ovr_macro_gap_closed"),
         *("accuracy", "accuracy_gap_closed", "ece"),
     ],
+    "transfer": ["roc_auc_ovr_macro", "accuracy", "ece"],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
@@ -39,6 +40,7 @@ SHOWN = {
 KEYS = {
     "classification": ["domain", "model"],
     "adaptation": ["source_domain", "target_domain", "model", "method"],
+    "transfer": ["domain", "target_domain", "model"],
     "anomaly": ["domain", "method"],
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
     "ablation": ["variant"],
@@ -64,10 +66,10 @@ def tabulate(
     seed: int,
     audits: Sequence[str] = (),
 ) -> None:
-    """Table of classifiers, of adaptation or of anomaly detection.
+    """Table of classifiers, of adaptation, of transfer or of anomaly detection.
 
     Args:
-        kind: 'classification', 'adaptation' or 'anomaly'.
+        kind: 'classification', 'adaptation', 'transfer' or 'anomaly'.
         runs: mappings with ``path`` of a predictions.csv or scores.csv, ``seed``, the kind's keys
             of ``KEYS``, and where there are any ``reference``, the predictions that they are
             compared with (empty for the reference itself), ``oracle``, with which the share of the

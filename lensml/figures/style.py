@@ -43,6 +43,9 @@ MODEL_LABELS = {
 DOMAIN_LABELS = {
     "euclid": "Euclid",
     "hst": "HST",
+    "euclid_soft": "Euclid, blurred",
+    "euclid_l1": "Euclid, bright lenses",
+    "hst_l1": "HST, bright lenses",
     "euclid_realistic": "Euclid, realistic lenses",
     "hst_realistic": "HST, realistic lenses",
     "roman_realistic": "Roman, realistic lenses",
