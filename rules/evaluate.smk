@@ -45,6 +45,8 @@ rule tabulate_adaptation:
         audits=audits(adaptation_rows(), "source_domain", "target_domain"),
         source=source(
             "evaluation/tables.py",
+            "evaluation/comparison.py",
+            "evaluation/harm.py",
             "evaluation/metrics.py",
             "evaluation/bootstrap.py",
             "evaluation/verdicts.py",

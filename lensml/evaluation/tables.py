@@ -11,6 +11,7 @@ import pandas as pd
 from lensml.data.files import write_bytes, write_csv
 from lensml.evaluation.calibration import calibrated_metrics
 from lensml.evaluation.comparison import auc_gain, gap_closed
+from lensml.evaluation.harm import harm_notes
 from lensml.evaluation.metrics import Measured, anomaly_metrics, classification_metrics
 from lensml.evaluation.verdicts import verdicts_of
 from lensml.schema.training import Evaluation
@@ -101,6 +102,7 @@ def tabulate(
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
     notes = [GAP_CLOSED] if any(run.get("oracle") for run in runs) else []
+    notes += harm_notes(runs, table) if kind == "adaptation" else []
     notes += verdicts_of(audits)
     if any(metric.startswith("tpr_at_fpr") for metric in SHOWN[kind]):
         notes += resolution_notes([run["path"] for run in runs], spec.false_positive_rates)
