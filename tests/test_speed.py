@@ -374,7 +374,7 @@ def test_two_processes_train_the_network_of_one(stores, tmp_path):
 
 @on_every_device
 def train_until_one_fails(*args: Any, setting: Setting, **options: Any) -> None:
-    """The second process fails at step 7, after the checkpoint of step 6."""
+    """The second process fails at step 7, after the checkpoint of step 4."""
     original = ClassifierTask.step
 
     def step(self: ClassifierTask, step: int) -> dict[str, Tensor]:
@@ -404,7 +404,7 @@ def test_a_failing_process_ends_the_run_in_one_line_and_the_rest_is_resumed(stor
     assert str(caught.value) == "process 1 of 2: out of luck, as in a file that is damaged"
     assert not (tmp_path / "cut" / "weights.safetensors").exists()
     state = tmp_path / "cut" / "state"
-    assert torch.load(state / FILE, weights_only=True)["done"] == 6
+    assert torch.load(state / FILE, weights_only=True)["done"] == 4
     resumed = train(stores, tmp_path / "cut", encoder, devices=2)
     assert all(torch.equal(resumed[name], whole[name]) for name in whole)
     assert not state.exists()
