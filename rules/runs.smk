@@ -77,10 +77,8 @@ def adapted_runs(source, target, encoder):
 
 
 def joint_settings(wildcards):
-    """A method's own section; some have none."""
-    return (
-        dump(getattr(CFG.adaptation, wildcards.method)) if JOINT_METHODS[wildcards.method] else {}
-    )
+    """A method's own section."""
+    return dump(getattr(CFG.adaptation, wildcards.method))
 
 
 def source_weights(wildcards):

@@ -36,17 +36,17 @@ from tests.toy_stores import IN_MEMORY, NETWORK_INPUT, blobs, noise, setting, wr
 CNN = Cnn(kind="cnn", widths=[4, 8])
 OPTIMIZATION: dict[str, Any] = {
     "batch_size": 8,
-    "min_learning_rate": 1e-4,
     "weight_decay": 0.05,
     "betas": [0.9, 0.95],
     "warmup_fraction": 0.2,
     "clip_grad_norm": 1.0,
     "ema_decay": 0.9,
 }
-JOINT = schema.Joint(**OPTIMIZATION, learning_rate=3e-3, batch_norm="source")
+JOINT = schema.Joint(**OPTIMIZATION, final_learning_rate=0.03, batch_norm="source")
 CLASSIFIER = Classifier(
     **OPTIMIZATION,
     learning_rate=1e-2,
+    min_learning_rate=1e-4,
     domains=["toy"],
     encoders=["toy"],
     seeds=[0],
@@ -74,12 +74,15 @@ ADDA = schema.Adda(
 ADABN = schema.AdaBn(n_images=48)
 DISTORTION = schema.Distortion(gain=0.2, blur=1.0, zoom=0.1, noise=0.5)
 OFF = schema.Distortion(gain=0.0, blur=0.0, zoom=0.0, noise=0.0)
+RATE = 3e-3
 OWN: dict[str, Any] = {
-    "strong_augmentation": None,
-    "coral": schema.Coral(weight=1.0, match_mean=True),
-    "dann": schema.Dann(weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2),
-    "adamatch": schema.AdaMatch(weight=1.0, confidence=0.9),
-    "mean_teacher": schema.MeanTeacher(weight=10.0, confidence=0.5),
+    "strong_augmentation": schema.StrongAugmentation(learning_rate=RATE),
+    "coral": schema.Coral(learning_rate=RATE, weight=1.0, match_mean=True),
+    "dann": schema.Dann(
+        learning_rate=RATE, weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2
+    ),
+    "adamatch": schema.AdaMatch(learning_rate=RATE, weight=1.0, confidence=0.9),
+    "mean_teacher": schema.MeanTeacher(learning_rate=RATE, weight=10.0, confidence=0.5),
 }
 CPU = torch.device("cpu")
 
@@ -160,12 +163,13 @@ def task_of(toy: Toy, method: str, *, steps: int = 100, **changes: Any) -> Joint
         "target": Images([toy.pool], NETWORK_INPUT, max_memory_fraction=IN_MEMORY, labelled=False),
         **{k: changes.pop(k) for k in ("target",) if k in changes},
     }
+    rate = changes.pop("learning_rate", RATE)
     return TASKS[method](
         network,
         images["source"],
         images["target"],
         spec=JOINT.model_copy(update=changes),
-        method=OWN[method],
+        method=OWN[method].model_copy(update={"learning_rate": rate}),
         distortion=DISTORTION,
         network_input=NETWORK_INPUT,
         steps=steps,
@@ -393,6 +397,16 @@ def test_a_run_may_take_the_statistics_of_the_target(toy, tmp_path):
         seen = first(pool.batch(np.arange(len(pool))))
     layer = batch_norm_layers(network)[0]
     torch.testing.assert_close(layer.running_mean, seen.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+def test_a_method_trains_at_its_own_learning_rate(toy):
+    task = task_of(toy, "coral", steps=20, learning_rate=1e-3)
+    rates = []
+    for step in range(20):
+        task.step(step)
+        rates.append(task.optimizer.param_groups[0]["lr"])
+    assert rates[3] == pytest.approx(1e-3)  # after a warm-up of a fifth
+    assert rates[-1] < 0.05 * 1e-3
 
 
 @given(

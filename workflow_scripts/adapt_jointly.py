@@ -13,7 +13,7 @@ with job(snakemake):
         given.target,
         snakemake.input.weights,
         results_of(snakemake.output),
-        own=settings.model_validate(given.own) if settings else None,
+        own=settings.model_validate(given.own),
         encoder=encoder_of(given.encoder),
         joint=Joint.model_validate(given.joint),
         distortion=Distortion.model_validate(given.distortion),

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from lensml.schema.base import (
     Count,
+    Fraction,
     Name,
     NonNegative,
     Positive,
@@ -72,14 +73,27 @@ class Oracle(Optimization):
     evaluations_per_epoch: Count
 
 
-class Joint(Optimization):
+class Joint(Section):
     """What methods share that train on labelled source and unlabelled target images together.
 
     They go on from the source classifier, with as many operations as ADDA.
     """
 
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    batch_size: Annotated[int, Field(ge=2)]  # per domain
+    final_learning_rate: Fraction  # over a method's own learning rate
+    weight_decay: NonNegative
+    betas: Betas
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
+    clip_grad_norm: Positive
     ema_decay: Beta  # average of the weights; 0 keeps the last ones
     batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
+
+    def optimization(self, learning_rate: float) -> Optimization:
+        """Optimiser and schedule at a method's learning rate."""
+        shared = self.model_dump(exclude={"final_learning_rate", "ema_decay", "batch_norm"})
+        last = self.final_learning_rate * learning_rate
+        return Optimization(**shared, learning_rate=learning_rate, min_learning_rate=last)
 
 
 class Distortion(Section):
@@ -91,9 +105,16 @@ class Distortion(Section):
     noise: NonNegative  # largest rms of white noise that is added, background rms
 
 
+class StrongAugmentation(Section):
+    """Training on distorted source images, without the target."""
+
+    learning_rate: Positive
+
+
 class Coral(Section):
     """Deep CORAL (Sun & Saenko 2016, arXiv:1607.01719)."""
 
+    learning_rate: Positive
     weight: Positive
     match_mean: bool  # beside the covariance
 
@@ -101,6 +122,7 @@ class Coral(Section):
 class Dann(Section):
     """Domain-adversarial training (Ganin et al. 2016, arXiv:1505.07818)."""
 
+    learning_rate: Positive
     weight: Positive  # of the reversed gradient, which rises to it
     hidden_dim: Count  # of the discriminator
     learning_rate_discriminator: Positive
@@ -109,6 +131,7 @@ class Dann(Section):
 class AdaMatch(Section):
     """AdaMatch (Berthelot et al. 2021, arXiv:2106.04732)."""
 
+    learning_rate: Positive
     weight: Positive  # of the target's loss, which rises to it
     confidence: Annotated[float, Field(ge=0, le=1)]  # over the source's mean confidence
 
@@ -116,6 +139,7 @@ class AdaMatch(Section):
 class MeanTeacher(Section):
     """Self-ensembling (French et al. 2018, arXiv:1706.05208)."""
 
+    learning_rate: Positive
     weight: Positive  # of the consistency
     confidence: Annotated[float, Field(ge=0, lt=1)]  # of the teacher, below which it is not asked
 
@@ -132,8 +156,8 @@ Method = Literal[
     "oracle",
 ]
 # Methods of one task each (lensml/training/joint), with the section of settings of their own.
-JOINT_METHODS: dict[str, type[Section] | None] = {
-    "strong_augmentation": None,
+JOINT_METHODS: dict[str, type[Section]] = {
+    "strong_augmentation": StrongAugmentation,
     "coral": Coral,
     "dann": Dann,
     "adamatch": AdaMatch,
@@ -157,6 +181,7 @@ class Adaptation(Section):
     adabn: AdaBn
     joint: Joint
     distortion: Distortion
+    strong_augmentation: StrongAugmentation
     coral: Coral
     dann: Dann
     adamatch: AdaMatch

@@ -156,7 +156,7 @@ def adapt_jointly(
         "encoder": encoder.model_dump(),
         "joint": joint.model_dump(),
         "distortion": distortion.model_dump(),
-        "own": own.model_dump() if own else {},
+        "own": own.model_dump(),
         "steps": steps,
     }
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]

@@ -67,7 +67,7 @@ class JointTask(ABC):
             source: labelled images.
             target: a pool of images without labels.
             spec: optimiser, schedule, averaging.
-            method: section of the method's own settings.
+            method: section of the method's own settings, its learning rate among them.
             distortion: strong augmentation, for the methods that use it.
             network_input: scale of the images.
             steps: in total.
@@ -95,7 +95,8 @@ class JointTask(ABC):
         self.labels = torch.from_numpy(np.asarray(source.labels)).to(device)
         self.source_order = BatchOrder(len(source), spec.batch_size, seed)
         self.target_order = BatchOrder(len(target), spec.batch_size, seed + 1)
-        self.optimizer = optimizer_of(self.network, spec)
+        self.optimization = spec.optimization(method.learning_rate)
+        self.optimizer = optimizer_of(self.network, self.optimization)
         execution.prepare(self.network)
 
     @abstractmethod
@@ -104,7 +105,7 @@ class JointTask(ABC):
 
     def step(self, step: int) -> dict[str, Tensor]:
         """One batch of either domain."""
-        set_learning_rate(self.optimizer, self.spec, step, self.steps)
+        set_learning_rate(self.optimizer, self.optimization, step, self.steps)
         batch = self._batch(step)
         with self.execution.autocast(self.device):
             losses = self.losses(batch)
