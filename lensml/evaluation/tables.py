@@ -27,6 +27,7 @@ SHOWN = {
         *("accuracy", "accuracy_gap_closed", "ece"),
     ],
     "transfer": ["roc_auc_ovr_macro", "accuracy", "ece"],
+    "development": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy"],
     "anomaly": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "tpr_at_fpr_0.1"],
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
@@ -41,6 +42,7 @@ SHOWN = {
 KEYS = {
     "classification": ["domain", "model"],
     "adaptation": ["source_domain", "target_domain", "model", "method"],
+    "development": ["method", "trial", "settings"],
     "transfer": ["domain", "target_domain", "model"],
     "anomaly": ["domain", "method"],
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
