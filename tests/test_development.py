@@ -81,7 +81,9 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_the_key(mistake, tmp_path):
     overlay = tmp_path / "overlay.yaml"
-    overlay.write_text(f"development: {{{mistake}}}")
+    pair = "" if mistake.startswith("pair") else "pair: {source: euclid, target: euclid_soft}, "
+    domains = "domains: [euclid, hst, euclid_soft]"
+    overlay.write_text(f"{domains}\ndevelopment: {{{pair}{mistake}}}")
     with pytest.raises(ConfigError) as caught:
         load_files(DEFAULT, overlay)
     assert len(caught.value.lines) == 1
@@ -131,5 +133,8 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
     assert settings_text(values["adda", 1]) in text
 
 
-def test_nothing_is_developed_without_a_pair():
+def test_without_a_pair_other_seeds_are_no_mistake(tmp_path):
     assert load_files(DEFAULT).development.pair is None
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("classifier: {seeds: [3]}")
+    assert load_files(DEFAULT, overlay).classifier.seeds == [3]

@@ -93,12 +93,14 @@ def changed(adaptation: Adaptation, values: Mapping[str, Any]) -> Adaptation:
 
 
 def development_problems(config: Any) -> list[str]:
-    """What is wrong in the development of a configuration, one line each.
+    """What is wrong in the development of a configuration, one line each; none without a pair.
 
     Args:
         config: with the sections development, adaptation, classifier and the list of domains.
     """
     spec = config.development
+    if spec.pair is None:
+        return []
     lines = [
         f"development.seeds: {seed} is not listed under 'classifier.seeds'"
         for seed in spec.seeds
@@ -108,8 +110,7 @@ def development_problems(config: Any) -> list[str]:
         lines.append(
             f"development.encoder = '{spec.encoder}': is not listed under 'adaptation.encoders'"
         )
-    if spec.pair is not None:
-        lines += _pair_problems(config)
+    lines += _pair_problems(config)
     for method in spec.methods:
         for trial in range(spec.n_trials):
             values = trial_values(spec, method, trial, config.seed)
