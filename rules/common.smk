@@ -15,6 +15,7 @@ from typing import get_args
 from lensml.schema import ConfigError, load_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.config import noiseless
+from lensml.schema.development import changed, trial_values
 from lensml.schema.studies import SHIPPED, Variant, resolve_variant, steps_of
 
 
@@ -68,6 +69,7 @@ wildcard_constraints:
     encoder="|".join(map(re.escape, CFG.encoders)),
     study="zoo|ablation|scaling|search",
     worker=r"\d+",
+    trial=r"\d+",
     candidate=f"{SHIPPED}|rank\\d+",
     variant="[A-Za-z0-9._-]+",
     img_size=r"\d+",

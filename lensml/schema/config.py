@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from lensml.schema.adaptation import DISTORTING, Adaptation
 from lensml.schema.attribution import Attribution, unmapped
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
+from lensml.schema.development import Development, development_problems
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
@@ -57,6 +58,7 @@ class ConfigFile(Section):
     classifier: Classifier
     regression: Regression
     adaptation: Adaptation
+    development: Development
     anomaly: Anomaly
     evaluation: Evaluation
     audit: Audit
@@ -128,7 +130,7 @@ def load_config(
     keys = ("benchmark", "training", "domain")
     problems += _unknown_domains([trained], entries["domains"], contents, *keys)
     problems += _unknown_references(raw, contents)
-    problems += study_problems(raw) + search_problems(raw)
+    problems += study_problems(raw) + search_problems(raw) + development_problems(raw)
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in raw.domains}

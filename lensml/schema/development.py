@@ -1,0 +1,139 @@
+"""Search of settings of adaptation on a pair whose target labels may be used."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AfterValidator, Field, ValidationError
+
+from lensml.schema.adaptation import JOINT_METHODS, Adaptation, Pair
+from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames
+from lensml.schema.search import Choices, Range
+from lensml.schema.yaml_reader import deep_merge
+
+METHODS = ("adda", *JOINT_METHODS)
+DIGITS = 3  # significant ones of a number that is drawn
+
+
+def _check_methods(methods: list[str]) -> list[str]:
+    unknown = [method for method in methods if method not in METHODS]
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: allowed are {', '.join(METHODS)}")
+    return methods
+
+
+def _check_parameter(name: str) -> str:
+    method, _, key = name.partition(".")
+    if method not in METHODS or not key:
+        raise ValueError(f"must be one of {', '.join(METHODS)}, a dot and a key of that section")
+    return name
+
+
+Parameter = Annotated[str, AfterValidator(_check_parameter)]
+
+
+class Development(Section):
+    """Settings of adaptation at random, judged on labelled target images: snakemake development.
+
+    The pair must be none of those that are reported.
+    """
+
+    pair: Pair | None
+    encoder: Name
+    seeds: Seeds  # of the source classifiers, which every trial adapts
+    methods: Annotated[UniqueNames, AfterValidator(_check_methods)]
+    n_trials: Count  # per method; the first has the configuration's own settings
+    space: Annotated[dict[Parameter, Range | Choices], Field(min_length=1)]
+
+
+def trial_values(spec: Development, method: str, trial: int, seed: int) -> dict[str, Any]:
+    """What a trial changes, by name of the parameter.
+
+    Args:
+        spec: the space.
+        method: whose parameters are drawn.
+        trial: number; the first, 0, changes nothing.
+        seed: of the draws, which do not depend on the number of trials.
+    """
+    names = [name for name in spec.space if name.partition(".")[0] == method]
+    if trial == 0:
+        return {}
+    rng = np.random.default_rng([seed, zlib.crc32(method.encode()), trial])
+    return {name: _drawn(spec.space[name], rng) for name in names}
+
+
+def _drawn(allowed: Range | Choices, rng: np.random.Generator) -> Any:
+    if isinstance(allowed, Choices):
+        return allowed.choices[rng.integers(len(allowed.choices))]
+    low, high = float(allowed.low), float(allowed.high)
+    if allowed.whole:
+        return int(rng.integers(int(low), int(high) + 1))
+    if allowed.log:
+        value = math.exp(rng.uniform(math.log(low), math.log(high)))
+    else:
+        value = float(rng.uniform(low, high))
+    return float(f"{value:.{DIGITS}g}")
+
+
+def changed(adaptation: Adaptation, values: Mapping[str, Any]) -> Adaptation:
+    """The section of adaptation with values of a trial.
+
+    Raises:
+        ValidationError: a value is not allowed.
+    """
+    tree: dict[str, Any] = adaptation.model_dump()
+    for name, value in values.items():
+        method, _, key = name.partition(".")
+        tree = deep_merge(tree, {method: {key: value}})
+    return Adaptation.model_validate(tree)
+
+
+def development_problems(config: Any) -> list[str]:
+    """What is wrong in the development of a configuration, one line each; none without a pair.
+
+    Args:
+        config: with the sections development, adaptation, classifier and the list of domains.
+    """
+    spec = config.development
+    if spec.pair is None:
+        return []
+    lines = [
+        f"development.seeds: {seed} is not listed under 'classifier.seeds'"
+        for seed in spec.seeds
+        if seed not in config.classifier.seeds
+    ]
+    if spec.encoder not in config.adaptation.encoders:
+        lines.append(
+            f"development.encoder = '{spec.encoder}': is not listed under 'adaptation.encoders'"
+        )
+    lines += _pair_problems(config)
+    for method in spec.methods:
+        for trial in range(spec.n_trials):
+            values = trial_values(spec, method, trial, config.seed)
+            try:
+                changed(config.adaptation, values)
+            except ValidationError as error:
+                item = error.errors()[0]
+                where = ".".join(map(str, item["loc"]))
+                return [*lines, f"development.space: {where} = {item['input']!r}: {item['msg']}"]
+    return lines
+
+
+def _pair_problems(config: Any) -> list[str]:
+    pair, lines = config.development.pair, []
+    if pair.source not in config.classifier.domains:
+        lines.append(
+            f"development.pair.source = '{pair.source}': is not listed under 'classifier.domains'"
+        )
+    if pair.target not in config.domains:
+        lines.append(f"development.pair.target = '{pair.target}': is not listed under 'domains'")
+    if pair in config.adaptation.pairs:
+        lines.append(
+            f"development.pair: {pair.source} to {pair.target} is listed under "
+            "'adaptation.pairs'; what is chosen with a pair's labels must not be reported on it"
+        )
+    return lines
