@@ -4,7 +4,7 @@ DEVELOPMENT_RUN = "results/development/{method}/trial{trial}/seed{seed}"
 DEVELOPMENT = table("development") + ["results/development/best.yaml"]
 
 
-rule develop_adda:
+use rule adapt_adda as develop_adda with:
     input:
         source=lambda w: manifests(CFG.development.pair.source, "train"),
         target=lambda w: manifest(CFG.development.pair.target, "unlabelled", "train"),
@@ -14,13 +14,6 @@ rule develop_adda:
     log:
         "logs/develop_adda/trial{trial}/seed{seed}.log",
     priority: 50
-    conda:
-        "../envs/torch.yaml"
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=720,
     params:
         source=lambda w: stores(CFG.development.pair.source, "train"),
         target=lambda w: store(CFG.development.pair.target, "unlabelled", "train"),
@@ -30,11 +23,9 @@ rule develop_adda:
         num_classes=len(CLASSES),
         symmetries=lambda w: development_symmetries(),
         setting=lambda w: setting(w, f"ADDA, trial {w.trial} seed {w.seed}"),
-    script:
-        "../workflow_scripts/adapt_adda.py"
 
 
-rule develop_jointly:
+use rule adapt_jointly as develop_jointly with:
     input:
         source=lambda w: manifests(CFG.development.pair.source, "train"),
         target=lambda w: manifest(CFG.development.pair.target, "unlabelled", "train"),
@@ -43,33 +34,22 @@ rule develop_jointly:
         **run_files(DEVELOPMENT_RUN),
     log:
         "logs/develop_jointly/{method}/trial{trial}/seed{seed}.log",
-    wildcard_constraints:
-        method="|".join(JOINT_METHODS),
     priority: 50
-    conda:
-        "../envs/torch.yaml"
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=720,
     params:
         source=lambda w: stores(CFG.development.pair.source, "train"),
         target=lambda w: store(CFG.development.pair.target, "unlabelled", "train"),
         own=lambda w: trial_section(w.method, w.trial, w.method),
         encoder=lambda w: dump(CFG.encoders[CFG.development.encoder]),
-        joint=lambda w: trial_section(w.method, w.trial, "joint"),
-        distortion=lambda w: trial_section(w.method, w.trial, "distortion"),
+        joint=dump(CFG.adaptation.joint),
+        distortion=dump(CFG.adaptation.distortion),
         adda=dump(CFG.adaptation.adda),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
         symmetries=lambda w: development_symmetries(),
         setting=lambda w: setting(w, f"{w.method}, trial {w.trial} seed {w.seed}"),
-    script:
-        "../workflow_scripts/adapt_jointly.py"
 
 
-rule predict_development:
+use rule predict_adapted as predict_development with:
     input:
         test=lambda w: manifests(CFG.development.pair.target, "val"),
         weights=f"{DEVELOPMENT_RUN}/weights.safetensors",
@@ -78,21 +58,12 @@ rule predict_development:
     log:
         "logs/predict_development/{method}/trial{trial}/seed{seed}.log",
     priority: 40
-    conda:
-        "../envs/torch.yaml"
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
     params:
         test=lambda w: stores(CFG.development.pair.target, "val"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[CFG.development.encoder]),
         symmetry=lambda w: test_symmetry(CFG.development.pair.target),
         setting=lambda w: setting(w, "predict"),
-    script:
-        "../workflow_scripts/predict.py"
 
 
 rule tabulate_development:

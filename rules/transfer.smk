@@ -3,7 +3,7 @@ TRANSFER_RUN = "results/transfer/{domain}/{target}/{encoder}/seed{seed}"
 TRANSFER = table("transfer") + figure("transfer")
 
 
-rule predict_transfer:
+use rule predict_classifier as predict_transfer with:
     input:
         test=lambda w: manifests(w.target, "test"),
         weights=f"{CLASSIFIER_RUN}/weights.safetensors",
@@ -11,24 +11,15 @@ rule predict_transfer:
         predictions=f"{TRANSFER_RUN}/predictions.csv",
     log:
         "logs/predict_transfer/{domain}/{target}/{encoder}/seed{seed}.log",
-    conda:
-        "../envs/torch.yaml"
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
     params:
         test=lambda w: stores(w.target, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         symmetry=lambda w: test_symmetry(w.target),
         setting=lambda w: setting(w, "predict"),
-    script:
-        "../workflow_scripts/predict.py"
 
 
-rule predict_radial_profile_transfer:
+use rule predict_radial_profile as predict_radial_profile_transfer with:
     input:
         train=lambda w: manifests(w.domain, "train"),
         test=lambda w: manifests(w.target, "test"),
@@ -36,22 +27,14 @@ rule predict_radial_profile_transfer:
         predictions="results/transfer/{domain}/{target}/radial_profile/predictions.csv",
     log:
         "logs/predict_radial_profile_transfer/{domain}/{target}.log",
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
     params:
         train=lambda w: stores(w.domain, "train"),
         test=lambda w: stores(w.target, "test"),
         classes=CLASSES,
         setting=lambda w: setting(w, "radial profile"),
-    script:
-        "../workflow_scripts/predict_radial_profile.py"
 
 
-rule tabulate_transfer:
+use rule tabulate_adaptation as tabulate_transfer with:
     input:
         predictions=[row["path"] for row in transfer_rows()],
         audits=audits(transfer_rows(), "domain", "target_domain"),
@@ -65,19 +48,11 @@ rule tabulate_transfer:
         table("transfer"),
     log:
         "logs/tabulate_transfer.log",
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
     params:
         kind="transfer",
         rows=transfer_rows(),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
-    script:
-        "../workflow_scripts/tabulate.py"
 
 
 rule plot_transfer:

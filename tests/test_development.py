@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from test_config import CONFIG_DIR, DEFAULT, load_files
 
 from lensml.evaluation.development import settings_text, tabulate_development
 from lensml.schema import ConfigError
 from lensml.schema.development import changed, trial_values
 from lensml.schema.training import Evaluation
-from tests.test_config import CONFIG_DIR, DEFAULT, load_files
 
 EVALUATION = Evaluation(
     n_bootstrap=100,

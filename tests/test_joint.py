@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from toy_stores import NETWORK_INPUT, setting
+from toy_study import ADABN, ADDA, CNN, Study, images_of, make_study, results_in
 
-from lensml.data.torch_dataset import Images
 from lensml.models.distortion import distort
 from lensml.models.encoders import batch_norm_layers, build_classifier
 from lensml.schema import adaptation as schema
-from lensml.schema.encoders import Cnn
-from lensml.schema.training import Classifier
-from lensml.simulate.dataset import pool_unlabelled
 from lensml.training.adaptation_runs import adapt_jointly, equal_steps
 from lensml.training.checkpoint import FILE, load_weights
 from lensml.training.joint import TASKS
@@ -30,48 +28,17 @@ from lensml.training.joint.adamatch import pseudo_labels
 from lensml.training.joint.coral import coral_distance
 from lensml.training.joint.dann import rise
 from lensml.training.joint.task import JointTask
-from lensml.training.runs import Results, train_classifier
-from tests.toy_stores import IN_MEMORY, NETWORK_INPUT, blobs, noise, setting, write_store
 
-CNN = Cnn(kind="cnn", widths=[4, 8])
-OPTIMIZATION: dict[str, Any] = {
-    "batch_size": 8,
-    "weight_decay": 0.05,
-    "betas": [0.9, 0.95],
-    "warmup_fraction": 0.2,
-    "clip_grad_norm": 1.0,
-    "ema_decay": 0.9,
-}
-JOINT = schema.Joint(**OPTIMIZATION, final_learning_rate=0.03, batch_norm="source")
-CLASSIFIER = Classifier(
-    **OPTIMIZATION,
-    learning_rate=1e-2,
-    min_learning_rate=1e-4,
-    domains=["toy"],
-    encoders=["toy"],
-    seeds=[0],
-    epochs=3,
-    evaluations_per_epoch=1,
-    label_smoothing=0.0,
-    paired_batches=True,
-    augment=True,
-    test_time_augmentation=True,
-)
-ADDA = schema.Adda(
-    steps=40,
-    warmup_steps=8,
+JOINT = schema.Joint(
     batch_size=8,
-    learning_rate_encoder=1e-3,
-    learning_rate_discriminator=1e-2,
-    betas=[0.5, 0.9],
-    weight_decay=0.0,
-    hidden_dim=8,
-    label_smoothing=0.1,
+    final_learning_rate=0.03,
+    weight_decay=0.05,
+    betas=[0.9, 0.95],
+    warmup_fraction=0.2,
     clip_grad_norm=1.0,
     ema_decay=0.9,
     batch_norm="source",
 )
-ADABN = schema.AdaBn(n_images=48)
 DISTORTION = schema.Distortion(gain=0.2, blur=1.0, zoom=0.1, noise=0.5)
 OFF = schema.Distortion(gain=0.0, blur=0.0, zoom=0.0, noise=0.0)
 RATE = 3e-3
@@ -96,52 +63,17 @@ def _one_thread():
     torch.use_deterministic_algorithms(deterministic)
 
 
-class Toy(NamedTuple):
-    """Source stores, a pool of target images and the weights of a source classifier."""
-
-    source: list[str]
-    pool: str
-    weights: str
-
-
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    folder = tmp_path_factory.mktemp("toy")
-    rng = np.random.default_rng(0)
-
-    def stores(domain: str, split: str, peak: float) -> list[str]:
-        images = {"no_sub": noise(24, rng), "cdm": blobs(24, rng, peak=peak)}
-        return [
-            write_store(folder / domain / name / f"{split}.zarr", x, substructure=name)
-            for name, x in images.items()
-        ]
-
-    source, validation = stores("source", "train", 2.0), stores("source", "val", 2.0)
-    pool = folder / "target" / "pool" / "train.zarr"
-    pool_unlabelled(pool, stores("target", "train", 0.5), seed=1)
-    results = results_in(folder / "classifier")
-    train_classifier(
-        source,
-        validation,
-        results,
-        encoder=CNN,
-        classifier=CLASSIFIER,
-        symmetry="square",
-        setting=setting(folder / "classifier"),
-    )
-    return Toy(source, str(pool), results.weights)
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return make_study(tmp_path_factory.mktemp("study"))
 
 
-def results_in(folder: Path) -> Results:
-    return Results(*(str(folder / n) for n in ("weights.safetensors", "history.csv", "run.json")))
-
-
-def run(toy: Toy, folder: Path, method: str, *, joint: schema.Joint = JOINT) -> None:
+def run(study: Study, folder: Path, method: str, *, joint: schema.Joint = JOINT) -> None:
     adapt_jointly(
         method,
-        toy.source,
-        toy.pool,
-        toy.weights,
+        study.train,
+        study.pool,
+        study.weights["cnn"],
         results_in(folder),
         own=OWN[method],
         encoder=CNN,
@@ -155,19 +87,15 @@ def run(toy: Toy, folder: Path, method: str, *, joint: schema.Joint = JOINT) -> 
     )
 
 
-def task_of(toy: Toy, method: str, *, steps: int = 100, **changes: Any) -> JointTask:
+def task_of(study: Study, method: str, *, steps: int = 100, **changes: Any) -> JointTask:
     network = build_classifier(CNN, img_size=16, num_classes=2, seed=0)
-    load_weights(toy.weights, network)
-    images = {
-        "source": Images(toy.source, NETWORK_INPUT, max_memory_fraction=IN_MEMORY),
-        "target": Images([toy.pool], NETWORK_INPUT, max_memory_fraction=IN_MEMORY, labelled=False),
-        **{k: changes.pop(k) for k in ("target",) if k in changes},
-    }
+    load_weights(study.weights["cnn"], network)
+    target = changes.pop("target", None) or images_of([study.pool], labelled=False)
     rate = changes.pop("learning_rate", RATE)
     return TASKS[method](
         network,
-        images["source"],
-        images["target"],
+        images_of(study.train),
+        target,
         spec=JOINT.model_copy(update=changes),
         method=OWN[method].model_copy(update={"learning_rate": rate}),
         distortion=DISTORTION,
@@ -289,24 +217,24 @@ def test_the_weight_of_the_adversary_rises_from_nothing_to_one():
     assert values[-1] == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize(("method", "learning_rate"), [("coral", 5e-3), ("dann", 1e-3)])
-def test_alignment_brings_the_embeddings_together(toy, method, learning_rate):
-    task = task_of(toy, method, steps=150, batch_size=16, learning_rate=learning_rate)
+@pytest.mark.parametrize(("method", "learning_rate"), [("coral", 5e-3), ("dann", 3e-4)])
+def test_alignment_brings_the_embeddings_together(study, method, learning_rate):
+    task = task_of(study, method, steps=150, batch_size=16, learning_rate=learning_rate)
 
     @torch.no_grad()
     def distance() -> float:
-        batches = [x.batch(np.arange(len(x))) for x in (task.source, task.target)]
+        batches = [x.batch(np.arange(len(x))) for x in (task.batches.source, task.batches.target)]
         source, target = (task.average.encoder(x) for x in batches)
         return ((source.mean(0) - target.mean(0)).norm() / source.std(0).norm()).item()
 
     before = distance()
     for step in range(150):
         task.step(step)
-    assert distance() < 0.7 * before  # over five seeds 0.59 to 0.94 and 0.19 to 0.48
+    assert distance() < 0.7 * before  # over five seeds 0.17 to 0.69 and 0.35 to 0.39
 
 
-def test_the_adversary_learns_to_tell_the_domains_and_the_encoder_climbs_its_loss(toy):
-    task = task_of(toy, "dann")
+def test_the_adversary_learns_to_tell_the_domains_and_the_encoder_climbs_its_loss(study):
+    task = task_of(study, "dann")
     before = {k: v.clone() for k, v in task.discriminator.state_dict().items()}  # type: ignore[attr-defined]
     found = task.step(50)
     after = task.discriminator.state_dict()  # type: ignore[attr-defined]
@@ -317,11 +245,11 @@ def test_the_adversary_learns_to_tell_the_domains_and_the_encoder_climbs_its_los
 
 
 @pytest.mark.parametrize("method", ["adamatch", "mean_teacher"])
-def test_what_the_target_teaches_counts_only_where_it_is_sure(toy, method):
+def test_what_the_target_teaches_counts_only_where_it_is_sure(study, method):
     name = "pseudo_label_loss" if method == "adamatch" else "consistency_loss"
-    task = task_of(toy, method)
+    task = task_of(study, method)
     assert task.step(50)[name] > 0
-    task = task_of(toy, method)
+    task = task_of(study, method)
     sure = 1.0 if method == "mean_teacher" else 2.0
     task.method = task.method.model_copy(update={"confidence": sure})
     assert task.step(50)[name] == 0
@@ -331,10 +259,10 @@ def test_what_the_target_teaches_counts_only_where_it_is_sure(toy, method):
 
 
 @pytest.mark.parametrize("method", TASKS)
-def test_target_images_with_labels_are_refused(toy, method):
-    labelled = Images(toy.source, NETWORK_INPUT, max_memory_fraction=IN_MEMORY)
+def test_target_images_with_labels_are_refused(study, method):
+    labelled = images_of(study.train)
     with pytest.raises(ValueError, match="must not see target labels"):
-        task_of(toy, method, target=labelled)
+        task_of(study, method, target=labelled)
 
 
 class Killed(Exception):
@@ -342,8 +270,8 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("method", TASKS)
-def test_a_killed_and_resumed_run_is_bit_identical(toy, tmp_path, monkeypatch, method):
-    run(toy, tmp_path / "whole", method)
+def test_a_killed_and_resumed_run_is_bit_identical(study, tmp_path, monkeypatch, method):
+    run(study, tmp_path / "whole", method)
     original, remaining, taken = TASKS[method].step, [5], []
 
     def step(self: Any, step: int) -> Any:
@@ -355,11 +283,11 @@ def test_a_killed_and_resumed_run_is_bit_identical(toy, tmp_path, monkeypatch, m
 
     monkeypatch.setattr(TASKS[method], "step", step)
     with pytest.raises(Killed):
-        run(toy, tmp_path / "killed", method)
+        run(study, tmp_path / "killed", method)
     assert (tmp_path / "killed" / "state" / FILE).exists()
     taken.clear()
     torch.manual_seed(99)  # a new process starts anywhere
-    run(toy, tmp_path / "killed", method)
+    run(study, tmp_path / "killed", method)
     assert 0 < taken[0] <= 5
     for name in ("weights.safetensors", "history.csv"):
         whole = (tmp_path / "whole" / name).read_bytes()
@@ -368,9 +296,9 @@ def test_a_killed_and_resumed_run_is_bit_identical(toy, tmp_path, monkeypatch, m
 
 
 @pytest.mark.parametrize("method", TASKS)
-def test_a_run_trains_the_source_classifier_further_and_records_itself(toy, tmp_path, method):
-    run(toy, tmp_path, method)
-    before, after = load_file(toy.weights), load_file(tmp_path / "weights.safetensors")
+def test_a_run_trains_the_source_classifier_further_and_records_itself(study, tmp_path, method):
+    run(study, tmp_path, method)
+    before, after = load_file(study.weights["cnn"]), load_file(tmp_path / "weights.safetensors")
     assert before.keys() == after.keys()
     trained = [k for k in before if "running_" not in k and "num_batches" not in k]
     assert all(not torch.equal(before[k], after[k]) for k in trained)
@@ -387,11 +315,11 @@ def test_a_run_trains_the_source_classifier_further_and_records_itself(toy, tmp_
     assert np.isfinite(history).all(axis=None)
 
 
-def test_a_run_may_take_the_statistics_of_the_target(toy, tmp_path):
-    run(toy, tmp_path, "coral", joint=JOINT.model_copy(update={"batch_norm": "target"}))
+def test_a_run_may_take_the_statistics_of_the_target(study, tmp_path):
+    run(study, tmp_path, "coral", joint=JOINT.model_copy(update={"batch_norm": "target"}))
     network = build_classifier(CNN, img_size=16, num_classes=2, seed=0)
     load_weights(tmp_path / "weights.safetensors", network)
-    pool = Images([toy.pool], NETWORK_INPUT, max_memory_fraction=IN_MEMORY, labelled=False)
+    pool = images_of([study.pool], labelled=False)
     first = next(m for m in network.modules() if isinstance(m, torch.nn.Conv2d))
     with torch.no_grad():
         seen = first(pool.batch(np.arange(len(pool))))
@@ -399,8 +327,8 @@ def test_a_run_may_take_the_statistics_of_the_target(toy, tmp_path):
     torch.testing.assert_close(layer.running_mean, seen.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
 
 
-def test_a_method_trains_at_its_own_learning_rate(toy):
-    task = task_of(toy, "coral", steps=20, learning_rate=1e-3)
+def test_a_method_trains_at_its_own_learning_rate(study):
+    task = task_of(study, "coral", steps=20, learning_rate=1e-3)
     rates = []
     for step in range(20):
         task.step(step)
@@ -423,10 +351,10 @@ def test_every_method_costs_as_many_passes_as_adda(steps, share, batch_size, pas
     assert abs(found - cost) <= max(passes * batch_size / 2 + 1e-6, passes * batch_size - cost)
 
 
-def test_the_passes_of_a_method_are_those_it_makes(toy):
+def test_the_passes_of_a_method_are_those_it_makes(study):
     """Counted on the encoder: a forward pass of an image is 1, with its gradient 3."""
     for method, kind in TASKS.items():
-        task = task_of(toy, method)
+        task = task_of(study, method)
         count = [0]
 
         def hook(module: Any, inputs: Any, output: Tensor, count: list[int] = count) -> None:

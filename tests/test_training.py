@@ -12,7 +12,7 @@ import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,19 @@ from sklearn.metrics import roc_auc_score
 from timm.optim.muon import Muon as TimmMuon
 from torch import Tensor, nn
 from toy_stores import IN_MEMORY, MAPPED, NETWORK_INPUT, RMS, blobs, noise, setting, write_store
+from toy_study import (
+    ADABN,
+    ADDA,
+    CLASSIFIER,
+    CNN,
+    OPTIMIZATION,
+    ORACLE,
+    STEM,
+    Study,
+    images_of,
+    make_study,
+    results_in,
+)
 
 from lensml.data.images import stretch
 from lensml.data.store import open_store
@@ -69,63 +82,12 @@ from lensml.training.loop import BatchOrder, learning_rate_at, run_training, ste
 from lensml.training.mae import MaeTask
 from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.runs import (
-    Results,
     train_classifier,
     train_mae,
     train_oracle,
 )
 
 CPU = torch.device("cpu")
-# Paths are dropped at random, so that a resumed run must restore torch's generator.
-STEM = encoder_schema.VitConvStem(
-    kind="vit_conv_stem",
-    stem_widths=[4, 4],
-    embed_dim=8,
-    depth=2,
-    num_heads=2,
-    mlp_ratio=2.0,
-    init_values=0.1,
-    drop_path_rate=0.5,
-)
-CNN = encoder_schema.Cnn(kind="cnn", widths=[4, 8])
-OPTIMIZATION: dict[str, Any] = {
-    "batch_size": 8,
-    "learning_rate": 1e-2,
-    "min_learning_rate": 1e-4,
-    "weight_decay": 0.05,
-    "betas": [0.9, 0.95],
-    "warmup_fraction": 0.2,
-    "clip_grad_norm": 1.0,
-}
-CLASSIFIER = schema.Classifier(
-    **OPTIMIZATION,
-    domains=["toy"],
-    encoders=["toy"],
-    seeds=[0],
-    epochs=3,
-    evaluations_per_epoch=2,
-    label_smoothing=0.05,
-    ema_decay=0.9,
-    paired_batches=True,
-    augment=True,
-    test_time_augmentation=True,
-)
-ORACLE = adaptation_schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
-ADDA = adaptation_schema.Adda(
-    steps=40,
-    warmup_steps=4,
-    batch_size=8,
-    learning_rate_encoder=1e-3,
-    learning_rate_discriminator=1e-2,
-    betas=[0.5, 0.9],
-    weight_decay=0.0,
-    hidden_dim=8,
-    label_smoothing=0.1,
-    clip_grad_norm=1.0,
-    ema_decay=0.9,
-    batch_norm="source",
-)
-ADABN = adaptation_schema.AdaBn(n_images=1000)
 MAE = schema.Mae(
     **OPTIMIZATION,
     epochs=4,
@@ -152,54 +114,9 @@ def _torch_settings():
     torch.use_deterministic_algorithms(deterministic)
 
 
-class Study(NamedTuple):
-    """Stores of a source and a target domain and the weights of a source classifier."""
-
-    train: list[str]
-    validation: list[str]
-    target: list[str]
-    pool: str
-    weights: dict[str, str]  # by kind of encoder
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    folder = tmp_path_factory.mktemp("study")
-    rng = np.random.default_rng(0)
-
-    def pair(domain: str, split: str, n: int, peak: float) -> list[str]:
-        images = {"no_sub": noise(n, rng), "cdm": blobs(n, rng, peak=peak)}
-        return [
-            write_store(folder / domain / name / f"{split}.zarr", x, substructure=name)
-            for name, x in images.items()
-        ]
-
-    train, validation = pair("source", "train", 20, 2.0), pair("source", "val", 12, 2.0)
-    target = pair("target", "train", 24, 0.5)
-    pool = folder / "target" / "pool" / "train.zarr"
-    pool_unlabelled(pool, target, seed=1)
-    weights = {}
-    for encoder in (STEM, CNN):
-        results = results_in(folder / encoder.kind)
-        train_classifier(
-            train,
-            validation,
-            results,
-            encoder=encoder,
-            classifier=CLASSIFIER,
-            symmetry="square",
-            setting=setting(folder / encoder.kind),
-        )
-        weights[encoder.kind] = results.weights
-    return Study(train, validation, target, str(pool), weights)
-
-
-def results_in(folder: Path) -> Results:
-    return Results(*(str(folder / n) for n in ("weights.safetensors", "history.csv", "run.json")))
-
-
-def images_of(stores: list[str], **options: Any) -> Images:
-    return Images(stores, NETWORK_INPUT, max_memory_fraction=IN_MEMORY, **options)
+    return make_study(tmp_path_factory.mktemp("study"))
 
 
 def source_encoder(study: Study, spec: encoder_schema.Encoder) -> nn.Module:
@@ -1259,8 +1176,8 @@ def test_adaptation_keeps_the_head_of_the_classifier(study, tmp_path):
 @pytest.mark.parametrize("warmup_steps", [0, 1])
 def test_the_first_step_has_the_losses_of_the_paper(study, warmup_steps):
     task = adda_task(study, warmup_steps=warmup_steps)
-    source = task.source.batch(task.source_order(0))
-    target = task.target.batch(task.target_order(0))
+    source = task.batches.source.batch(task.batches.source_order(0))
+    target = task.batches.target.batch(task.batches.target_order(0))
     discriminator = copy.deepcopy(task.discriminator)
     with torch.no_grad():
         # Batch norm keeps the source's statistics, so evaluation gives the embedding of training.
@@ -1304,7 +1221,7 @@ def test_a_gradient_penalty_flattens_the_discriminator(study):
         task = adda_task(study, gradient_penalty=weight, warmup_steps=39)
         for step in range(39):
             task.step(step)
-        x = embed(task.source_encoder, task.source, np.arange(len(task.source)))
+        x = embed(task.source_encoder, task.batches.source, np.arange(len(task.batches.source)))
         with torch.enable_grad():
             penalty = task._gradient_penalty(x.clone())
             x = x.clone().requires_grad_()
@@ -1328,8 +1245,10 @@ def test_adaptation_brings_the_embeddings_together(study):
     )
 
     def distance() -> float:
-        source = embed(task.source_encoder, task.source, np.arange(len(task.source)))
-        target = embed(task.average, task.target, np.arange(len(task.target)))
+        source = embed(
+            task.source_encoder, task.batches.source, np.arange(len(task.batches.source))
+        )
+        target = embed(task.average, task.batches.target, np.arange(len(task.batches.target)))
         shift = (source.mean(0) - target.mean(0)) / task.discriminator.std
         return shift.square().mean().sqrt().item()
 

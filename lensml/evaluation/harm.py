@@ -11,13 +11,15 @@ from lensml.evaluation.metrics import read_predictions
 
 VALUES = ["value", "ci_low", "ci_high"]
 COLLAPSED = 0.25  # of a class's true share, below which hardly any image is given to it
+SHIFTED = 0.05  # of the images, from which the shares of the classes have changed
 
 
 def harm_notes(runs: Sequence[Mapping[str, str]], table: pd.DataFrame) -> list[str]:
     """A sentence for every run that ends below its reference by more than its interval.
 
     The shares of the classes among the predictions tell a collapse, in which a class is hardly
-    predicted any more, from a shift, in which images move from one class to another.
+    predicted any more, from a shift, in which images move from one class to another, and from
+    images that are confused while the shares stay.
 
     Args:
         runs: of adaptation, see :func:`lensml.evaluation.tables.tabulate`.
@@ -38,7 +40,9 @@ def _sentence(run: Mapping[str, str], value: float, low: float, high: float) -> 
     label, after, classes = _shares(run["path"])
     before = _shares(run["reference"])[1]
     gone = [c for c, a, t in zip(classes, after, label, strict=True) if a < COLLAPSED * t]
-    what = f"collapse: hardly an image is given to {', '.join(gone)}" if gone else "label shift"
+    moved = np.abs(after - before).sum() / 2
+    what = "label shift" if moved >= SHIFTED else "no shift, the order of the images suffered"
+    what = f"collapse: hardly an image is given to {', '.join(gone)}" if gone else what
     shares = ", ".join(
         f"{c} {b:.0%} to {a:.0%} (true {t:.0%})"
         for c, b, a, t in zip(classes, before, after, label, strict=True)

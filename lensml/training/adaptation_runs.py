@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import torch
 
+from lensml.data.torch_dataset import Images
+from lensml.models.encoders import Classifier
 from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint
 from lensml.schema.encoders import Encoder
 from lensml.training.adda import AddaTask, adapt_batch_norm
@@ -51,9 +54,7 @@ def adapt_adda(
         symmetries: of the source's and of the target's population.
         setting: see :class:`lensml.training.setting.Setting`.
     """
-    device = prepare_device(setting.compute)
-    target = setting.images([target_pool], device, labelled=False)
-    network = source_classifier(source_weights, encoder, target.img_size, num_classes).to(device)
+    device, target, network = _opened(target_pool, source_weights, encoder, num_classes, setting)
     task = AddaTask(
         network.encoder,
         setting.images(source, device),
@@ -67,7 +68,7 @@ def adapt_adda(
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
-    outcome = run_task(task, adda.steps, max(adda.steps // 20, 1), config, data, setting)
+    outcome = run_task(task, adda.steps, max(adda.steps // ROWS, 1), config, data, setting)
     network.encoder = task.average
     if adda.batch_norm == "target":
         adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
@@ -88,9 +89,7 @@ def adapt_adabn(
     setting: Setting,
 ) -> None:
     """Replace the batch-norm statistics of a source classifier by the target's."""
-    device = prepare_device(setting.compute)
-    target = setting.images([target_pool], device, labelled=False)
-    network = source_classifier(source_weights, encoder, target.img_size, num_classes).to(device)
+    device, target, network = _opened(target_pool, source_weights, encoder, num_classes, setting)
     adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
     config = {"encoder": encoder.model_dump(), "adabn": adabn.model_dump()}
     save_weights(results.weights, network.state_dict(), config)
@@ -132,9 +131,7 @@ def adapt_jointly(
         symmetries: of the source's and of the target's population.
         setting: see :class:`lensml.training.setting.Setting`.
     """
-    device = prepare_device(setting.compute)
-    target = setting.images([target_pool], device, labelled=False)
-    network = source_classifier(source_weights, encoder, target.img_size, num_classes)
+    device, target, network = _opened(target_pool, source_weights, encoder, num_classes, setting)
     kind = TASKS[method]
     steps = equal_steps(adda, joint.batch_size, kind.passes)
     task = kind(
@@ -166,6 +163,16 @@ def adapt_jointly(
     save_weights(results.weights, task.average.state_dict(), config)
     size = 2 * joint.batch_size
     write_results(outcome, results, config, data, setting, device, size, task.execution)
+
+
+def _opened(
+    target_pool: str, source_weights: str, encoder: Encoder, num_classes: int, setting: Setting
+) -> tuple[torch.device, Images, Classifier]:
+    """Device, pool of target images and source classifier: where every method begins."""
+    device = prepare_device(setting.compute)
+    target = setting.images([target_pool], device, labelled=False)
+    network = source_classifier(source_weights, encoder, target.img_size, num_classes)
+    return device, target, network.to(device)
 
 
 def equal_steps(adda: Adda, batch_size: int, passes: int) -> int:

@@ -17,12 +17,11 @@ from torch.nn import functional
 from lensml.data.torch_dataset import Images
 from lensml.models.discriminator import Discriminator
 from lensml.models.encoders import batch_norm_layers
-from lensml.models.symmetry import random_symmetry
 from lensml.schema.adaptation import Adda
 from lensml.training.averaging import WeightAverage
 from lensml.training.classifier import PREDICTION_BATCH, optimise
+from lensml.training.domain_batches import DomainBatches
 from lensml.training.execution import FLOAT32, Execution
-from lensml.training.loop import BatchOrder, step_generator
 
 STATISTICS_IMAGES = 2000  # source images from which the embedding's mean and scale are taken
 BATCH_NORM_BATCH = 250  # images per batch whose statistics AdaBN averages
@@ -64,8 +63,13 @@ class AddaTask:
         Raises:
             ValueError: the target images carry labels.
         """
-        if target.labels is not None:
-            raise ValueError("adaptation must not see target labels: hand it an unlabelled pool")
+        self.batches = DomainBatches(
+            source,
+            target,
+            batch_size=spec.batch_size,
+            seed=seed,
+            symmetries=(source_symmetry, target_symmetry),
+        )
         source_encoder = source_encoder.to(device).to(memory_format=torch.channels_last)
         self.source_encoder = source_encoder.eval().requires_grad_(False)
         self.target_encoder = copy.deepcopy(self.source_encoder).requires_grad_(True)
@@ -75,10 +79,7 @@ class AddaTask:
         if spec.batch_norm == "source":
             for layer in batch_norm_layers(self.target_encoder):
                 layer.eval()
-        self.source, self.target, self.spec, self.seed = source, target, spec, seed
-        self.symmetries = source_symmetry, target_symmetry
-        self.source_order = BatchOrder(len(source), spec.batch_size, seed)
-        self.target_order = BatchOrder(len(target), spec.batch_size, seed + 1)
+        self.spec = spec
         mean, std = embedding_statistics(self.source_encoder, source, seed)
         torch.manual_seed(seed)
         self.discriminator = Discriminator(
@@ -99,7 +100,7 @@ class AddaTask:
 
     def step(self, step: int) -> dict[str, Tensor]:
         """The discriminator learns to tell the domains, then the target encoder to deceive it."""
-        source, target = self._batches(step)
+        source, target, _ = self.batches(step)
         warming_up = step < self.spec.warmup_steps
         with self.execution.autocast(self.device):
             with torch.no_grad():
@@ -145,14 +146,6 @@ class AddaTask:
             "discriminator_accuracy": accuracy,
             "feature_distance": shift.square().mean().sqrt(),
         }
-
-    def _batches(self, step: int) -> tuple[Tensor, Tensor]:
-        source = self.source.batch(self.source_order(step))
-        target = self.target.batch(self.target_order(step))
-        source = random_symmetry(source, self.symmetries[0], step_generator(self.seed, step, 1))
-        return source, random_symmetry(
-            target, self.symmetries[1], step_generator(self.seed, step, 2)
-        )
 
     def _discriminate(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         logit_s, logit_t = self.discriminator(source), self.discriminator(target)

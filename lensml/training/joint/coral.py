@@ -19,7 +19,7 @@ class CoralTask(JointTask):
         """Prepare adaptation; see :class:`JointTask`."""
         super().__init__(*args, **options)
         # On the source's scale a weight means the same for every encoder.
-        self.std = embedding_statistics(self.average.encoder, self.source, self.seed)[1]
+        self.std = embedding_statistics(self.average.encoder, self.batches.source, self.seed)[1]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class loss and alignment."""

@@ -29,7 +29,7 @@ class DannTask(JointTask):
     def __init__(self, *args: Any, **options: Any) -> None:
         """Prepare adaptation; see :class:`JointTask`."""
         super().__init__(*args, **options)
-        mean, std = embedding_statistics(self.average.encoder, self.source, self.seed)
+        mean, std = embedding_statistics(self.average.encoder, self.batches.source, self.seed)
         torch.manual_seed(self.seed)
         discriminator = Discriminator(mean, std, self.method.hidden_dim)
         self.discriminator = discriminator.to(self.device)

@@ -14,16 +14,16 @@ from torch.nn import functional
 from lensml.data.torch_dataset import Images
 from lensml.models.distortion import distort
 from lensml.models.encoders import Classifier, batch_norm_layers
-from lensml.models.symmetry import random_symmetry
 from lensml.schema.adaptation import Distortion, Joint
 from lensml.schema.encoders import NetworkInput
 from lensml.training.averaging import WeightAverage
 from lensml.training.classifier import optimise, optimizer_of, set_learning_rate
+from lensml.training.domain_batches import DomainBatches
 from lensml.training.execution import FLOAT32, Execution
-from lensml.training.loop import BatchOrder, step_generator
+from lensml.training.loop import step_generator
 
 FORWARD, TRAINED = 1, 3  # passes through the encoder: a backward pass costs two forward ones
-SOURCE_SYMMETRY, TARGET_SYMMETRY, SOURCE_DISTORTION, TARGET_DISTORTION = 1, 2, 3, 4
+SOURCE_DISTORTION, TARGET_DISTORTION = 3, 4  # purposes of generators, after those of the batches
 
 
 class Batch(NamedTuple):
@@ -79,8 +79,9 @@ class JointTask(ABC):
         Raises:
             ValueError: the target images carry labels.
         """
-        if target.labels is not None:
-            raise ValueError("adaptation must not see target labels: hand it an unlabelled pool")
+        self.batches = DomainBatches(
+            source, target, batch_size=spec.batch_size, seed=seed, symmetries=symmetries
+        )
         assert source.labels is not None
         self.network = network.to(device).to(memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
@@ -88,13 +89,11 @@ class JointTask(ABC):
         if spec.batch_norm == "source":
             for layer in batch_norm_layers(self.network):
                 layer.eval()
-        self.source, self.target, self.spec, self.method = source, target, spec, method
+        self.spec, self.method = spec, method
         self.distortion, self.network_input = distortion, network_input
         self.steps, self.seed = steps, seed
-        self.symmetries, self.device, self.execution = symmetries, device, execution
+        self.device, self.execution = device, execution
         self.labels = torch.from_numpy(np.asarray(source.labels)).to(device)
-        self.source_order = BatchOrder(len(source), spec.batch_size, seed)
-        self.target_order = BatchOrder(len(target), spec.batch_size, seed + 1)
         self.optimization = spec.optimization(method.learning_rate)
         self.optimizer = optimizer_of(self.network, self.optimization)
         execution.prepare(self.network)
@@ -106,7 +105,9 @@ class JointTask(ABC):
     def step(self, step: int) -> dict[str, Tensor]:
         """One batch of either domain."""
         set_learning_rate(self.optimizer, self.optimization, step, self.steps)
-        batch = self._batch(step)
+        source, target, index = self.batches(step)
+        labels = self.labels[torch.from_numpy(index).to(self.device)]
+        batch = Batch(source, labels, target, step)
         with self.execution.autocast(self.device):
             losses = self.losses(batch)
         loss = torch.stack(list(losses.values())).sum()
@@ -114,19 +115,6 @@ class JointTask(ABC):
         # The average forgets where it began as fast as it can, then at its own pace.
         self.averaging.update(min(self.spec.ema_decay, (1 + step) / (10 + step)))
         return {f"{name}_loss": value.detach() for name, value in losses.items()}
-
-    def _batch(self, step: int) -> Batch:
-        index = self.source_order(step)
-        source, target = self.source.batch(index), self.target.batch(self.target_order(step))
-        generators = (step_generator(self.seed, step, SOURCE_SYMMETRY + k) for k in range(2))
-        source, target = (
-            random_symmetry(x, symmetry, generator)
-            for x, symmetry, generator in zip(
-                (source, target), self.symmetries, generators, strict=True
-            )
-        )
-        labels = self.labels[torch.from_numpy(index).to(self.device)]
-        return Batch(source, labels, target, step)
 
     def distorted(self, x: Tensor, step: int, purpose: int) -> Tensor:
         """Images of a step with strong augmentation."""
