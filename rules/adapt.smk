@@ -9,6 +9,7 @@ rule adapt_adda:
         weights=source_weights,
     output:
         **run_files("results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}"),
+        snapshots="results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}/snapshots.safetensors",
     log:
         "logs/adapt_adda/{source}/{target}/{encoder}/seed{seed}.log",
     priority: 90
@@ -119,6 +120,32 @@ rule train_oracle:
         setting=lambda w: setting(w, f"oracle {w.target} seed {w.seed}"),
     script:
         "../workflow_scripts/train_oracle.py"
+
+
+# The published protocol, to stand beside the rest: the step is chosen on labelled test images.
+rule select_on_test:
+    input:
+        test=lambda w: manifests(w.target, "test"),
+        snapshots="results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}/snapshots.safetensors",
+    output:
+        weights="results/adaptation/{source}/{target}/{encoder}/adda_test_selected/seed{seed}/weights.safetensors",
+        selection="results/adaptation/{source}/{target}/{encoder}/adda_test_selected/seed{seed}/selection.csv",
+    log:
+        "logs/select_on_test/{source}/{target}/{encoder}/seed{seed}.log",
+    priority: 80
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        gpu=GPU,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=120,
+    params:
+        test=lambda w: stores(w.target, "test"),
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        setting=lambda w: setting(w, "select"),
+    script:
+        "../workflow_scripts/select_on_test.py"
 
 
 rule predict_adapted:

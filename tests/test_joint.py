@@ -37,19 +37,17 @@ JOINT = schema.Joint(
     warmup_fraction=0.2,
     clip_grad_norm=1.0,
     ema_decay=0.9,
-    batch_norm="source",
 )
 DISTORTION = schema.Distortion(gain=0.2, blur=1.0, zoom=0.1, noise=0.5)
 OFF = schema.Distortion(gain=0.0, blur=0.0, zoom=0.0, noise=0.0)
 RATE = 3e-3
+SHARED: dict[str, Any] = {"learning_rate": RATE, "batch_norm": "source"}
 OWN: dict[str, Any] = {
-    "strong_augmentation": schema.StrongAugmentation(learning_rate=RATE),
-    "coral": schema.Coral(learning_rate=RATE, weight=1.0, match_mean=True),
-    "dann": schema.Dann(
-        learning_rate=RATE, weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2
-    ),
-    "adamatch": schema.AdaMatch(learning_rate=RATE, weight=1.0, confidence=0.9),
-    "mean_teacher": schema.MeanTeacher(learning_rate=RATE, weight=10.0, confidence=0.5),
+    "strong_augmentation": schema.StrongAugmentation(**SHARED),
+    "coral": schema.Coral(**SHARED, weight=1.0, match_mean=True),
+    "dann": schema.Dann(**SHARED, weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2),
+    "adamatch": schema.AdaMatch(**SHARED, weight=1.0, confidence=0.9),
+    "mean_teacher": schema.MeanTeacher(**SHARED, weight=10.0, confidence=0.5),
 }
 CPU = torch.device("cpu")
 
@@ -68,16 +66,16 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return make_study(tmp_path_factory.mktemp("study"))
 
 
-def run(study: Study, folder: Path, method: str, *, joint: schema.Joint = JOINT) -> None:
+def run(study: Study, folder: Path, method: str, *, batch_norm: str = "source") -> None:
     adapt_jointly(
         method,
         study.train,
         study.pool,
         study.weights["cnn"],
         results_in(folder),
-        own=OWN[method],
+        own=OWN[method].model_copy(update={"batch_norm": batch_norm}),
         encoder=CNN,
-        joint=joint,
+        joint=JOINT,
         distortion=DISTORTION,
         adda=ADDA,
         adabn=ADABN,
@@ -91,19 +89,22 @@ def task_of(study: Study, method: str, *, steps: int = 100, **changes: Any) -> J
     network = build_classifier(CNN, img_size=16, num_classes=2, seed=0)
     load_weights(study.weights["cnn"], network)
     target = changes.pop("target", None) or images_of([study.pool], labelled=False)
-    rate = changes.pop("learning_rate", RATE)
+    own = {key: changes.pop(key) for key in list(changes) if key in type(OWN[method]).model_fields}
+    options = {
+        "distortion": changes.pop("distortion", DISTORTION),
+        "symmetries": changes.pop("symmetries", ("none", "none")),
+        "seed": changes.pop("seed", 0),
+    }
     return TASKS[method](
         network,
         images_of(study.train),
         target,
         spec=JOINT.model_copy(update=changes),
-        method=OWN[method].model_copy(update={"learning_rate": rate}),
-        distortion=DISTORTION,
+        method=OWN[method].model_copy(update=own),
         network_input=NETWORK_INPUT,
         steps=steps,
-        seed=0,
-        symmetries=("none", "none"),
         device=CPU,
+        **options,
     )
 
 
@@ -249,10 +250,57 @@ def test_what_the_target_teaches_counts_only_where_it_is_sure(study, method):
     name = "pseudo_label_loss" if method == "adamatch" else "consistency_loss"
     task = task_of(study, method)
     assert task.step(50)[name] > 0
-    task = task_of(study, method)
     sure = 1.0 if method == "mean_teacher" else 2.0
-    task.method = task.method.model_copy(update={"confidence": sure})
-    assert task.step(50)[name] == 0
+    assert task_of(study, method, confidence=sure).step(50)[name] == 0
+
+
+@pytest.mark.parametrize("method", ["strong_augmentation", "adamatch", "mean_teacher"])
+def test_methods_of_strong_augmentation_train_on_distorted_images(study, method):
+    found = [task_of(study, method, distortion=spec).step(50) for spec in (DISTORTION, OFF)]
+    name = {"adamatch": "pseudo_label_loss", "mean_teacher": "consistency_loss"}.get(method)
+    for loss in filter(None, (name, None if method == "mean_teacher" else "class_loss")):
+        assert abs(found[0][loss] - found[1][loss]) > 1e-3 * abs(found[1][loss]), loss
+
+
+def test_coral_matches_means_only_where_it_is_told_to(study):
+    both, covariance = (
+        task_of(study, "coral", match_mean=match).step(0)["alignment_loss"]
+        for match in (True, False)
+    )
+    assert both > covariance > 0
+
+
+def test_pseudo_labels_count_for_nothing_at_first_and_for_all_at_the_end(study):
+    """Half a cosine: nothing at step 0, half at the middle, all at the end."""
+    first, middle, last = (task_of(study, "adamatch").step(k) for k in (0, 50, 100))
+    assert first["pseudo_label_loss"] == 0
+    assert last["pseudo_label_loss"] > middle["pseudo_label_loss"] > 0
+
+
+def test_the_teacher_is_the_average_of_the_weights(study):
+    task = task_of(study, "mean_teacher", confidence=0.51)
+    assert task.step(0)["consistency_loss"] > 0
+    torch.nn.init.zeros_(task.average.head.weight)
+    torch.nn.init.zeros_(task.average.head.bias)
+    assert task.step(1)["consistency_loss"] == 0  # one half for either class is not sure
+
+
+def test_a_teacher_sees_every_batch_by_its_own_statistics_where_the_student_does(study):
+    task = task_of(study, "mean_teacher", batch_norm="target")
+    assert all(layer.training for layer in batch_norm_layers(task.average))
+    task = task_of(study, "mean_teacher")
+    assert not any(layer.training for layer in batch_norm_layers(task.average))
+
+
+@pytest.mark.parametrize("symmetries", [("none", "square"), ("square", "none")])
+def test_each_domain_is_augmented_by_its_own_symmetries(study, symmetries):
+    batches = task_of(study, "coral", symmetries=symmetries).batches
+    source, target, index = batches(0)
+    raw = batches.source.batch(index), batches.target.batch(batches.target_order(0))
+    for found, before, symmetry in zip((source, target), raw, symmetries, strict=True):
+        assert torch.equal(found, before) == (symmetry == "none")
+        values = (x.flatten(1).sort(1).values for x in (found, before))
+        torch.testing.assert_close(*values)  # the same pixels elsewhere
 
 
 # Runs
@@ -316,7 +364,7 @@ def test_a_run_trains_the_source_classifier_further_and_records_itself(study, tm
 
 
 def test_a_run_may_take_the_statistics_of_the_target(study, tmp_path):
-    run(study, tmp_path, "coral", joint=JOINT.model_copy(update={"batch_norm": "target"}))
+    run(study, tmp_path, "coral", batch_norm="target")
     network = build_classifier(CNN, img_size=16, num_classes=2, seed=0)
     load_weights(tmp_path / "weights.safetensors", network)
     pool = images_of([study.pool], labelled=False)
@@ -325,6 +373,21 @@ def test_a_run_may_take_the_statistics_of_the_target(study, tmp_path):
         seen = first(pool.batch(np.arange(len(pool))))
     layer = batch_norm_layers(network)[0]
     torch.testing.assert_close(layer.running_mean, seen.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", TASKS)
+def test_what_is_saved_is_the_average_of_the_weights(study, tmp_path, method):
+    run(study, tmp_path, method)
+    steps = equal_steps(ADDA, JOINT.batch_size, TASKS[method].passes)
+    seed = setting(tmp_path).seed
+    task = task_of(study, method, steps=steps, symmetries=("square", "flips"), seed=seed)
+    for step in range(steps):
+        task.step(step)
+    saved = load_file(tmp_path / "weights.safetensors")
+    last = task.network.state_dict()
+    assert any(not torch.equal(saved[k], last[k]) for k in saved)
+    for name, value in task.average.state_dict().items():
+        torch.testing.assert_close(saved[name], value, msg=name)
 
 
 def test_a_method_trains_at_its_own_learning_rate(study):

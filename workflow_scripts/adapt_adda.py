@@ -17,4 +17,5 @@ with job(snakemake):
         num_classes=given.num_classes,
         symmetries=tuple(given.symmetries),
         setting=setting_of(snakemake),
+        snapshots=snakemake.output.get("snapshots"),
     )

@@ -87,11 +87,10 @@ class Joint(Section):
     warmup_fraction: Annotated[float, Field(ge=0, lt=1)]
     clip_grad_norm: Positive
     ema_decay: Beta  # average of the weights; 0 keeps the last ones
-    batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
 
     def optimization(self, learning_rate: float) -> Optimization:
         """Optimiser and schedule at a method's learning rate."""
-        shared = self.model_dump(exclude={"final_learning_rate", "ema_decay", "batch_norm"})
+        shared = self.model_dump(exclude={"final_learning_rate", "ema_decay"})
         last = self.final_learning_rate * learning_rate
         return Optimization(**shared, learning_rate=learning_rate, min_learning_rate=last)
 
@@ -105,41 +104,42 @@ class Distortion(Section):
     noise: NonNegative  # largest rms of white noise that is added, background rms
 
 
-class StrongAugmentation(Section):
+class JointMethod(Section):
+    """What every method sets for itself."""
+
+    learning_rate: Positive
+    batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
+
+
+class StrongAugmentation(JointMethod):
     """Training on distorted source images, without the target."""
 
-    learning_rate: Positive
 
-
-class Coral(Section):
+class Coral(JointMethod):
     """Deep CORAL (Sun & Saenko 2016, arXiv:1607.01719)."""
 
-    learning_rate: Positive
     weight: Positive
     match_mean: bool  # beside the covariance
 
 
-class Dann(Section):
+class Dann(JointMethod):
     """Domain-adversarial training (Ganin et al. 2016, arXiv:1505.07818)."""
 
-    learning_rate: Positive
     weight: Positive  # of the reversed gradient, which rises to it
     hidden_dim: Count  # of the discriminator
     learning_rate_discriminator: Positive
 
 
-class AdaMatch(Section):
+class AdaMatch(JointMethod):
     """AdaMatch (Berthelot et al. 2021, arXiv:2106.04732)."""
 
-    learning_rate: Positive
     weight: Positive  # of the target's loss, which rises to it
     confidence: Annotated[float, Field(ge=0, le=1)]  # over the source's mean confidence
 
 
-class MeanTeacher(Section):
+class MeanTeacher(JointMethod):
     """Self-ensembling (French et al. 2018, arXiv:1706.05208)."""
 
-    learning_rate: Positive
     weight: Positive  # of the consistency
     confidence: Annotated[float, Field(ge=0, lt=1)]  # of the teacher, below which it is not asked
 
@@ -148,6 +148,7 @@ Method = Literal[
     "source_only",
     "adabn",
     "adda",
+    "adda_test_selected",
     "strong_augmentation",
     "coral",
     "dann",
@@ -156,7 +157,7 @@ Method = Literal[
     "oracle",
 ]
 # Methods of one task each (lensml/training/joint), with the section of settings of their own.
-JOINT_METHODS: dict[str, type[Section]] = {
+JOINT_METHODS: dict[str, type[JointMethod]] = {
     "strong_augmentation": StrongAugmentation,
     "coral": Coral,
     "dann": Dann,

@@ -12,6 +12,13 @@ from lensml.schema.priors import CountPrior, Disc, Position, Prior, lowest
 SPLITS = ("train", "val", "test")
 
 
+class PsfWings(Section):
+    """A second, wider Gaussian of the point spread function."""
+
+    fraction: Annotated[float, Field(gt=0, lt=1)]  # of the light
+    fwhm: Positive  # arcsec
+
+
 class Instrument(Section):
     """A camera and its exposure; names follow lenstronomy's observation configurations.
 
@@ -25,11 +32,28 @@ class Instrument(Section):
     num_exposures: Count
     magnitude_zero_point: float  # magnitude of 1 e-/s
     psf_fwhm: Positive  # arcsec, Gaussian
-    psf_truncation: Positive = 4.0  # standard deviations
+    psf_wings: PsfWings | None = None
+    psf_truncation: Positive = 4.0  # standard deviations, of either Gaussian
     read_noise: NonNegative | None = None  # e-, per exposure and pixel
     sky_brightness: float | None = None  # mag / arcsec^2
     background_rms: Positive | None = None  # e-/s per pixel
     noise: Literal["gaussian", "none"] = "gaussian"  # none: for published data without noise
+
+    @property
+    def psf_components(self) -> list[tuple[float, float]]:
+        """Share of the light and FWHM (arcsec) of the Gaussians that make up the PSF."""
+        if self.psf_wings is None:
+            return [(1.0, self.psf_fwhm)]
+        wings = self.psf_wings
+        return [(1 - wings.fraction, self.psf_fwhm), (wings.fraction, wings.fwhm)]
+
+    @model_validator(mode="after")
+    def _wings_are_wider(self) -> Self:
+        if self.psf_wings is not None and self.psf_wings.fwhm <= self.psf_fwhm:
+            raise ValueError(
+                f"psf_wings.fwhm ({self.psf_wings.fwhm}) must be above psf_fwhm ({self.psf_fwhm})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_background(self) -> Self:

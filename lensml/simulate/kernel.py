@@ -258,12 +258,12 @@ def _compiled(sources: str) -> Callable[..., None]:
             halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
             galaxy: (N,) int, row of ``galaxies`` that is the source, -1 for a Sersic source.
             galaxies: (G, k, k) images whose outermost pixels are 0.
-            taps: (2 radius + ss,) Gaussian binned over a pixel, times the pixel's side in arcsec.
+            taps: (C, 2 radius + ss): Gaussians of the PSF binned over a pixel, see ``psf_taps``.
             ss: rays per pixel and axis.
             refinement: rays per ray and axis in cells where brightness bends, 1 for none.
         """
         _ = sources  # in the closure, and so in the key of numba's cache
-        size, radius = axis64.size, (taps.size - ss) // 2
+        size, radius = axis64.size, (taps.shape[1] - ss) // 2
         real = images.dtype
         fine = np.empty((size, size), real)
         # A row of rays: of the grid, or those that are sent again through the cells of a grid row.

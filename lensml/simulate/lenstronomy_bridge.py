@@ -172,7 +172,31 @@ def _interpolated_line(perturber: dict[str, float], axis: np.ndarray) -> dict[st
 
 
 def image_model(model: LenstronomyModel, domain: Domain) -> Any:
-    """Lenstronomy's ``ImageModel`` of a system as the domain's camera sees it, free of noise."""
+    """Lenstronomy's ``ImageModel`` of a system as the domain's camera sees it, free of noise.
+
+    Of a PSF with wings, two of them with the method ``image`` of one: lenstronomy has no sum of
+    Gaussians as PSF.
+    """
+    models = [
+        (share, _image_model(model, domain, fwhm))
+        for share, fwhm in domain.instrument.psf_components
+    ]
+    return models[0][1] if len(models) == 1 else ImageSum(models)
+
+
+class ImageSum:
+    """Weighted sum of the images of several ``ImageModel``."""
+
+    def __init__(self, models: list[tuple[float, Any]]) -> None:
+        self._models = models
+
+    def image(self, kwargs_lens: list[dict], kwargs_source: list[dict]) -> np.ndarray:
+        """(num_pix, num_pix) e-/s per pixel."""
+        images = [share * model.image(kwargs_lens, kwargs_source) for share, model in self._models]
+        return np.sum(images, axis=0)
+
+
+def _image_model(model: LenstronomyModel, domain: Domain, psf_fwhm: float) -> Any:
     from lenstronomy.Data.imaging_data import ImageData
     from lenstronomy.Data.psf import PSF
     from lenstronomy.ImSim.image_model import ImageModel
@@ -188,7 +212,7 @@ def image_model(model: LenstronomyModel, domain: Domain) -> Any:
         transform_pix2angle=np.array([[scale, 0.0], [0.0, scale]]),
     )
     gaussian: dict[str, Any] = {
-        "fwhm": domain.instrument.psf_fwhm,
+        "fwhm": psf_fwhm,
         "pixel_size": scale,
         "truncation": domain.instrument.psf_truncation,
     }

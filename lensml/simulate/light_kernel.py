@@ -159,8 +159,8 @@ def galaxy_light(row, bx, by, m, image):
 
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def convolve_and_bin(image, fine, taps, ss, radius, strip):
-    """Separable convolution with the binned kernel, edge values repeated beyond the border."""
+def add_convolved(image, fine, taps, ss, radius, strip):
+    """Convolution with one binned kernel, bin and add."""
     n, size = image.shape[0], fine.shape[0]
     zero = image.dtype.type(0)
     for i in range(n):
@@ -180,4 +180,12 @@ def convolve_and_bin(image, fine, taps, ss, radius, strip):
             else:
                 for k in range(taps.size):
                     total += taps[k] * strip[min(max(start + k, 0), size - 1)]
-            image[i, j] = total
+            image[i, j] += total
+
+
+@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+def convolve_and_bin(image, fine, taps, ss, radius, strip):
+    """Sum of separable convolutions, edge values repeated beyond the border."""
+    image[:] = 0
+    for c in range(taps.shape[0]):
+        add_convolved(image, fine, taps[c], ss, radius, strip)

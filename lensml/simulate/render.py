@@ -66,6 +66,30 @@ def binned_gaussian(
     return np.convolve(gaussian / gaussian.sum(), box)
 
 
+def psf_taps(domain: Domain) -> np.ndarray:
+    """The Gaussians of the domain's PSF as weights along one axis.
+
+    A separable Gaussian with a share of the light is the outer product of its row with itself, so
+    a row holds the root of the share.
+
+    Returns:
+        (components, 2 radius + supersampling_factor,), narrower ones padded by zeros.
+    """
+    instrument, ss = domain.instrument, domain.supersampling_factor
+    rows = [
+        np.sqrt(share)
+        * binned_gaussian(
+            psf_fwhm=fwhm,
+            psf_truncation=instrument.psf_truncation,
+            pixel_scale=instrument.pixel_scale,
+            supersampling_factor=ss,
+        )
+        for share, fwhm in instrument.psf_components
+    ]
+    longest = max(row.size for row in rows)
+    return np.stack([np.pad(row, (longest - row.size) // 2) for row in rows])
+
+
 def render(
     systems: Systems,
     domain: Domain,
@@ -96,12 +120,7 @@ def render(
     points, lines = _point_table(systems, precision), _line_table(systems, precision)
     halos = _halo_table(systems, domain, precision)
     galaxies = _galaxy_table(systems, domain, precision)
-    taps = binned_gaussian(
-        psf_fwhm=domain.instrument.psf_fwhm,
-        psf_truncation=domain.instrument.psf_truncation,
-        pixel_scale=domain.instrument.pixel_scale,
-        supersampling_factor=domain.supersampling_factor,
-    ).astype(precision)
+    taps = psf_taps(domain).astype(precision)
     ss = domain.supersampling_factor
     trace(
         images,

@@ -10,7 +10,7 @@ import torch
 
 from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier
-from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint
+from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint, JointMethod
 from lensml.schema.encoders import Encoder
 from lensml.training.adda import AddaTask, adapt_batch_norm
 from lensml.training.checkpoint import save_weights
@@ -22,6 +22,7 @@ from lensml.training.loop import Outcome
 from lensml.training.record import data_fingerprint, file_checksum
 from lensml.training.runs import run_task, source_classifier, write_results
 from lensml.training.setting import Results, Setting
+from lensml.training.snapshots import save_snapshots
 
 ROWS = 20  # of a history
 
@@ -38,6 +39,7 @@ def adapt_adda(
     num_classes: int,
     symmetries: tuple[str, str],
     setting: Setting,
+    snapshots: str | None = None,
 ) -> None:
     """Adapt a source classifier to a pool of unlabelled target images.
 
@@ -53,6 +55,8 @@ def adapt_adda(
         num_classes: of the classifier.
         symmetries: of the source's and of the target's population.
         setting: see :class:`lensml.training.setting.Setting`.
+        snapshots: file of the classifiers (not averaged) at every row of the history after the
+            warm-up; none by default.
     """
     device, target, network = _opened(target_pool, source_weights, encoder, num_classes, setting)
     task = AddaTask(
@@ -65,10 +69,16 @@ def adapt_adda(
         target_symmetry=symmetries[1],
         device=device,
         execution=execution_of(setting.compute, device),
+        keep_snapshots=snapshots is not None,
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
     outcome = run_task(task, adda.steps, max(adda.steps // ROWS, 1), config, data, setting)
+    if snapshots is not None:
+        head = {f"head.{k}": v for k, v in network.head.state_dict().items()}
+        states = task.snapshots.items()
+        kept = {k: head | {f"encoder.{n}": v for n, v in s.items()} for k, s in states}
+        save_snapshots(snapshots, kept)
     network.encoder = task.average
     if adda.batch_norm == "target":
         adapt_batch_norm(network.encoder, target, n_images=adabn.n_images, seed=setting.seed)
@@ -105,7 +115,7 @@ def adapt_jointly(
     source_weights: str,
     results: Results,
     *,
-    own: Any,
+    own: JointMethod,
     encoder: Encoder,
     joint: Joint,
     distortion: Distortion,
@@ -158,7 +168,7 @@ def adapt_jointly(
     }
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
     outcome = run_task(task, steps, -(-steps // ROWS), config, data, setting)
-    if joint.batch_norm == "target":
+    if own.batch_norm == "target":
         adapt_batch_norm(task.average.encoder, target, n_images=adabn.n_images, seed=setting.seed)
     save_weights(results.weights, task.average.state_dict(), config)
     size = 2 * joint.batch_size

@@ -47,6 +47,7 @@ class AddaTask:
         target_symmetry: str,
         device: torch.device,
         execution: Execution = FLOAT32,
+        keep_snapshots: bool = False,
     ) -> None:
         """Prepare adaptation.
 
@@ -59,10 +60,13 @@ class AddaTask:
             source_symmetry, target_symmetry: augmentation, keys of ``SYMMETRIES``.
             device: of networks and batches.
             execution: precision and compilation.
+            keep_snapshots: of the target encoder at every evaluation after the warm-up.
 
         Raises:
             ValueError: the target images carry labels.
         """
+        self.keep_snapshots = keep_snapshots
+        self.snapshots: dict[int, dict[str, Tensor]] = {}
         self.batches = DomainBatches(
             source,
             target,
@@ -160,23 +164,29 @@ class AddaTask:
         return functional.binary_cross_entropy_with_logits(logit, goal)
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Nothing more than the losses can be known without labels."""
+        """Nothing more than the losses can be known without labels; weights may be kept."""
+        if self.keep_snapshots and step > self.spec.warmup_steps:
+            state = self.target_encoder.state_dict()
+            self.snapshots[step] = {k: v.detach().cpu().clone() for k, v in state.items()}
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Target encoder and its average, discriminator, both optimisers."""
+        """Target encoder, its average and snapshots, discriminator, both optimisers."""
         return {
             "target_encoder": self.target_encoder.state_dict(),
             "average": self.average.state_dict(),
             "discriminator": self.discriminator.state_dict(),
             "optimizer_d": self.optimizer_d.state_dict(),
             "optimizer_t": self.optimizer_t.state_dict(),
+            "snapshots": self.snapshots,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Inverse of :meth:`state_dict`."""
+        self.snapshots = dict(state["snapshots"])
         for name, content in state.items():
-            getattr(self, name).load_state_dict(content)
+            if name != "snapshots":
+                getattr(self, name).load_state_dict(content)
 
 
 @torch.no_grad()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from lensml.models.encoders import batch_norm_layers
 from lensml.training.joint.task import FORWARD, TARGET_DISTORTION, TRAINED, Batch, JointTask
 
 
@@ -16,6 +19,13 @@ class MeanTeacherTask(JointTask):
     """
 
     passes = 2 * TRAINED + FORWARD
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Prepare adaptation; see :class:`JointTask`."""
+        super().__init__(*args, **options)
+        if self.method.batch_norm == "target":  # running statistics are of both domains
+            for layer in batch_norm_layers(self.average):
+                layer.train()
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Class loss, and the squared difference of probabilities where the teacher is sure."""

@@ -86,7 +86,7 @@ class JointTask(ABC):
         self.network = network.to(device).to(memory_format=torch.channels_last).train()
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.averaging = WeightAverage(self.average, self.network)
-        if spec.batch_norm == "source":
+        if method.batch_norm == "source":
             for layer in batch_norm_layers(self.network):
                 layer.eval()
         self.spec, self.method = spec, method
