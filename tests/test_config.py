@@ -183,7 +183,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "unknown domain like no other": (
         "domains: [euclid, hst, xmm]",
         "domains = 'xmm'",
-        "known are euclid, euclid_l1, euclid_l3, euclid_realistic, euclid_soft, hst, hst_l1",
+        "known are euclid, euclid_degraded, euclid_l1, euclid_l3, euclid_realistic, euclid_soft",
     ),
     "class listed twice": (
         "substructures: [no_sub, cdm, cdm]",

@@ -108,6 +108,15 @@ def task_of(study: Study, method: str, *, steps: int = 100, **changes: Any) -> J
     )
 
 
+def outspoken(task: JointTask) -> JointTask:
+    """The same with logits fifty times as large: the toy classifier is hardly sure of anything."""
+    for network in (task.network, task.average):
+        with torch.no_grad():
+            for parameter in network.head.parameters():
+                parameter *= 50
+    return task
+
+
 # Distortion
 
 
@@ -256,10 +265,12 @@ def test_what_the_target_teaches_counts_only_where_it_is_sure(study, method):
 
 @pytest.mark.parametrize("method", ["strong_augmentation", "adamatch", "mean_teacher"])
 def test_methods_of_strong_augmentation_train_on_distorted_images(study, method):
-    found = [task_of(study, method, distortion=spec).step(50) for spec in (DISTORTION, OFF)]
+    found = [
+        outspoken(task_of(study, method, distortion=spec)).step(50) for spec in (DISTORTION, OFF)
+    ]
     name = {"adamatch": "pseudo_label_loss", "mean_teacher": "consistency_loss"}.get(method)
     for loss in filter(None, (name, None if method == "mean_teacher" else "class_loss")):
-        assert abs(found[0][loss] - found[1][loss]) > 1e-3 * abs(found[1][loss]), loss
+        assert abs(found[0][loss] - found[1][loss]) > 1e-5, loss  # without, roundings
 
 
 def test_coral_matches_means_only_where_it_is_told_to(study):
@@ -278,7 +289,7 @@ def test_pseudo_labels_count_for_nothing_at_first_and_for_all_at_the_end(study):
 
 
 def test_the_teacher_is_the_average_of_the_weights(study):
-    task = task_of(study, "mean_teacher", confidence=0.51)
+    task = outspoken(task_of(study, "mean_teacher", confidence=0.51))
     assert task.step(0)["consistency_loss"] > 0
     torch.nn.init.zeros_(task.average.head.weight)
     torch.nn.init.zeros_(task.average.head.bias)

@@ -786,7 +786,7 @@ def assert_same_results(a: Path, b: Path) -> None:
         assert (a / name).read_bytes() == (b / name).read_bytes(), name
 
 
-def run_and_die_while_saving(study: Study, folder: str) -> None:
+def run_and_die_while_saving(run: Any, study: Study, folder: str) -> None:
     """Kill this process with half of the third checkpoint written."""
     original, saves = torch.save, [0]
 
@@ -799,24 +799,33 @@ def run_and_die_while_saving(study: Study, folder: str) -> None:
         original(content, stream)
 
     torch.save = save  # type: ignore[assignment]
-    run_classifier(study, Path(folder))
+    run(study, Path(folder))
 
 
 @pytest.mark.slow
-def test_a_process_killed_while_saving_resumes_bit_identically(study, tmp_path, monkeypatch):
-    run_classifier(study, tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("run", "task", "remaining"),
+    [
+        (run_classifier, ClassifierTask, range(6, 15)),  # checkpoints of three steps each
+        (run_stabilised_adda, AddaTask, range(4, 40)),  # of two
+    ],
+)
+def test_a_process_killed_while_saving_resumes_bit_identically(
+    study, tmp_path, monkeypatch, run, task, remaining
+):
+    run(study, tmp_path / "whole")
     killed = tmp_path / "killed"
     process = multiprocessing.get_context("spawn").Process(
-        target=run_and_die_while_saving, args=(study, str(killed))
+        target=run_and_die_while_saving, args=(run, study, str(killed))
     )
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
     assert (killed / "state" / FILE).exists()
     assert not (killed / "weights.safetensors").exists()
-    taken = die_at(monkeypatch, ClassifierTask, -1)
-    run_classifier(study, killed)
-    assert taken == list(range(6, 15))  # two checkpoints of three steps each were whole
+    taken = die_at(monkeypatch, task, -1)
+    run(study, killed)
+    assert taken == list(remaining)  # two checkpoints were whole
     assert_same_results(killed, tmp_path / "whole")
     assert not (killed / "state").exists()
 

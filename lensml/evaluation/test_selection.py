@@ -28,8 +28,8 @@ def select_on_test(
 ) -> None:
     """Keep the snapshot of an adaptation that is best on *labelled* test images of the target.
 
-    The published protocol (the epoch with the best accuracy on target test data). What comes out is
-    no measurement of adaptation: the labels that judge it have chosen it.
+    The published protocol (the epoch with the best accuracy on target test data). What comes out
+    is no measurement of adaptation: the labels that judge it have chosen it.
 
     Args:
         snapshots: file of :func:`lensml.training.snapshots.save_snapshots`.

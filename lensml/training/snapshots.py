@@ -19,7 +19,7 @@ def save_snapshots(path: str | Path, snapshots: dict[int, dict[str, Tensor]]) ->
         snapshots: step -> weights by name.
     """
     tensors = {
-        f"{step}/{name}": value
+        f"{step}/{name}": value.clone()  # a safetensors file shares no memory
         for step, state in snapshots.items()
         for name, value in state.items()
     }
