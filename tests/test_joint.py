@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
+from torch.nn import functional
 from toy_stores import NETWORK_INPUT, setting
 from toy_study import ADABN, ADDA, CNN, Study, images_of, make_study, results_in
 
 from lensml.models.distortion import distort
-from lensml.models.encoders import batch_norm_layers, build_classifier
+from lensml.models.encoders import batch_norm_layers, build_classifier, build_encoder
+from lensml.models.masked_image import TokenDecoder, hidden_pixels
+from lensml.models.tokens import tokens_of
 from lensml.schema import adaptation as schema
 from lensml.training.adaptation_runs import adapt_jointly, equal_steps
 from lensml.training.checkpoint import FILE, load_weights
@@ -27,7 +30,8 @@ from lensml.training.joint import TASKS
 from lensml.training.joint.adamatch import pseudo_labels
 from lensml.training.joint.coral import coral_distance
 from lensml.training.joint.dann import rise
-from lensml.training.joint.task import JointTask
+from lensml.training.joint.task import TARGET_MASKS, JointTask
+from lensml.training.loop import step_generator
 
 JOINT = schema.Joint(
     batch_size=8,
@@ -48,6 +52,9 @@ OWN: dict[str, Any] = {
     "dann": schema.Dann(**SHARED, weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2),
     "adamatch": schema.AdaMatch(**SHARED, weight=1.0, confidence=0.9),
     "mean_teacher": schema.MeanTeacher(**SHARED, weight=10.0, confidence=0.5),
+    "masked_reconstruction": schema.MaskedReconstruction(
+        **SHARED, weight=1.0, mask_ratio=0.5, patch_size=4
+    ),
 }
 CPU = torch.device("cpu")
 
@@ -218,6 +225,74 @@ def test_pseudo_labels_are_aligned_with_the_classes_of_the_source():
     expected = [[0.675 / 0.875, 0.2 / 0.875], [0.525 / 1.125, 0.6 / 1.125]]
     torch.testing.assert_close(aligned, torch.tensor(expected))
     assert sure.tolist() == [1.0, 0.0]  # .771 and .533 against .9 x .8 = .72
+
+
+@pytest.mark.parametrize("img_size", [16, 18])
+def test_hidden_squares_are_a_share_of_the_image(img_size):
+    hidden = hidden_pixels(200, img_size, 4, 0.5, generator())
+    assert hidden.shape == (200, 1, img_size, img_size)
+    squares = hidden[:, 0, :16, :16].reshape(200, 4, 4, 4, 4)
+    assert (squares.all((2, 4)) | ~squares.any((2, 4))).all()  # whole squares
+    share = hidden.float().mean((1, 2, 3))
+    assert share.mean() == pytest.approx(0.5, abs=4 * 0.12 / np.sqrt(200))  # 25 cut squares
+    if img_size == 16:
+        assert (share == 0.5).all()
+    assert len({x.numpy().tobytes() for x in hidden}) > 190
+
+
+def test_pixels_of_a_token_lie_where_the_token_saw(study):
+    """Each token of a convolution of stride 4 is made to predict itself."""
+    decoder = TokenDecoder(num_tokens=16, num_features=16, img_size=16)
+    torch.nn.init.eye_(decoder.layer.weight)
+    torch.nn.init.zeros_(decoder.layer.bias)
+    x = images(3, 16)
+    tokens = functional.unfold(x, 4, stride=4).transpose(1, 2)
+    torch.testing.assert_close(decoder(tokens), x)
+    assert TokenDecoder(100, 8, 150)(torch.zeros(2, 100, 8)).shape == (2, 1, 150, 150)
+    assert TokenDecoder(25, 8, 64)(torch.zeros(2, 25, 8)).shape == (2, 1, 64, 64)
+
+
+@pytest.mark.parametrize("kind", ["cnn", "vit_conv_stem", "resnet18", "swin", "vit_relpos"])
+def test_the_mean_of_the_tokens_is_what_the_encoder_knows(default_config, kind):
+    """Of encoders that average over a map, tokens in the order of the image's rows."""
+    encoder = build_encoder(default_config.encoders[kind], 64).eval()
+    x = torch.randn(2, 1, 64, 64, generator=generator())
+    with torch.no_grad():
+        tokens, embedding = tokens_of(encoder, x), encoder(x)
+        here = x.clone()
+        here[:, :, :16, -16:] += 3  # upper right
+        changed = (tokens_of(encoder, here) - tokens).abs().sum((0, 2))
+    assert tokens.shape[2] == embedding.shape[1]
+    grid = int(np.sqrt(tokens.shape[1]))
+    if kind in ("cnn", "resnet18"):
+        torch.testing.assert_close(tokens.mean(1), embedding)
+    if grid > 2:  # at 2 x 2 every token has seen everything
+        row, column = divmod(int(changed.argmax()), grid)
+        assert row < grid / 2 <= column
+
+
+def test_only_hidden_pixels_of_the_target_are_predicted(study):
+    """What is visible can be copied: the error of a decoder of zeros is the hidden pixels' own."""
+    task = task_of(study, "masked_reconstruction", mask_ratio=0.5)
+    torch.nn.init.zeros_(task.decoder.layer.weight)  # type: ignore[attr-defined]
+    torch.nn.init.zeros_(task.decoder.layer.bias)  # type: ignore[attr-defined]
+    target = task.batches(0)[1]
+    hidden = hidden_pixels(len(target), 16, 4, 0.5, step_generator(0, 0, TARGET_MASKS))
+    found = task.step(0)["reconstruction_loss"]
+    torch.testing.assert_close(found, target[hidden].square().mean())
+    assert not torch.isclose(found, target[~hidden].square().mean())
+
+
+def test_the_encoder_does_not_see_what_is_hidden(study):
+    task = task_of(study, "masked_reconstruction")
+    seen = []
+    first = next(m for m in task.network.modules() if isinstance(m, torch.nn.Conv2d))
+    first.register_forward_pre_hook(lambda m, args: seen.append(args[0]))
+    target = task.batches(0)[1]
+    task.step(0)
+    hidden = hidden_pixels(len(target), 16, 4, 0.5, step_generator(0, 0, TARGET_MASKS))
+    assert (seen[-1][hidden] == 0).all()
+    assert torch.equal(seen[-1][~hidden], target[~hidden])
 
 
 def test_the_weight_of_the_adversary_rises_from_nothing_to_one():
@@ -435,6 +510,6 @@ def test_the_passes_of_a_method_are_those_it_makes(study):
             count[0] += (3 if output.requires_grad else 1) * len(output)
 
         for network in (task.network, task.average):
-            network.encoder.register_forward_hook(hook)
+            network.get_submodule("encoder.layers").register_forward_hook(hook)
         task.step(0)
         assert count[0] == kind.passes * JOINT.batch_size, method

@@ -29,6 +29,7 @@ METHOD_LABELS = {
     "dann": "DANN",
     "adamatch": "AdaMatch",
     "mean_teacher": "mean teacher",
+    "masked_reconstruction": "masked reconstruction",
     "oracle": "oracle (labelled target)",
 }
 MODEL_LABELS = {
@@ -78,6 +79,7 @@ COLORS = {
     "dann": PURPLE,
     "adamatch": SKY,
     "mean_teacher": YELLOW,
+    "masked_reconstruction": "#2F4B3C",
     "oracle": GREEN,
     "vit_conv_stem": BLUE,
     "vit": VERMILION,

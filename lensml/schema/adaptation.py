@@ -144,6 +144,14 @@ class MeanTeacher(JointMethod):
     confidence: Annotated[float, Field(ge=0, lt=1)]  # of the teacher, below which it is not asked
 
 
+class MaskedReconstruction(JointMethod):
+    """Hidden pixels of the target are predicted (after Xie et al. 2021, arXiv:2111.09886)."""
+
+    weight: Positive  # of the reconstruction
+    mask_ratio: Annotated[float, Field(gt=0, lt=1)]
+    patch_size: Count  # pixels per axis of a hidden square
+
+
 Method = Literal[
     "source_only",
     "adabn",
@@ -154,6 +162,7 @@ Method = Literal[
     "dann",
     "adamatch",
     "mean_teacher",
+    "masked_reconstruction",
     "oracle",
 ]
 # Methods of one task each (lensml/training/joint), with the section of settings of their own.
@@ -163,6 +172,7 @@ JOINT_METHODS: dict[str, type[JointMethod]] = {
     "dann": Dann,
     "adamatch": AdaMatch,
     "mean_teacher": MeanTeacher,
+    "masked_reconstruction": MaskedReconstruction,
 }
 
 DISTORTING = (
@@ -187,4 +197,5 @@ class Adaptation(Section):
     dann: Dann
     adamatch: AdaMatch
     mean_teacher: MeanTeacher
+    masked_reconstruction: MaskedReconstruction
     oracle: Oracle

@@ -7,6 +7,7 @@ and the section of its settings in :mod:`lensml.schema.adaptation`.
 from lensml.training.joint.adamatch import AdaMatchTask
 from lensml.training.joint.coral import CoralTask
 from lensml.training.joint.dann import DannTask
+from lensml.training.joint.masked_reconstruction import MaskedReconstructionTask
 from lensml.training.joint.mean_teacher import MeanTeacherTask
 from lensml.training.joint.strong_augmentation import StrongAugmentationTask
 from lensml.training.joint.task import JointTask
@@ -17,4 +18,5 @@ TASKS: dict[str, type[JointTask]] = {
     "dann": DannTask,
     "adamatch": AdaMatchTask,
     "mean_teacher": MeanTeacherTask,
+    "masked_reconstruction": MaskedReconstructionTask,
 }

@@ -23,7 +23,8 @@ from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import step_generator
 
 FORWARD, TRAINED = 1, 3  # passes through the encoder: a backward pass costs two forward ones
-SOURCE_DISTORTION, TARGET_DISTORTION = 3, 4  # purposes of generators, after those of the batches
+# Purposes of generators, after those of the batches.
+SOURCE_DISTORTION, TARGET_DISTORTION, TARGET_MASKS = 3, 4, 5
 
 
 class Batch(NamedTuple):
