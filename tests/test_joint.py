@@ -47,6 +47,7 @@ OFF = schema.Distortion(gain=0.0, blur=0.0, zoom=0.0, noise=0.0)
 RATE = 3e-3
 SHARED: dict[str, Any] = {"learning_rate": RATE, "batch_norm": "source"}
 OWN: dict[str, Any] = {
+    "source_continued": schema.SourceContinued(**SHARED),
     "strong_augmentation": schema.StrongAugmentation(**SHARED),
     "coral": schema.Coral(**SHARED, weight=1.0, match_mean=True),
     "dann": schema.Dann(**SHARED, weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2),

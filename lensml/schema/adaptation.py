@@ -111,6 +111,10 @@ class JointMethod(Section):
     batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
 
 
+class SourceContinued(JointMethod):
+    """More training on the source: no adaptation, for comparison."""
+
+
 class StrongAugmentation(JointMethod):
     """Training on distorted source images, without the target."""
 
@@ -157,6 +161,7 @@ Method = Literal[
     "adabn",
     "adda",
     "adda_test_selected",
+    "source_continued",
     "strong_augmentation",
     "coral",
     "dann",
@@ -167,6 +172,7 @@ Method = Literal[
 ]
 # Methods of one task each (lensml/training/joint), with the section of settings of their own.
 JOINT_METHODS: dict[str, type[JointMethod]] = {
+    "source_continued": SourceContinued,
     "strong_augmentation": StrongAugmentation,
     "coral": Coral,
     "dann": Dann,
@@ -192,6 +198,7 @@ class Adaptation(Section):
     adabn: AdaBn
     joint: Joint
     distortion: Distortion
+    source_continued: SourceContinued
     strong_augmentation: StrongAugmentation
     coral: Coral
     dann: Dann

@@ -9,10 +9,12 @@ from lensml.training.joint.coral import CoralTask
 from lensml.training.joint.dann import DannTask
 from lensml.training.joint.masked_reconstruction import MaskedReconstructionTask
 from lensml.training.joint.mean_teacher import MeanTeacherTask
+from lensml.training.joint.source_continued import SourceContinuedTask
 from lensml.training.joint.strong_augmentation import StrongAugmentationTask
 from lensml.training.joint.task import JointTask
 
 TASKS: dict[str, type[JointTask]] = {
+    "source_continued": SourceContinuedTask,
     "strong_augmentation": StrongAugmentationTask,
     "coral": CoralTask,
     "dann": DannTask,
