@@ -46,7 +46,8 @@ MODEL_LABELS = {
 DOMAIN_LABELS = {
     "euclid": "Euclid",
     "hst": "HST",
-    "euclid_soft": "Euclid, blurred",
+    "euclid_soft": "Euclid, blurred, short",
+    "euclid_blurred": "Euclid, wide PSF",
     "euclid_degraded": "Euclid, wide PSF with wings",
     "euclid_l1": "Euclid, bright lenses",
     "hst_l1": "HST, bright lenses",
