@@ -183,7 +183,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "unknown domain like no other": (
         "domains: [euclid, hst, xmm]",
         "domains = 'xmm'",
-        "known are euclid, euclid_blurred, euclid_degraded, euclid_l1, euclid_l3, euclid_realistic",
+        "known are euclid, euclid_blurred, euclid_degraded, euclid_l1, euclid_l3",
     ),
     "class listed twice": (
         "substructures: [no_sub, cdm, cdm]",
