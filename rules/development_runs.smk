@@ -26,6 +26,7 @@ def development_rows():
             "method": method,
             "trial": trial,
             "values": trial_values(spec, method, trial, SEED),
+            "configured": configured_values(spec, method, CFG.adaptation),
             "seed": seed,
             "path": path(method, trial, seed),
             "reference": path(method, 0, seed) if trial else "",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
@@ -13,6 +13,9 @@ from lensml.schema import Config, load_config
 from lensml.schema.simulation import Domain
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 from lensml.simulate.dataset import seal_dataset, simulate_block
+
+if TYPE_CHECKING:
+    from toy_study import Study
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIG_DIR = REPOSITORY / "config"
@@ -43,6 +46,26 @@ def domain(default_config: Config) -> Callable[..., Domain]:
         return Domain.model_validate(deep_merge(content, changes))
 
     return make
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """One thread, as in the workflow's jobs; torch's settings are put back afterwards."""
+    import torch
+
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(deterministic)
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Stores of two small domains and the classifiers of the source; nobody writes to it."""
+    from toy_study import make_study
+
+    return make_study(tmp_path_factory.mktemp("study"))
 
 
 @pytest.fixture(scope="session")

@@ -56,14 +56,7 @@ EVALUATION = Evaluation(
 )
 
 
-@pytest.fixture(autouse=True)
-def _torch_settings():
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def spots(

@@ -12,7 +12,7 @@ from test_config import CONFIG_DIR, DEFAULT, load_files
 
 from lensml.evaluation.development import settings_text, tabulate_development
 from lensml.schema import ConfigError
-from lensml.schema.development import changed, trial_values
+from lensml.schema.development import changed, configured_values, trial_values
 from lensml.schema.training import Evaluation
 
 EVALUATION = Evaluation(
@@ -111,6 +111,7 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
             "method": method,
             "trial": trial,
             "values": values[method, trial],
+            "configured": configured_values(config.development, method, config.adaptation),
             "seed": seed,
             "path": predictions(tmp_path / f"{method}{trial}{seed}.csv", skill, seed),
             "reference": str(tmp_path / f"{method}0{seed}.csv") if trial else "",
@@ -129,8 +130,9 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
     chosen = load_files(DEFAULT, best)
     assert chosen.adaptation == changed(config.adaptation, values["adda", 1])
     text = Path(outputs[1]).read_text()
-    assert "as configured" in text
-    assert settings_text(values["adda", 1]) in text
+    rate = config.adaptation.adda.learning_rate_encoder
+    assert f"as configured: learning_rate_encoder {rate}," in text
+    assert settings_text(values["adda", 1], {}) in text
 
 
 def test_without_a_pair_other_seeds_are_no_mistake(tmp_path):

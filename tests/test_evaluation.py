@@ -81,14 +81,7 @@ ONE_BIN = EVALUATION.model_copy(update={"calibration_bins": 1})
 CNN = Cnn(kind="cnn", widths=[4, 8])
 
 
-@pytest.fixture(autouse=True)
-def _torch_settings():
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def images_of(stores: Sequence[str], **options: Any) -> Images:

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.nn import functional
 from toy_stores import NETWORK_INPUT, setting
-from toy_study import ADABN, ADDA, CNN, Study, images_of, make_study, results_in
+from toy_study import ADABN, ADDA, CNN, Study, images_of, results_in
 
 from lensml.models.distortion import distort
 from lensml.models.encoders import batch_norm_layers, build_classifier, build_encoder
@@ -60,18 +60,7 @@ OWN: dict[str, Any] = {
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return make_study(tmp_path_factory.mktemp("study"))
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def run(study: Study, folder: Path, method: str, *, batch_norm: str = "source") -> None:

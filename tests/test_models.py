@@ -58,12 +58,7 @@ ENCODERS = [
 SPECS = [pytest.param(spec, id=spec.kind) for spec in (STEM, VIT, CNN)]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 from toy_stores import IN_MEMORY, NETWORK_INPUT, noise, setting, write_store
+from toy_study import STEM
 
 from lensml.data.store import open_store
 from lensml.data.targets import Target
@@ -39,17 +40,6 @@ from lensml.training.setting import Results
 CPU = torch.device("cpu")
 CONFIG_DIR = Path(__file__).parents[1] / "config"
 CNN = encoder_schema.Cnn(kind="cnn", widths=[8, 16])
-# Paths are dropped at random, so that a resumed run must restore torch's generator.
-STEM = encoder_schema.VitConvStem(
-    kind="vit_conv_stem",
-    stem_widths=[4, 4],
-    embed_dim=8,
-    depth=2,
-    num_heads=2,
-    mlp_ratio=2.0,
-    init_values=0.1,
-    drop_path_rate=0.5,
-)
 RECIPE: dict[str, Any] = {
     "domains": ["toy"],
     "encoders": ["toy"],
@@ -77,14 +67,7 @@ EVALUATION = schema.Evaluation(
 )
 
 
-@pytest.fixture(autouse=True)
-def _torch_settings():
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 # The toy: brightness says the mean; a spot in the corner says how far the truth strays from it.

@@ -11,27 +11,15 @@ import torch
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from toy_stores import setting
-from toy_study import ADABN, ADDA, CNN, STEM, Study, images_of, make_study, results_in
+from toy_study import ADABN, ADDA, CNN, STEM, Study, images_of, results_in
 
-from lensml.evaluation.test_selection import select_on_test
+from lensml.evaluation.selection_on_test import select_on_test
 from lensml.models.encoders import build_classifier
 from lensml.training.adaptation_runs import adapt_adda
 from lensml.training.adda import AddaTask, embed
 from lensml.training.snapshots import read_snapshots, save_snapshots
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return make_study(tmp_path_factory.mktemp("study"))
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def run(study: Study, folder: Path, *, snapshots: bool = True) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import toy_study
 from safetensors.torch import load_file
 from torch import Tensor
 from toy_stores import IN_MEMORY, NETWORK_INPUT, blobs, noise, write_store
@@ -26,7 +27,6 @@ from lensml.evaluation.training_speed import (
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
 from lensml.models.symmetry import SYMMETRIES, apply_elements, transform
-from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.schema.speed import TrainingSpeed
@@ -54,27 +54,13 @@ TRANSFORMER: dict[str, Any] = {
 }
 VIT = encoder_schema.Vit(kind="vit", patch_size=4, **TRANSFORMER)
 STEM = encoder_schema.VitConvStem(kind="vit_conv_stem", stem_widths=[4, 4], **TRANSFORMER)
-OPTIMIZATION: dict[str, Any] = {
+OPTIMIZATION = toy_study.OPTIMIZATION | {
     "batch_size": 12,
     "learning_rate": 3e-3,
-    "min_learning_rate": 1e-4,
-    "weight_decay": 0.05,
-    "betas": [0.9, 0.95],
     "warmup_fraction": 0.1,
-    "clip_grad_norm": 1.0,
 }
-CLASSIFIER = schema.Classifier(
-    **OPTIMIZATION,
-    domains=["toy"],
-    encoders=["toy"],
-    seeds=[0],
-    epochs=2,
-    evaluations_per_epoch=2,
-    label_smoothing=0.0,
-    ema_decay=0.9,
-    paired_batches=True,
-    augment=True,
-    test_time_augmentation=True,
+CLASSIFIER = toy_study.CLASSIFIER.model_copy(
+    update={**OPTIMIZATION, "epochs": 2, "label_smoothing": 0.0}
 )
 MAE = schema.Mae(
     **OPTIMIZATION,
@@ -90,30 +76,9 @@ MAE = schema.Mae(
     decoder_depth=1,
     decoder_num_heads=2,
 )
-ADDA = adaptation_schema.Adda(
-    steps=4,
-    warmup_steps=1,
-    batch_size=8,
-    learning_rate_encoder=1e-3,
-    learning_rate_discriminator=1e-2,
-    betas=[0.5, 0.9],
-    weight_decay=0.0,
-    hidden_dim=8,
-    label_smoothing=0.1,
-    clip_grad_norm=1.0,
-    ema_decay=0.9,
-    batch_norm="source",
-)
+ADDA = toy_study.ADDA.model_copy(update={"steps": 4, "warmup_steps": 1})
 
-
-@pytest.fixture(autouse=True)
-def _torch_settings():
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 @pytest.fixture(scope="module")

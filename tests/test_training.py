@@ -37,7 +37,6 @@ from toy_study import (
     STEM,
     Study,
     images_of,
-    make_study,
     results_in,
 )
 
@@ -104,19 +103,7 @@ MAE = schema.Mae(
 )
 
 
-@pytest.fixture(autouse=True)
-def _torch_settings():
-    threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return make_study(tmp_path_factory.mktemp("study"))
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
 def source_encoder(study: Study, spec: encoder_schema.Encoder) -> nn.Module:

@@ -29,15 +29,16 @@ def tabulate_development(
     """Table of the trials of every method, and an overlay with the best of each.
 
     Args:
-        runs: mappings with ``method``, ``trial``, ``values``, ``seed``, ``path`` of predictions of
-            labelled target images, and ``reference``, those of the same method's first trial.
+        runs: mappings with ``method``, ``trial``, ``values``, ``configured`` (what they are in the
+            first trial), ``seed``, ``path`` of predictions of labelled target images, and
+            ``reference``, those of the same method's first trial.
         outputs: the .csv, .md and .tex files to write.
         best: YAML file to be used as a further configuration file.
         spec: bootstrap.
         pair: on which the trials were judged, for the overlay's first line.
         seed: of the bootstrap.
     """
-    named = [{**run, "settings": settings_text(run["values"])} for run in runs]
+    named = [{**run, "settings": settings_text(run["values"], run["configured"])} for run in runs]
     tabulate("development", named, outputs, spec, seed=seed)
     table = pd.read_csv(next(path for path in outputs if Path(path).suffix == ".csv"))
     means = table.loc[table["metric"] == AUC].groupby(["method", "trial"])["value"].mean()
@@ -55,8 +56,9 @@ def tabulate_development(
     write_bytes(best, text.encode())
 
 
-def settings_text(values: Mapping[str, Any]) -> str:
-    """Values of a trial as a cell of a table."""
-    if not values:
-        return "as configured"
-    return ", ".join(f"{name.partition('.')[2]} {json.dumps(v)}" for name, v in values.items())
+def settings_text(values: Mapping[str, Any], configured: Mapping[str, Any]) -> str:
+    """Values of a trial as a cell of a table; without any, those that are configured."""
+    given = ", ".join(
+        f"{name.partition('.')[2]} {json.dumps(v)}" for name, v in (values or configured).items()
+    )
+    return given if values else f"as configured: {given}"

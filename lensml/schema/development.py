@@ -66,6 +66,13 @@ def trial_values(spec: Development, method: str, trial: int, seed: int) -> dict[
     return {name: _drawn(spec.space[name], rng) for name in names}
 
 
+def configured_values(spec: Development, method: str, adaptation: Adaptation) -> dict[str, Any]:
+    """What the parameters of a method's space are set to, by name: its first trial."""
+    names = [name for name in spec.space if name.partition(".")[0] == method]
+    section = getattr(adaptation, method)
+    return {name: getattr(section, name.partition(".")[2]) for name in names}
+
+
 def _drawn(allowed: Range | Choices, rng: np.random.Generator) -> Any:
     if isinstance(allowed, Choices):
         return allowed.choices[rng.integers(len(allowed.choices))]
