@@ -6,7 +6,7 @@ rule adapt_adda:
     input:
         source=lambda w: manifests(w.source, "train"),
         target=lambda w: manifest(w.target, "unlabelled", "train"),
-        weights=source_weights,
+        weights=adda_start,
     output:
         **run_files("results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}"),
         snapshots="results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}/snapshots.safetensors",

@@ -1,43 +1,45 @@
-# Settings of adaptation at random, judged on labelled validation images of a target that is not
+# Settings of adaptation at random, judged on labelled validation images of targets that are not
 # reported. Every trial adapts the source classifiers that the study trains anyway.
-DEVELOPMENT_RUN = "results/development/{method}/trial{trial}/seed{seed}"
+DEVELOPMENT_RUN = "results/development/{source}/{target}/{method}/trial{trial}/seed{seed}"
 DEVELOPMENT = table("development") + ["results/development/best.yaml"]
 
 
 use rule adapt_adda as develop_adda with:
     input:
-        source=lambda w: manifests(CFG.development.pair.source, "train"),
-        target=lambda w: manifest(CFG.development.pair.target, "unlabelled", "train"),
-        weights=development_source,
+        source=lambda w: manifests(w.source, "train"),
+        target=lambda w: manifest(w.target, "unlabelled", "train"),
+        weights=development_adda_start,
     output:
-        **run_files(DEVELOPMENT_RUN.format(method="adda", trial="{trial}", seed="{seed}")),
+        **run_files(DEVELOPMENT_RUN.replace("{method}", "adda")),
     log:
-        "logs/develop_adda/trial{trial}/seed{seed}.log",
+        "logs/develop_adda/{source}/{target}/trial{trial}/seed{seed}.log",
     priority: 50
     params:
-        source=lambda w: stores(CFG.development.pair.source, "train"),
-        target=lambda w: store(CFG.development.pair.target, "unlabelled", "train"),
+        source=lambda w: stores(w.source, "train"),
+        target=lambda w: store(w.target, "unlabelled", "train"),
         encoder=lambda w: dump(CFG.encoders[CFG.development.encoder]),
         adda=lambda w: trial_section("adda", w.trial, "adda"),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
-        symmetries=lambda w: development_symmetries(),
-        setting=lambda w: setting(w, f"ADDA, trial {w.trial} seed {w.seed}"),
+        symmetries=lambda w: [symmetry(w.source), symmetry(w.target)],
+        setting=lambda w: setting(
+            w, f"ADDA {w.source} to {w.target} trial {w.trial} seed {w.seed}"
+        ),
 
 
 use rule adapt_jointly as develop_jointly with:
     input:
-        source=lambda w: manifests(CFG.development.pair.source, "train"),
-        target=lambda w: manifest(CFG.development.pair.target, "unlabelled", "train"),
+        source=lambda w: manifests(w.source, "train"),
+        target=lambda w: manifest(w.target, "unlabelled", "train"),
         weights=development_source,
     output:
         **run_files(DEVELOPMENT_RUN),
     log:
-        "logs/develop_jointly/{method}/trial{trial}/seed{seed}.log",
+        "logs/develop_jointly/{source}/{target}/{method}/trial{trial}/seed{seed}.log",
     priority: 50
     params:
-        source=lambda w: stores(CFG.development.pair.source, "train"),
-        target=lambda w: store(CFG.development.pair.target, "unlabelled", "train"),
+        source=lambda w: stores(w.source, "train"),
+        target=lambda w: store(w.target, "unlabelled", "train"),
         own=lambda w: trial_section(w.method, w.trial, w.method),
         encoder=lambda w: dump(CFG.encoders[CFG.development.encoder]),
         joint=dump(CFG.adaptation.joint),
@@ -45,24 +47,26 @@ use rule adapt_jointly as develop_jointly with:
         adda=dump(CFG.adaptation.adda),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
-        symmetries=lambda w: development_symmetries(),
-        setting=lambda w: setting(w, f"{w.method}, trial {w.trial} seed {w.seed}"),
+        symmetries=lambda w: [symmetry(w.source), symmetry(w.target)],
+        setting=lambda w: setting(
+            w, f"{w.method} {w.source} to {w.target} trial {w.trial} seed {w.seed}"
+        ),
 
 
 use rule predict_adapted as predict_development with:
     input:
-        test=lambda w: manifests(CFG.development.pair.target, "val"),
+        test=lambda w: manifests(w.target, "val"),
         weights=f"{DEVELOPMENT_RUN}/weights.safetensors",
     output:
         predictions=f"{DEVELOPMENT_RUN}/validation.csv",
     log:
-        "logs/predict_development/{method}/trial{trial}/seed{seed}.log",
+        "logs/predict_development/{source}/{target}/{method}/trial{trial}/seed{seed}.log",
     priority: 40
     params:
-        test=lambda w: stores(CFG.development.pair.target, "val"),
+        test=lambda w: stores(w.target, "val"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[CFG.development.encoder]),
-        symmetry=lambda w: test_symmetry(CFG.development.pair.target),
+        symmetry=lambda w: test_symmetry(w.target),
         setting=lambda w: setting(w, "predict"),
 
 
@@ -83,7 +87,6 @@ rule tabulate_development:
         runtime=60,
     params:
         rows=lambda w: development_rows(),
-        pair=lambda w: f"{CFG.development.pair.source} to {CFG.development.pair.target}",
         evaluation=dump(CFG.evaluation),
         seed=SEED,
     script:

@@ -1,37 +1,49 @@
 # Trials of the settings of adaptation.
+def trial_of(method, trial):
+    """The sections of adaptation as a trial of a method changes them."""
+    return changed(CFG.adaptation, trial_values(CFG.development, method, int(trial), SEED))
+
+
 def trial_section(method, trial, section):
-    """A section of adaptation as a trial changes it."""
-    values = trial_values(CFG.development, method, int(trial), SEED)
-    return dump(getattr(changed(CFG.adaptation, values), section))
+    return dump(getattr(trial_of(method, trial), section))
 
 
 def development_source(wildcards):
     """The source classifier that a trial adapts."""
-    spec = CFG.development
-    return f"{classifier_run(spec.pair.source, spec.encoder, wildcards.seed)}/weights.safetensors"
+    run = classifier_run(wildcards.source, CFG.development.encoder, wildcards.seed)
+    return f"{run}/weights.safetensors"
 
 
-def development_symmetries():
-    return [symmetry(CFG.development.pair.source), symmetry(CFG.development.pair.target)]
+def development_adda_start(wildcards):
+    """The classifier that a trial of ADDA adapts: see adda_start."""
+    start = trial_of("adda", wildcards.trial).adda.start
+    if start == REFERENCE:
+        return development_source(wildcards)
+    run = expand(DEVELOPMENT_RUN, **{**wildcards, "method": start, "trial": 0})[0]
+    return f"{run}/weights.safetensors"
 
 
 def development_rows():
     spec = CFG.development
 
-    def path(method, trial, seed):
-        return f"results/development/{method}/trial{trial}/seed{seed}/validation.csv"
+    def path(pair, method, trial, seed):
+        wildcards = {**dump(pair), "method": method, "trial": trial, "seed": seed}
+        return f"{expand(DEVELOPMENT_RUN, **wildcards)[0]}/validation.csv"
 
     return [
         {
+            "source_domain": pair.source,
+            "target_domain": pair.target,
             "method": method,
             "trial": trial,
             "values": trial_values(spec, method, trial, SEED),
             "configured": configured_values(spec, method, CFG.adaptation),
             "seed": seed,
-            "path": path(method, trial, seed),
-            "reference": path(method, 0, seed) if trial else "",
+            "path": path(pair, method, trial, seed),
+            "reference": path(pair, method, 0, seed) if trial else "",
         }
         for method in spec.methods
+        for pair in spec.pairs
         for trial in range(spec.n_trials)
         for seed in spec.seeds
     ]
@@ -39,9 +51,9 @@ def development_rows():
 
 def development_targets(wildcards):
     """Nothing is developed without a pair."""
-    if CFG.development.pair is None:
+    if not CFG.development.pairs:
         raise ValueError(
-            "development.pair is not set: name a source and a target whose labels may be used "
+            "development.pairs is empty: name sources and targets whose labels may be used "
             "(config/development.yaml does)"
         )
     return DEVELOPMENT

@@ -85,6 +85,14 @@ def source_weights(wildcards):
     return f"{classifier_run(wildcards.source, wildcards.encoder, wildcards.seed)}/weights.safetensors"
 
 
+def adda_start(wildcards):
+    """The classifier that ADDA adapts: of the source, or trained further on distorted images of it."""
+    if CFG.adaptation.adda.start == REFERENCE:
+        return source_weights(wildcards)
+    method = CFG.adaptation.adda.start
+    return expand(f"{ADAPTED_RUN}/weights.safetensors", **{**wildcards, "method": method})[0]
+
+
 def adapted_weights(wildcards):
     """Weights that a method predicts with; source-only has none of its own."""
     if wildcards.method == "source_only":

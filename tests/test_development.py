@@ -66,9 +66,9 @@ def test_a_trial_changes_its_method_and_nothing_else(config):
 
 
 MISTAKES = {
-    "pair: {source: euclid, target: hst}": "must not be reported on it",
-    "pair: {source: euclid, target: lsst}": "is not listed under 'domains'",
-    "pair: {source: hst, target: euclid}": "is not listed under 'classifier.domains'",
+    "pairs: [{source: euclid, target: hst}]": "must not be reported on it",
+    "pairs: [{source: euclid, target: lsst}]": "target 'lsst' is not listed under 'domains'",
+    "pairs: [{source: hst, target: euclid}]": "source 'hst' is not listed under",
     "methods: [adabn]": "adabn: allowed are adda",
     "seeds: [5]": "is not listed under 'classifier.seeds'",
     "encoder: cnn": "is not listed under 'adaptation.encoders'",
@@ -81,7 +81,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line_that_names_the_key(mistake, tmp_path):
     overlay = tmp_path / "overlay.yaml"
-    pair = "" if mistake.startswith("pair") else "pair: {source: euclid, target: euclid_soft}, "
+    pair = "" if mistake.startswith("pair") else "pairs: [{source: euclid, target: euclid_soft}], "
     domains = "domains: [euclid, hst, euclid_soft]"
     overlay.write_text(f"{domains}\ndevelopment: {{{pair}{mistake}}}")
     with pytest.raises(ConfigError) as caught:
@@ -104,31 +104,41 @@ def predictions(path: Path, skill: float, seed: int) -> str:
 
 
 def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path):
-    skills = {("adda", 0): 1.0, ("adda", 1): 3.0, ("coral", 0): 3.0, ("coral", 1): 1.0}
-    values = {key: trial_values(config.development, key[0], key[1], 7) for key in skills}
+    # ADDA's second trial is worse on one target and better over both.
+    skills = {
+        ("soft", "adda", 0): 1.0,
+        ("soft", "adda", 1): 0.9,
+        ("blurred", "adda", 0): 0.5,
+        ("blurred", "adda", 1): 3.0,
+        ("soft", "coral", 0): 3.0,
+        ("soft", "coral", 1): 1.0,
+    }
+    values = {key[1:]: trial_values(config.development, *key[1:], 7) for key in skills}
     runs = [
         {
+            "source_domain": "euclid",
+            "target_domain": target,
             "method": method,
             "trial": trial,
             "values": values[method, trial],
             "configured": configured_values(config.development, method, config.adaptation),
             "seed": seed,
-            "path": predictions(tmp_path / f"{method}{trial}{seed}.csv", skill, seed),
-            "reference": str(tmp_path / f"{method}0{seed}.csv") if trial else "",
+            "path": predictions(tmp_path / f"{target}{method}{trial}{seed}.csv", skill, seed),
+            "reference": str(tmp_path / f"{target}{method}0{seed}.csv") if trial else "",
         }
-        for (method, trial), skill in skills.items()
+        for (target, method, trial), skill in skills.items()
         for seed in range(2)
     ]
     outputs = [str(tmp_path / f"development.{end}") for end in ("csv", "md", "tex")]
     best = tmp_path / "best.yaml"
-    pair = "euclid to euclid_soft"
-    tabulate_development(runs, outputs, str(best), EVALUATION, pair=pair, seed=0)
+    tabulate_development(runs, outputs, str(best), EVALUATION, seed=0)
+    assert "euclid to soft, euclid to blurred: mean AUC" in best.read_text()
     tree = yaml.safe_load(best.read_text())
     own = {name.partition(".")[2]: v for name, v in values["adda", 1].items()}
     assert tree == {"adaptation": {"adda": own}}
     assert "coral: trial 0" in best.read_text()
     chosen = load_files(DEFAULT, best)
-    assert chosen.adaptation == changed(config.adaptation, values["adda", 1])
+    assert chosen.adaptation == changed(load_files(DEFAULT).adaptation, values["adda", 1])
     text = Path(outputs[1]).read_text()
     rate = config.adaptation.adda.learning_rate_encoder
     assert f"as configured: learning_rate_encoder {rate}," in text
@@ -136,7 +146,7 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
 
 
 def test_without_a_pair_other_seeds_are_no_mistake(tmp_path):
-    assert load_files(DEFAULT).development.pair is None
+    assert load_files(DEFAULT).development.pairs == []
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("classifier: {seeds: [3]}")
     assert load_files(DEFAULT, overlay).classifier.seeds == [3]

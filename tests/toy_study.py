@@ -51,6 +51,7 @@ CLASSIFIER = schema.Classifier(
 )
 ORACLE = adaptation_schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
 ADDA = adaptation_schema.Adda(
+    start="source_only",
     steps=40,
     warmup_steps=4,
     batch_size=8,

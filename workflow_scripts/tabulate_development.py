@@ -11,6 +11,5 @@ with job(snakemake):
         [path for path in snakemake.output if not path.endswith(".yaml")],
         snakemake.output.best,
         Evaluation.model_validate(given.evaluation),
-        pair=given.pair,
         seed=given.seed,
     )

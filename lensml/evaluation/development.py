@@ -23,19 +23,18 @@ def tabulate_development(
     best: str,
     spec: Evaluation,
     *,
-    pair: str,
     seed: int,
 ) -> None:
     """Table of the trials of every method, and an overlay with the best of each.
 
     Args:
-        runs: mappings with ``method``, ``trial``, ``values``, ``configured`` (what they are in the
-            first trial), ``seed``, ``path`` of predictions of labelled target images, and
-            ``reference``, those of the same method's first trial.
+        runs: mappings with ``source_domain``, ``target_domain``, ``method``, ``trial``,
+            ``values``, ``configured`` (what they are in the first trial), ``seed``, ``path`` of
+            predictions of labelled target images, and ``reference``, those of the same method's
+            first trial.
         outputs: the .csv, .md and .tex files to write.
         best: YAML file to be used as a further configuration file.
         spec: bootstrap.
-        pair: on which the trials were judged, for the overlay's first line.
         seed: of the bootstrap.
     """
     named = [{**run, "settings": settings_text(run["values"], run["configured"])} for run in runs]
@@ -43,7 +42,8 @@ def tabulate_development(
     table = pd.read_csv(next(path for path in outputs if Path(path).suffix == ".csv"))
     means = table.loc[table["metric"] == AUC].groupby(["method", "trial"])["value"].mean()
     values = {(run["method"], run["trial"]): run["values"] for run in runs}
-    lines = [f"# Best settings on the target labels of {pair}, mean AUC over seeds."]
+    pairs = dict.fromkeys(f"{run['source_domain']} to {run['target_domain']}" for run in runs)
+    lines = [f"# Best settings on the target labels of {', '.join(pairs)}: mean AUC."]
     sections: dict[str, dict[str, Any]] = {}
     for method in dict.fromkeys(run["method"] for run in runs):
         own = means.loc[method]

@@ -42,7 +42,7 @@ SHOWN = {
 KEYS = {
     "classification": ["domain", "model"],
     "adaptation": ["source_domain", "target_domain", "model", "method"],
-    "development": ["method", "trial", "settings"],
+    "development": ["method", "source_domain", "target_domain", "trial", "settings"],
     "transfer": ["domain", "target_domain", "model"],
     "anomaly": ["domain", "method"],
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
@@ -58,7 +58,7 @@ GAP_CLOSED = (
     "images."
 )
 DEVELOPMENT = (
-    "Labelled validation images of a target that is not reported. Gain: over the settings as "
+    "Labelled validation images of targets that are not reported. Gain: over the settings as "
     "configured. The best of many is best in part by luck."
 )
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate

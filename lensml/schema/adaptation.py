@@ -35,6 +35,7 @@ class Pair(Section):
 class Adda(Section):
     """Adversarial discriminative domain adaptation (Tzeng et al. 2017, arXiv:1702.05464)."""
 
+    start: Literal["source_only", "strong_augmentation"]  # classifier whose encoder is adapted
     steps: Count  # warm-up included
     warmup_steps: Annotated[int, Field(ge=0)]  # the discriminator alone learns
     batch_size: Annotated[int, Field(ge=2)]  # per domain

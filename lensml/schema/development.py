@@ -39,10 +39,11 @@ Parameter = Annotated[str, AfterValidator(_check_parameter)]
 class Development(Section):
     """Settings of adaptation at random, judged on labelled target images: snakemake development.
 
-    The pair must be none of those that are reported.
+    The pairs must be none of those that are reported; a method's settings are those of the trial
+    with the best mean over pairs.
     """
 
-    pair: Pair | None
+    pairs: list[Pair]
     encoder: Name
     seeds: Seeds  # of the source classifiers, which every trial adapts
     methods: Annotated[UniqueNames, AfterValidator(_check_methods)]
@@ -100,13 +101,13 @@ def changed(adaptation: Adaptation, values: Mapping[str, Any]) -> Adaptation:
 
 
 def development_problems(config: Any) -> list[str]:
-    """What is wrong in the development of a configuration, one line each; none without a pair.
+    """What is wrong in the development of a configuration, one line each; none without pairs.
 
     Args:
         config: with the sections development, adaptation, classifier and the list of domains.
     """
     spec = config.development
-    if spec.pair is None:
+    if not spec.pairs:
         return []
     lines = [
         f"development.seeds: {seed} is not listed under 'classifier.seeds'"
@@ -117,7 +118,7 @@ def development_problems(config: Any) -> list[str]:
         lines.append(
             f"development.encoder = '{spec.encoder}': is not listed under 'adaptation.encoders'"
         )
-    lines += _pair_problems(config)
+    lines += [line for pair in spec.pairs for line in _pair_problems(pair, config)]
     for method in spec.methods:
         for trial in range(spec.n_trials):
             values = trial_values(spec, method, trial, config.seed)
@@ -130,17 +131,17 @@ def development_problems(config: Any) -> list[str]:
     return lines
 
 
-def _pair_problems(config: Any) -> list[str]:
-    pair, lines = config.development.pair, []
+def _pair_problems(pair: Pair, config: Any) -> list[str]:
+    lines = []
     if pair.source not in config.classifier.domains:
         lines.append(
-            f"development.pair.source = '{pair.source}': is not listed under 'classifier.domains'"
+            f"development.pairs: source '{pair.source}' is not listed under 'classifier.domains'"
         )
     if pair.target not in config.domains:
-        lines.append(f"development.pair.target = '{pair.target}': is not listed under 'domains'")
+        lines.append(f"development.pairs: target '{pair.target}' is not listed under 'domains'")
     if pair in config.adaptation.pairs:
         lines.append(
-            f"development.pair: {pair.source} to {pair.target} is listed under "
+            f"development.pairs: {pair.source} to {pair.target} is listed under "
             "'adaptation.pairs'; what is chosen with a pair's labels must not be reported on it"
         )
     return lines
