@@ -141,7 +141,7 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
     assert chosen.adaptation == changed(load_files(DEFAULT).adaptation, values["adda", 1])
     text = Path(outputs[1]).read_text()
     rate = config.adaptation.adda.learning_rate_encoder
-    assert f"as configured: learning_rate_encoder {rate}," in text
+    assert f", learning_rate_encoder {rate}," in text
     assert settings_text(values["adda", 1], {}) in text
 
 
