@@ -11,6 +11,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 include: "rules/common.smk"
 include: "rules/runs.smk"
+include: "rules/anomaly_runs.smk"
 include: "rules/regression_runs.smk"
 include: "rules/attribution_runs.smk"
 include: "rules/development_runs.smk"

@@ -100,16 +100,6 @@ def adapted_weights(wildcards):
     return expand(f"{ADAPTED_RUN}/weights.safetensors", **wildcards)[0]
 
 
-def anomaly_scores(domain):
-    """Method -> scores of every seed."""
-    folder = f"results/anomaly/{domain}"
-    return {
-        "mae": [f"{folder}/mae/seed{s}/scores.csv" for s in CFG.anomaly.seeds],
-        "pca": [f"{folder}/pca/scores.csv"],
-        "total_flux": [f"{folder}/total_flux/scores.csv"],
-    }
-
-
 def compared_with(domain, encoder, seed):
     """Predictions that a network is compared with image by image; none for the reference itself."""
     reference = CFG.evaluation.compare_with
@@ -203,19 +193,10 @@ def transfer_rows():
     return rows
 
 
-def anomaly_rows():
-    return [
-        {"domain": domain, "method": method, "seed": seed, "path": path}
-        for domain in CFG.anomaly.domains
-        for method, paths in anomaly_scores(domain).items()
-        for seed, path in enumerate(paths)
-    ]
-
-
 def all_weights():
     """Weights of every run of the configuration."""
     rows = classification_rows() + adaptation_rows() + anomaly_rows()
-    unweighted = (BASELINE, "source_only", "pca", "total_flux")
+    unweighted = (BASELINE, "source_only", *ANOMALY_BASELINES)
     folders = [
         str(Path(r["path"]).parent)
         for r in rows

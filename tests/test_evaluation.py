@@ -64,8 +64,9 @@ from lensml.evaluation.tables import (
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder, random_masking
 from lensml.models.symmetry import SYMMETRIES, transform
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Cnn
-from lensml.schema.training import Evaluation, Mae
+from lensml.schema.training import Evaluation
 from lensml.training.checkpoint import save_weights
 from lensml.training.loop import step_generator
 
@@ -733,7 +734,13 @@ def test_a_method_that_does_harm_is_named_below_the_table(tmp_path, factor, word
 
 def test_the_table_of_anomalies_has_a_row_per_method(tmp_path):
     runs = [
-        {"domain": "euclid", "method": m, "seed": 0, "path": scores(tmp_path / f"{m}.csv", seed=k)}
+        {
+            "domain": "euclid",
+            "method": m,
+            "score": "mse",
+            "seed": 0,
+            "path": scores(tmp_path / f"{m}.csv", seed=k),
+        }
         for k, m in enumerate(("mae", "pca"))
     ]
     outputs = outputs_in(tmp_path)

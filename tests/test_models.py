@@ -26,8 +26,8 @@ from lensml.models.mae import (
     sincos_position_embedding,
 )
 from lensml.models.symmetry import SYMMETRIES, random_symmetry, transform
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Cnn, Encoder, Vit, VitConvStem
-from lensml.schema.training import Mae
 
 STEM = VitConvStem(
     kind="vit_conv_stem",

@@ -29,6 +29,7 @@ from lensml.models.mae import MaskedAutoencoder
 from lensml.models.symmetry import SYMMETRIES, apply_elements, transform
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
+from lensml.schema.anomaly import Mae
 from lensml.schema.speed import TrainingSpeed
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training.adda import AddaTask
@@ -62,7 +63,7 @@ OPTIMIZATION = toy_study.OPTIMIZATION | {
 CLASSIFIER = toy_study.CLASSIFIER.model_copy(
     update={**OPTIMIZATION, "epochs": 2, "label_smoothing": 0.0}
 )
-MAE = schema.Mae(
+MAE = Mae(
     **OPTIMIZATION,
     epochs=2,
     patch_size=4,

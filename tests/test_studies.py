@@ -21,9 +21,10 @@ from lensml.figures import Style, plot_study
 from lensml.models.encoders import build_classifier, build_encoder
 from lensml.models.initial import start_from_mae
 from lensml.models.mae import MaskedAutoencoder
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.studies import SHIPPED, Variant, resolve_variant
-from lensml.schema.training import Classifier, Evaluation, Mae
+from lensml.schema.training import Classifier, Evaluation
 from lensml.training.classifier import ClassifierTask, predict_probabilities
 from lensml.training.setting import Results
 from lensml.training.variants import equal_steps, train_variant

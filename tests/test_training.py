@@ -55,6 +55,7 @@ from lensml.models.symmetry import SYMMETRIES, transform
 from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
+from lensml.schema.anomaly import Mae
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training import classifier as classifier_module
 from lensml.training.adaptation_runs import adapt_adabn, adapt_adda
@@ -87,7 +88,7 @@ from lensml.training.runs import (
 )
 
 CPU = torch.device("cpu")
-MAE = schema.Mae(
+MAE = Mae(
     **OPTIMIZATION,
     epochs=4,
     patch_size=4,

@@ -1,9 +1,10 @@
 """Adapter of the rule benchmark_training."""
 
 from lensml.evaluation.training_speed import Recipes, benchmark_training
+from lensml.schema.anomaly import Mae
 from lensml.schema.simulation import Domain
 from lensml.schema.speed import TrainingSpeed
-from lensml.schema.training import Classifier, Mae
+from lensml.schema.training import Classifier
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):

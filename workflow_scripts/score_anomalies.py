@@ -1,7 +1,7 @@
 """Adapter of the rule score_anomalies."""
 
 from lensml.evaluation.predict import score_anomalies
-from lensml.schema.training import Mae
+from lensml.schema.anomaly import Mae
 from lensml.workflow import job, setting_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule train_mae."""
 
-from lensml.schema.training import Mae
+from lensml.schema.anomaly import Mae
 from lensml.training.runs import train_mae
 from lensml.workflow import job, results_of, setting_of
 

@@ -11,8 +11,8 @@ from lensml.data.images import unstretch
 from lensml.data.torch_dataset import Images
 from lensml.evaluation.predictions import write_examples, write_predictions, write_scores
 from lensml.models.mae import MaskedAutoencoder, random_masking
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import Mae
 from lensml.training.checkpoint import load_weights
 from lensml.training.classifier import PREDICTION_BATCH, predict_probabilities
 from lensml.training.device import prepare_device

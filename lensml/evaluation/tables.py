@@ -44,7 +44,7 @@ KEYS = {
     "adaptation": ["source_domain", "target_domain", "model", "method"],
     "development": ["method", "source_domain", "target_domain", "trial", "settings"],
     "transfer": ["domain", "target_domain", "model"],
-    "anomaly": ["domain", "method"],
+    "anomaly": ["domain", "method", "score"],
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
     "ablation": ["variant"],
     "scaling": ["variant"],

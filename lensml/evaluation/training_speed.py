@@ -23,10 +23,11 @@ from lensml.evaluation.bootstrap import interval
 from lensml.evaluation.tables import latex, markdown
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
 from lensml.schema.simulation import Domain
 from lensml.schema.speed import TrainingSpeed
-from lensml.schema.training import Classifier, Mae
+from lensml.schema.training import Classifier
 from lensml.training.classifier import ClassifierTask
 from lensml.training.device import prepare_device
 from lensml.training.execution import execution_of

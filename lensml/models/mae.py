@@ -8,7 +8,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from lensml.schema.training import Mae
+from lensml.schema.anomaly import Mae
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lensml.schema.adaptation import DISTORTING, Adaptation
+from lensml.schema.anomaly import Anomaly
 from lensml.schema.attribution import Attribution, unmapped
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
 from lensml.schema.development import Development, development_problems
@@ -23,7 +24,6 @@ from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.training import (
     BASELINE,
-    Anomaly,
     Audit,
     Classifier,
     Compute,

@@ -1,4 +1,4 @@
-"""What is trained: the classifier, adaptation between domains, masked autoencoders."""
+"""How networks are trained and judged: optimiser, classifier, intervals, figures, devices."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from lensml.schema.base import (
     UniqueNames,
     _check_unique,
 )
-from lensml.schema.encoders import check_heads
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
@@ -55,50 +54,6 @@ class Classifier(Optimization):
     paired_batches: bool  # a batch holds its lens systems once per class
     augment: bool
     test_time_augmentation: bool
-
-
-class Mae(Optimization):
-    """Masked autoencoder (He et al. 2021, arXiv:2111.06377)."""
-
-    epochs: Count
-    patch_size: Count
-    mask_ratio: Annotated[float, Field(gt=0, lt=1)]  # share of the patches that is hidden
-    norm_pix_loss: bool
-    embed_dim: Count
-    depth: Count
-    num_heads: Count
-    mlp_ratio: Positive
-    decoder_embed_dim: Count
-    decoder_depth: Count
-    decoder_num_heads: Count
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        check_heads(self, self.embed_dim, self.num_heads)
-        if self.embed_dim % 4 or self.decoder_embed_dim % 4:
-            raise ValueError("embed_dim and decoder_embed_dim must be multiples of 4")
-        return self
-
-    @model_validator(mode="after")
-    def _decoder_heads_divide(self) -> Self:
-        return check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
-
-
-class Pca(Section):
-    """Baseline: residual after projection on the principal components of no_sub images."""
-
-    n_components: Count
-    n_images: Count
-
-
-class Anomaly(Section):
-    """Substructure as an anomaly, trained on no_sub images alone."""
-
-    domains: list[Name]
-    seeds: Seeds
-    n_masks: Count  # the score is the mean error over this many random masks
-    mae: Mae
-    pca: Pca
 
 
 class Evaluation(Section):

@@ -12,7 +12,7 @@ from torch import Tensor
 from lensml.data.torch_dataset import Images
 from lensml.models.mae import MaskedAutoencoder, Masking, random_masking
 from lensml.models.symmetry import apply_elements, random_elements
-from lensml.schema.training import Mae
+from lensml.schema.anomaly import Mae
 from lensml.training.classifier import PREDICTION_BATCH, optimise, optimizer_of, set_learning_rate
 from lensml.training.execution import FLOAT32, Execution
 from lensml.training.loop import BatchOrder, step_generator

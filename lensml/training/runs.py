@@ -16,8 +16,9 @@ from lensml.models.encoders import Classifier as ClassifierNetwork
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema.adaptation import Oracle
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import Classifier, Mae, Optimization
+from lensml.schema.training import Classifier, Optimization
 from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
 from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
