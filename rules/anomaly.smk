@@ -30,9 +30,10 @@ rule train_mae:
 rule score_anomalies:
     input:
         test=lambda w: manifests(w.domain, "test"),
+        reference=lambda w: manifest(w.domain, "no_sub", "train"),
         weights=f"{MAE_RUN}/weights.safetensors",
     output:
-        scores=f"{MAE_RUN}/scores.csv",
+        scores=[f"{MAE_RUN}/scores/{score}.csv" for score in CFG.anomaly.scores],
         examples=f"{MAE_RUN}/reconstructions.npz",
     log:
         "logs/score_anomalies/{domain}/seed{seed}.log",
@@ -46,8 +47,9 @@ rule score_anomalies:
     params:
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
-        mae=dump(CFG.anomaly.mae),
-        n_masks=CFG.anomaly.n_masks,
+        scores=CFG.anomaly.scores,
+        reference=lambda w: store(w.domain, "no_sub", "train"),
+        anomaly=scoring_params(),
         pixel_scale=lambda w: CFG.domain(w.domain).instrument.pixel_scale,
         setting=lambda w: setting(w, "score"),
     script:
@@ -59,7 +61,8 @@ rule score_pca:
         train=lambda w: manifest(w.domain, "no_sub", "train"),
         test=lambda w: manifests(w.domain, "test"),
     output:
-        scores="results/anomaly/{domain}/pca/scores.csv",
+        residual="results/anomaly/{domain}/pca/scores/residual.csv",
+        chi2="results/anomaly/{domain}/pca/scores/chi2.csv",
     log:
         "logs/score_pca/{domain}.log",
     conda:
@@ -82,7 +85,7 @@ rule score_total_flux:
     input:
         test=lambda w: manifests(w.domain, "test"),
     output:
-        scores="results/anomaly/{domain}/total_flux/scores.csv",
+        scores="results/anomaly/{domain}/total_flux/scores/flux.csv",
     log:
         "logs/score_total_flux/{domain}.log",
     conda:

@@ -198,11 +198,12 @@ def all_weights():
     rows = classification_rows() + adaptation_rows() + anomaly_rows()
     unweighted = (BASELINE, "source_only", *ANOMALY_BASELINES)
     folders = [
-        str(Path(r["path"]).parent)
+        str(Path(r["path"]).parent).removesuffix("/scores")
         for r in rows
         if r.get("method") not in unweighted and r.get("model") != BASELINE
     ]
-    return [f"{folder}/weights.safetensors" for folder in folders] + regression_weights()
+    weights = [f"{folder}/weights.safetensors" for folder in dict.fromkeys(folders)]
+    return weights + regression_weights()
 
 
 def predictions_of(runs):

@@ -19,11 +19,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
-from toy_stores import NETWORK_INPUT, RMS, blobs, noise, setting, write_store
+from test_config import DEFAULT, load_files
+from toy_stores import EXPOSURE, NETWORK_INPUT, RMS, blobs, noise, setting, write_store
 
 from lensml.data.images import stretch
 from lensml.data.store import open_store
 from lensml.data.torch_dataset import Images
+from lensml.evaluation.anomaly_scores import anomaly_score, restore, score_masks
 from lensml.evaluation.baselines import (
     N_RINGS,
     all_images,
@@ -53,7 +55,6 @@ from lensml.evaluation.metrics import (
 from lensml.evaluation.predict import (
     MASK_SEED,
     predict,
-    reconstruction_error,
     score_anomalies,
 )
 from lensml.evaluation.predictions import write_predictions
@@ -64,7 +65,7 @@ from lensml.evaluation.tables import (
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder, random_masking
 from lensml.models.symmetry import SYMMETRIES, transform
-from lensml.schema.anomaly import Mae
+from lensml.schema.anomaly import Mae, Score
 from lensml.schema.encoders import Cnn
 from lensml.schema.training import Evaluation
 from lensml.training.checkpoint import save_weights
@@ -846,7 +847,7 @@ def test_pca_flags_images_off_the_manifold(tmp_path):
     score_pca(
         train,
         test,
-        output,
+        {"residual": output, "chi2": str(tmp_path / "chi2.csv")},
         classes=CLASSES[:2],
         n_components=3,
         n_images=1000,
@@ -870,7 +871,7 @@ def test_pca_takes_as_many_components_and_images_as_it_is_told(tmp_path):
         score_pca(
             train,
             test,
-            output,
+            {"residual": output, "chi2": str(tmp_path / "chi2.csv")},
             classes=CLASSES[:1],
             n_components=n_components,
             n_images=n_images,
@@ -881,6 +882,32 @@ def test_pca_takes_as_many_components_and_images_as_it_is_told(tmp_path):
     assert residual(1, 30) > residual(3, 30) > residual(6, 30)
     assert residual(6, 8) != residual(6, 30)
     assert residual(100, 5) == residual(4, 5)  # five images span four components
+
+
+def test_pca_s_chi2_is_in_units_of_every_pixel_s_noise(tmp_path):
+    rng = np.random.default_rng(0)
+    pattern = np.abs(rng.normal(size=(1, 16, 16))) * 30 * RMS
+
+    def store(name: str) -> tuple[str, np.ndarray]:
+        flux = rng.uniform(0.5, 1.5, (400, 1, 1)) * pattern
+        seen = flux + rng.normal(0, np.sqrt(RMS**2 + flux / EXPOSURE))
+        estimated = RMS**2 + np.maximum(seen, 0) / EXPOSURE
+        return write_store(tmp_path / f"{name}.zarr", seen), (seen - flux) ** 2 / estimated
+
+    (train, _), (test, expected), chi2 = store("train"), store("test"), str(tmp_path / "chi2.csv")
+    score_pca(
+        train,
+        [test],
+        {"residual": str(tmp_path / "residual.csv"), "chi2": chi2},
+        classes=CLASSES[:1],
+        n_components=1,
+        n_images=1000,
+        setting=setting(tmp_path),
+    )
+    # One component takes one of 256 degrees of freedom, and its own noise adds 1 / 400 or so.
+    found = pd.read_csv(chi2)["score"].to_numpy()
+    assert found.mean() == pytest.approx(expected.mean(), rel=0.01)
+    np.testing.assert_allclose(found, expected.mean((1, 2)), rtol=0.1)
 
 
 def test_total_flux_is_the_sum_over_the_background(tmp_path):
@@ -981,66 +1008,37 @@ def autoencoder(spec: Mae) -> MaskedAutoencoder:
     return MaskedAutoencoder(spec, 16).eval()
 
 
-def test_reconstruction_error_is_the_mean_over_masks_that_all_images_share(test_stores):
-    model, images = autoencoder(mae_spec()), images_of(test_stores)
-    found = reconstruction_error(model, images, mask_ratio=0.5, n_masks=3)
-    masks = [random_masking(1, 16, 0.5, step_generator(MASK_SEED, k)) for k in range(3)]
-    assert len({tuple(m.mask[0].tolist()) for m in masks}) == 3
-    for i in range(len(images)):
-        x = images.batch(np.array([i]))
-        with torch.no_grad():
-            errors = [model(x, mask)[0].item() for mask in masks]
-        assert found[i] == pytest.approx(sum(errors) / 3, rel=1e-5)
-
-
-def test_reconstruction_error_is_the_same_every_time(test_stores):
-    model, images = autoencoder(mae_spec()), images_of(test_stores)
-    first = reconstruction_error(model, images, mask_ratio=0.5, n_masks=2)
-    torch.rand(5)
-    again = reconstruction_error(model, images, mask_ratio=0.5, n_masks=2)
-    np.testing.assert_array_equal(first, again)
-    assert not np.allclose(first, reconstruction_error(model, images, mask_ratio=0.5, n_masks=1))
-
-
-def test_an_image_scores_the_same_wherever_it_stands(tmp_path):
-    image = blobs(1, np.random.default_rng(0))
-    store = write_store(tmp_path / "test.zarr", np.repeat(image, 260, 0), images_per_block=260)
-    score = reconstruction_error(
-        autoencoder(mae_spec()), images_of([store]), mask_ratio=0.5, n_masks=2
-    )
-    np.testing.assert_allclose(score, score[0], rtol=1e-5)  # across batches too
-
-
-def test_masks_behind_scores_are_never_those_of_training():
-    def draw(*key: int) -> float:
-        return torch.rand(1, generator=step_generator(*key)).item()
-
-    training = {draw(0, step, purpose) for step in range(20) for purpose in range(3)}
-    assert training.isdisjoint({draw(MASK_SEED, k) for k in range(8)})
-
-
 @pytest.mark.parametrize("norm_pix_loss", [False, True])
 def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_path, norm_pix_loss):
     spec = mae_spec(norm_pix_loss=norm_pix_loss)
     model, weights = autoencoder(spec), str(tmp_path / "weights.safetensors")
     save_weights(weights, model.state_dict(), {})
-    output, examples = str(tmp_path / "scores.csv"), str(tmp_path / "reconstructions.npz")
+    anomaly = load_files(DEFAULT).anomaly.model_copy(update={"mae": spec, "n_masks": 2})
+    names: tuple[Score, ...] = ("chi2", "mse", "nearest_neighbours")
+    outputs: dict[Score, str] = {name: str(tmp_path / f"{name}.csv") for name in names}
+    few = anomaly.reference.model_copy(update={"n_images": 4, "n_neighbours": 2})
+    anomaly = anomaly.model_copy(update={"reference": few})
+    examples = str(tmp_path / "reconstructions.npz")
     score_anomalies(
         test_stores,
+        test_stores[0],
         weights,
-        output,
+        outputs,
         examples,
         classes=CLASSES[:2],
-        mae=spec,
-        n_masks=2,
+        anomaly=anomaly,
         pixel_scale=0.1,
         setting=setting(tmp_path),
     )
     images = images_of(test_stores)
-    expected = reconstruction_error(model, images, mask_ratio=0.5, n_masks=2)
-    table = pd.read_csv(output)
-    assert table.columns.tolist() == ["system_id", "index", "label", "score"]
-    np.testing.assert_allclose(table["score"], expected, rtol=1e-6)
+    found = restore(model, images, score_masks(anomaly, 16))
+    reference = images_of(test_stores[:1], limit=4)
+    compared = restore(model, reference, score_masks(anomaly, 16))
+    for name, output in outputs.items():
+        table = pd.read_csv(output)
+        assert table.columns[:4].tolist() == ["system_id", "index", "label", "score"]
+        expected = anomaly_score(name, found, compared, anomaly)
+        np.testing.assert_allclose(table["score"], expected, rtol=1e-5)
     with np.load(examples) as archive:
         content = dict(archive)
     assert content["label"].tolist() == CLASSES[:2]

@@ -202,16 +202,18 @@ def write_adaptation(path: Path, *, models: Sequence[str] = ("cnn",)) -> Path:
 def write_anomaly(path: Path) -> Path:
     rng = np.random.default_rng(13)
     rows = [
-        ("euclid", method, seed, metric, value - 0.05 * k + 0.005 * rng.normal())
-        for k, method in enumerate(["mae", "pca", "total_flux"])
-        for seed in range(1 if k else 3)
+        ("euclid", method, score, seed, metric, value - 0.05 * k + 0.005 * rng.normal())
+        for k, (method, score) in enumerate(
+            [("mae", "chi2"), ("pca", "residual"), ("total_flux", "flux"), ("mae", "mse")]
+        )
+        for seed in range(3 if method == "mae" else 1)
         for metric, value in (
             ("roc_auc_cdm", 0.6),
             ("roc_auc_vortex", 0.72),
             ("roc_auc_any", 0.66),
         )
     ]
-    keys = ["domain", "method", "seed", "metric", "value"]
+    keys = ["domain", "method", "score", "seed", "metric", "value"]
     return _with_intervals(path, pd.DataFrame(rows, columns=keys))
 
 

@@ -17,6 +17,7 @@ NETWORK_INPUT = NetworkInput(stretch="asinh", noise_units=5.0, scale=2.0, center
 IN_MEMORY = 0.5  # max_memory_fraction
 MAPPED = 1e-15  # so little memory that every image stays on disk
 RMS = 0.1  # e-/s per pixel
+EXPOSURE = 50.0  # s: a pixel of 5 background rms has twice the background's variance
 
 
 def write_store(
@@ -32,7 +33,13 @@ def write_store(
 ) -> str:
     """Write (N, H, W) images as a sealed store and return its path."""
     n = len(images)
-    columns = {"system_id": np.arange(n), "background_rms": np.full(n, RMS), **(truth or {})}
+    columns = {
+        "system_id": np.arange(n),
+        "background_rms": np.full(n, RMS),
+        "exposure_time": np.full(n, EXPOSURE),
+        "theta_E": np.full(n, 1.2),
+        **(truth or {}),
+    }
     perturbers = dict(perturbers or {})
     offset = np.zeros(n + 1, np.int64) if offset is None else offset
     parts = []

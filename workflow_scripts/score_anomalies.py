@@ -1,19 +1,19 @@
 """Adapter of the rule score_anomalies."""
 
 from lensml.evaluation.predict import score_anomalies
-from lensml.schema.anomaly import Mae
+from lensml.schema.anomaly import Anomaly
 from lensml.workflow import job, setting_of
 
 with job(snakemake):
     given = snakemake.params
     score_anomalies(
         given.test,
+        given.reference,
         snakemake.input.weights,
-        snakemake.output.scores,
+        dict(zip(given.scores, snakemake.output.scores, strict=True)),
         snakemake.output.examples,
         classes=given.classes,
-        mae=Mae.model_validate(given.mae),
-        n_masks=given.n_masks,
+        anomaly=Anomaly.model_validate(given.anomaly),
         pixel_scale=given.pixel_scale,
         setting=setting_of(snakemake),
     )

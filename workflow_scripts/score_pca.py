@@ -8,7 +8,7 @@ with job(snakemake):
     score_pca(
         given.train,
         given.test,
-        snakemake.output.scores,
+        {name: snakemake.output[name] for name in ("residual", "chi2")},
         classes=given.classes,
         **given.pca,
         setting=setting_of(snakemake),

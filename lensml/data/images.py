@@ -114,7 +114,7 @@ class StretchedImages:
         opened = [open_store(path) for path in stores]
         sizes = [len(s) if limit is None else min(limit, len(s)) for s in opened]
         self.network_input, self._stores = spec, opened
-        self._start = np.cumsum([0, *sizes])
+        self._start, self._sizes, self._labelled = np.cumsum([0, *sizes]), sizes, labelled
         columns = [s.truth["background_rms"][:n] for s, n in zip(opened, sizes, strict=True)]
         self.background_rms = np.concatenate(columns)
         self.index = np.concatenate([np.arange(n) for n in sizes])
@@ -133,6 +133,41 @@ class StretchedImages:
     def rows(self, index: np.ndarray) -> np.ndarray:
         """Images at ``index`` on the network's scale, (len(index), H, W) float32."""
         return self._read(index) if self._array is None else self._array[index]
+
+    def noise_rms(self, linear: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Noise of every pixel in units of the background's rms, of the shape of ``linear``.
+
+        The camera's variance is background_rms^2 + max(image, 0) / exposure_time.
+
+        Args:
+            linear: (n, ...) images in units of their background's rms.
+            index: (n,) which images they are.
+
+        Raises:
+            ValueError: the images are a pool, whose exposure is not known.
+        """
+        photons = self.photons()[index].reshape(-1, *[1] * (linear.ndim - 1))
+        return np.sqrt(1 + np.maximum(linear, 0) / photons).astype(np.float32)
+
+    def photons(self) -> np.ndarray:
+        """Background's rms times exposure time, (N,).
+
+        An image in units of its background's rms, over this, is the variance of its photons.
+
+        Raises:
+            ValueError: the images are a pool, whose exposure is not known.
+        """
+        return self.background_rms * self.truth("exposure_time")
+
+    def truth(self, name: str) -> np.ndarray:
+        """A column of the truth of every image, (N,).
+
+        Raises:
+            ValueError: the images are a pool, which has none.
+        """
+        if not self._labelled:
+            raise ValueError(f"a pool without labels has no truth: {name}")
+        return _column(self._stores, self._sizes, name)
 
     def _read(self, index: np.ndarray) -> np.ndarray:
         out = np.empty((len(index), self.img_size, self.img_size), np.float32)

@@ -78,11 +78,8 @@ class RedrawnImages(Images):
         if spec.stretch == "per_image_max":
             raise ValueError("noise is drawn anew for the stretches asinh and linear only")
         self.stretched = spec
-        sizes = np.diff(self._start)
-        parts = [s.truth["exposure_time"][:n] for s, n in zip(self._stores, sizes, strict=True)]
-        # Photon noise in units of the background: image / background_rms / (their product).
-        photons = self.background_rms * np.concatenate(parts)
-        self._photons = torch.from_numpy(photons.astype(np.float32)).to(self._device)
+        photons = self.photons().astype(np.float32)
+        self._photons = torch.from_numpy(photons).to(self._device)
 
     def batch(
         self, index: np.ndarray, generator: torch.Generator | None = None, *, copies: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from lensml.data.images import StretchedImages, unstretch
-from lensml.evaluation.predictions import write_predictions, write_scores
+from lensml.evaluation.predictions import total_flux, write_predictions, write_scores
 from lensml.training.setting import Setting
 
 N_RINGS = 13  # mean and spread in each ring: 26 features
@@ -82,23 +82,48 @@ def profiles(images: StretchedImages) -> np.ndarray:
 def score_pca(
     train: str,
     test: Sequence[str],
-    output: str,
+    outputs: Mapping[str, str],
     *,
     classes: Sequence[str],
     n_components: int,
     n_images: int,
     setting: Setting,
 ) -> None:
-    """Anomaly baseline: squared residual after projection on components of ``no_sub`` images."""
+    """Anomaly baselines: what principal components of ``no_sub`` images leave unexplained.
+
+    ``residual``: mean square of the residual on the network's scale; ``chi2``: of the image's own
+    components, in units of every pixel's noise.
+
+    Args:
+        train: store without substructure.
+        test: stores, one per class.
+        outputs: CSV of either score.
+        classes: names in the order of the stores.
+        n_components: of images.
+        n_images: to take them from.
+        setting: see :class:`lensml.training.setting.Setting`.
+    """
     fit = all_images(setting.arrays([train], limit=n_images))
     images = setting.arrays(test)
-    pca = PCA(
-        n_components=min(n_components, len(fit) - 1), svd_solver="randomized", random_state=0
+    x = all_images(images)
+    write_scores(
+        outputs["residual"],
+        np.square(_unexplained(fit, x, n_components)).mean((1, 2)),
+        images,
+        classes,
     )
+    flux = unstretch(x, images.network_input)
+    left = _unexplained(unstretch(fit, images.network_input), flux, n_components)
+    left /= images.noise_rms(flux, np.arange(len(images)))
+    write_scores(outputs["chi2"], np.square(left).mean((1, 2)), images, classes)
+
+
+def _unexplained(fit: np.ndarray, x: np.ndarray, n_components: int) -> np.ndarray:
+    n_components = min(n_components, len(fit) - 1)
+    pca = PCA(n_components=n_components, svd_solver="randomized", random_state=0)
     pca.fit(fit.reshape(len(fit), -1))
-    x = all_images(images).reshape(len(images), -1)
-    residual = x - pca.inverse_transform(pca.transform(x))
-    write_scores(output, np.square(residual).mean(1), images, classes)
+    flat = x.reshape(len(x), -1)
+    return (flat - pca.inverse_transform(pca.transform(flat))).reshape(x.shape)
 
 
 def score_total_flux(
@@ -106,5 +131,4 @@ def score_total_flux(
 ) -> None:
     """Anomaly baseline: the flux of the image in units of the background's standard deviation."""
     images = setting.arrays(test)
-    linear = unstretch(all_images(images), setting.network_input)
-    write_scores(output, linear.sum((1, 2), dtype=float), images, classes)
+    write_scores(output, total_flux(images), images, classes)

@@ -17,6 +17,7 @@ from lensml.evaluation.bootstrap import (
 )
 from lensml.schema.training import Evaluation
 
+COVARIATES = ["flux", "theta_E"]  # that an anomaly score must not be
 SLOW_RESAMPLINGS = 200  # for metrics without a weighted form
 SMALLEST_PROBABILITY = 1e-12  # lower ones count as this in a logarithm
 
@@ -105,6 +106,8 @@ def probability_metrics(
 def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]:
     """AUC of ``no_sub`` against each class and against any, and true positive rates.
 
+    ``roc_auc_any_adjusted``: of what flux and Einstein radius do not foretell of a score.
+
     Raises:
         ValueError: a column is missing or a class has no images.
     """
@@ -125,7 +128,33 @@ def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]
         low, high = interval(samples, spec.confidence)
         rows.append(Measured(f"roc_auc_{name}", value, low, high, int(keep.sum())))
     weights = system_weights(system_id, spec.n_bootstrap, seed)
-    return rows + _true_positive_rates(score, label != "no_sub", weights, spec)
+    rows += _true_positive_rates(score, label != "no_sub", weights, spec)
+    if set(COVARIATES) <= set(table.columns):
+        rest = without_brightness(score, table[COVARIATES].to_numpy(float), label == "no_sub")
+        samples = weighted_auc(rest, label != "no_sub", weights)
+        value = float(roc_auc_score(label != "no_sub", rest))
+        adjusted = Measured("roc_auc_any_adjusted", value, *interval(samples, spec.confidence), 0)
+        rows.append(adjusted._replace(n=len(label)))
+    return rows
+
+
+def without_brightness(
+    score: np.ndarray, covariates: np.ndarray, normal: np.ndarray
+) -> np.ndarray:
+    """What of a score flux and Einstein radius do not foretell, (N,).
+
+    A quadratic polynomial of them is fitted to the score of images without substructure.
+
+    Args:
+        score: (N,).
+        covariates: (N, 2).
+        normal: (N,) bool, without substructure.
+    """
+    center, spread = covariates[normal].mean(0), covariates[normal].std(0)
+    u, v = ((covariates - center) / np.where(spread > 0, spread, 1)).T
+    terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], 1)
+    fitted, *_ = np.linalg.lstsq(terms[normal], score[normal], rcond=None)
+    return score - terms @ fitted
 
 
 def _mean(

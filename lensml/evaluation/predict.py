@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
 from lensml.data.images import unstretch
 from lensml.data.torch_dataset import Images
+from lensml.evaluation.anomaly_scores import MASK_SEED, anomaly_score, restore, score_masks
 from lensml.evaluation.predictions import write_examples, write_predictions, write_scores
 from lensml.models.mae import MaskedAutoencoder, random_masking
-from lensml.schema.anomaly import Mae
+from lensml.schema.anomaly import COMPARING, Anomaly, Mae, Score
 from lensml.schema.encoders import Encoder
 from lensml.training.checkpoint import load_weights
-from lensml.training.classifier import PREDICTION_BATCH, predict_probabilities
+from lensml.training.classifier import predict_probabilities
 from lensml.training.device import prepare_device
 from lensml.training.loop import step_generator
 from lensml.training.runs import load_classifier
 from lensml.training.setting import Setting
-
-MASK_SEED = 2**31 + 1  # of the masks behind anomaly scores: never those of training
 
 
 def predict(
@@ -56,57 +55,42 @@ def predict(
 
 def score_anomalies(
     stores: Sequence[str],
+    reference: str,
     weights: str,
-    output: str,
+    outputs: Mapping[Score, str],
     examples: str,
     *,
     classes: Sequence[str],
-    mae: Mae,
-    n_masks: int,
+    anomaly: Anomaly,
     pixel_scale: float,
     setting: Setting,
 ) -> None:
-    """Write the masked autoencoder's ``scores.csv`` and reconstructions of a few images.
-
-    The score is the mean squared error on hidden patches, averaged over ``n_masks`` random masks.
-    The masks are the same for every image, so that images differ and masks do not.
+    """Write the masked autoencoder's scores and reconstructions of a few images.
 
     Args:
         stores: test stores, one per class.
+        reference: training store without substructure, with which some scores compare.
         weights: of the masked autoencoder.
-        output: CSV with system_id, index, label and score.
+        outputs: CSV of every score with system_id, index, label and score.
         examples: npz of reconstructions for a figure.
         classes: names in the order of the stores.
-        mae: architecture.
-        n_masks: random masks per image.
+        anomaly: architecture, masks and scores.
         pixel_scale: arcsec.
         setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
     images = setting.images(stores, device)
-    model = MaskedAutoencoder(mae, images.img_size).to(device)
+    model = MaskedAutoencoder(anomaly.mae, images.img_size).to(device)
     load_weights(weights, model)
     model.eval()
-    score = reconstruction_error(model, images, mask_ratio=mae.mask_ratio, n_masks=n_masks)
-    write_scores(output, score, images, classes)
-    write_reconstructions(examples, model, images, classes, mae, pixel_scale)
-
-
-@torch.no_grad()
-def reconstruction_error(
-    model: MaskedAutoencoder, images: Images, *, mask_ratio: float, n_masks: int
-) -> np.ndarray:
-    """Mean squared error on hidden patches, averaged over random masks, (N,)."""
-    total = np.zeros(len(images))
-    for start in range(0, len(images), PREDICTION_BATCH):
-        index = np.arange(start, min(start + PREDICTION_BATCH, len(images)))
-        x = images.batch(index)
-        for k in range(n_masks):
-            generator = step_generator(MASK_SEED, k)
-            masking = random_masking(1, model.num_patches, mask_ratio, generator)
-            masking = masking.expand(len(x)).to(x.device)
-            total[index] += model(x, masking)[0].double().cpu().numpy()
-    return total / n_masks
+    masks = score_masks(anomaly, model.num_patches)
+    found, compared = restore(model, images, masks), None
+    if set(outputs) & set(COMPARING):
+        limit = anomaly.reference.n_images
+        compared = restore(model, setting.images([reference], device, limit=limit), masks)
+    for name, output in outputs.items():
+        write_scores(output, anomaly_score(name, found, compared, anomaly), images, classes)
+    write_reconstructions(examples, model, images, classes, anomaly.mae, pixel_scale)
 
 
 @torch.no_grad()
@@ -130,10 +114,7 @@ def write_reconstructions(
     masking = random_masking(1, model.num_patches, mae.mask_ratio, generator)
     masking = masking.expand(len(x)).to(x.device)
     patches = model.patchify(x)
-    prediction = model(x, masking)[1]
-    if mae.norm_pix_loss:
-        mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
-        prediction = prediction * (var + 1e-6).sqrt() + mean
+    prediction = model.on_scale(model(x, masking)[1], patches)
     hidden = masking.mask[:, :, None].bool()
     restored = model.unpatchify(torch.where(hidden, prediction, patches))
     masked = model.unpatchify(torch.where(hidden, torch.nan, patches))

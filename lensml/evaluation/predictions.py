@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from lensml.data.files import write_atomic, write_csv
-from lensml.data.images import StretchedImages
+from lensml.data.images import StretchedImages, unstretch
+
+PIECE = 1000  # images at a time
 
 
 def write_predictions(
@@ -31,10 +33,27 @@ def predictions_table(
 def write_scores(
     output: str, score: np.ndarray, images: StretchedImages, classes: Sequence[str]
 ) -> None:
-    """Write anomaly scores (N,) of labelled images as ``scores.csv``."""
+    """Write anomaly scores (N,) of labelled images as ``scores.csv``.
+
+    Flux (in units of the background's rms) and Einstein radius (arcsec) stand beside them, so that
+    what is owed to these can be told from the rest.
+    """
     table = _identity(images, classes)
     table["score"] = score
+    table["flux"] = total_flux(images)
+    table["theta_E"] = images.truth("theta_E")
     write_csv(output, table)
+
+
+def total_flux(images: StretchedImages) -> np.ndarray:
+    """Flux of every image in units of its background's rms, (N,).
+
+    Raises:
+        ValueError: the stretch has lost it.
+    """
+    pieces = np.array_split(np.arange(len(images)), max(len(images) // PIECE, 1))
+    fluxes = [unstretch(images.rows(p), images.network_input) for p in pieces]
+    return np.concatenate([flux.sum((1, 2), dtype=float) for flux in fluxes])
 
 
 def write_regression(

@@ -80,8 +80,8 @@ def plot_anomaly_summary(
     """Draw the AUC of each anomaly score against lenses without substructure.
 
     Args:
-        table: CSV file with columns ``domain``, ``method``, ``seed``, ``metric``, ``value``,
-            ``ci_low`` and ``ci_high``.
+        table: CSV file with columns ``domain``, ``method``, ``score``, ``seed``, ``metric``,
+            ``value``, ``ci_low`` and ``ci_high``; the first score of a method is its headline.
         domain: domain to show.
         style: look of the figure.
         output: files to write, .png or .pdf.
@@ -89,7 +89,9 @@ def plot_anomaly_summary(
     Raises:
         ValueError: if the table lacks a column, or rows of this domain or of a metric.
     """
-    results = read_table(table, ["domain", "method", "seed", "metric", *INTERVAL])
+    results = read_table(table, ["domain", "method", "score", "seed", "metric", *INTERVAL])
+    headline = results.groupby("method", sort=False)["score"].transform("first")
+    results = results.loc[results["score"] == headline]
     results = _select(results, {"domain": domain}, ANOMALY_METRICS, table)
     title = f"AUC against no substructure, {readable(domain)}"
     _plot_intervals({"": results}, ANOMALY_METRICS, title=title, style=style, output=output)

@@ -57,6 +57,27 @@ def random_masking(
     return Masking(ids_shuffle[:, :keep], ids_restore, mask.gather(1, ids_restore))
 
 
+def complementary_masking(
+    num_patches: int, mask_ratio: float, generator: torch.Generator
+) -> list[Masking]:
+    """Masks of one image that hide every patch once between them.
+
+    Args:
+        num_patches: patches per image, L.
+        mask_ratio: share that is hidden; the nearest share 1 / n with n >= 2 is.
+        generator: on the CPU.
+    """
+    parts = min(max(round(1 / mask_ratio), 2), num_patches)
+    shuffled = torch.randperm(num_patches, generator=generator)
+    masks = []
+    for hidden in shuffled.tensor_split(parts):
+        mask = torch.zeros(1, num_patches)
+        mask[0, hidden] = 1
+        order = mask.argsort(dim=1, stable=True)
+        masks.append(Masking(order[:, : num_patches - len(hidden)], order.argsort(1), mask))
+    return masks
+
+
 def sincos_position_embedding(embed_dim: int, grid: int) -> Tensor:
     """Fixed 2-D sine-cosine position embedding, (1, grid^2, embed_dim)."""
     quarter = embed_dim // 4
@@ -139,6 +160,18 @@ class MaskedAutoencoder(nn.Module):
             mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
             patches = (patches - mean) / (var + 1e-6).sqrt()
         return (prediction - patches).square().mean(-1)
+
+    def on_scale(self, prediction: Tensor, patches: Tensor) -> Tensor:
+        """A prediction on the scale of the images; normalised patches get their mean and scale.
+
+        Args:
+            prediction: (N, L, patch_size^2).
+            patches: of the image, of the same shape.
+        """
+        if not self.norm_pix_loss:
+            return prediction
+        mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
+        return prediction * (var + 1e-6).sqrt() + mean
 
     def forward(self, x: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
         """Reconstruct the hidden patches.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from lensml.schema.base import Count, Name, Positive, Section, Seeds
+from lensml.schema.base import Count, Name, Positive, Section, Seeds, _check_unique
 from lensml.schema.encoders import check_heads
 from lensml.schema.training import Optimization
 
@@ -45,11 +45,41 @@ class Pca(Section):
     n_images: Count
 
 
+Score = Literal[
+    "chi2",
+    "mse",
+    "mean_chi2",
+    "worst_patches",
+    "likelihood",
+    "mahalanobis",
+    "nearest_neighbours",
+]
+COMPARING = ("likelihood", "mahalanobis", "nearest_neighbours")  # with a reference
+
+
+class Reference(Section):
+    """Training images without substructure with which some scores compare."""
+
+    n_images: Annotated[int, Field(ge=2)]
+    n_components: Count  # of the residuals' covariance, beside white noise
+    n_neighbours: Count  # in the embedding
+
+    @model_validator(mode="after")
+    def _has_neighbours(self) -> Self:
+        if self.n_neighbours > self.n_images:
+            raise ValueError("n_neighbours must not exceed n_images")
+        return self
+
+
 class Anomaly(Section):
     """Substructure as an anomaly, trained on no_sub images alone."""
 
     domains: list[Name]
     seeds: Seeds
-    n_masks: Count  # the score is the mean error over this many random masks
+    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
+    masks: Literal["random", "complementary"]
+    n_masks: Count  # whose errors are averaged
+    worst_patches: Count  # of the score of that name
+    reference: Reference
     mae: Mae
     pca: Pca
