@@ -21,6 +21,7 @@ include: "rules/regress.smk"
 include: "rules/adapt.smk"
 include: "rules/development.smk"
 include: "rules/anomaly.smk"
+include: "rules/autoencoders.smk"
 include: "rules/evaluate.smk"
 include: "rules/audit.smk"
 include: "rules/figures.smk"
@@ -73,6 +74,11 @@ rule figures:
 rule regression:
     input:
         REGRESSION,
+
+
+rule anomaly:
+    input:
+        anomaly_results(),
 
 
 rule benchmark:

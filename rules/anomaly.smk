@@ -49,7 +49,7 @@ rule score_anomalies:
         classes=CLASSES,
         scores=CFG.anomaly.scores,
         reference=lambda w: store(w.domain, "no_sub", "train"),
-        anomaly=scoring_params(),
+        scoring=scoring_params(),
         pixel_scale=lambda w: CFG.domain(w.domain).instrument.pixel_scale,
         setting=lambda w: setting(w, "score"),
     script:

@@ -1,4 +1,6 @@
 # Scores of anomaly that the configuration asks for.
+AUTOENCODER_RUN = "results/anomaly/{domain}/{method}/seed{seed}"
+AUTOENCODERS = get_args(AutoencoderMethod)
 ANOMALY_BASELINES = {"pca": ["residual", "chi2"], "total_flux": ["flux"]}  # method -> its scores
 
 
@@ -10,12 +12,13 @@ def anomaly_rows():
         rows += [
             {
                 "domain": domain,
-                "method": "mae",
+                "method": method,
                 "score": score,
                 "seed": seed,
-                "path": f"{folder}/mae/seed{seed}/scores/{score}.csv",
+                "path": f"{folder}/{method}/seed{seed}/scores/{score}.csv",
             }
-            for score in CFG.anomaly.scores
+            for method, scores in trained_detectors().items()
+            for score in scores
             for seed in CFG.anomaly.seeds
         ]
         rows += [
@@ -32,17 +35,30 @@ def anomaly_rows():
     return rows
 
 
+def trained_detectors():
+    """Method -> its scores, for those that are trained once per seed."""
+    rivals = CFG.anomaly.autoencoders.methods
+    return {"mae": CFG.anomaly.scores, **dict.fromkeys(rivals, ["mse"])}
+
+
 def scoring_params():
-    """What the scores depend on, without the lists that say which runs exist."""
+    """What scores of the masked autoencoder depend on."""
     section = dump(CFG.anomaly)
-    return {**section, "domains": [], "seeds": [0]}
+    return {key: section[key] for key in Scoring.model_fields}
 
 
 def anomaly_scores(domain):
     """Method -> every seed's scores of its first kind: the headline, declared beforehand."""
+    first = {method: s[0] for method, s in (trained_detectors() | ANOMALY_BASELINES).items()}
     found = {}
     for row in anomaly_rows():
-        first = {"mae": CFG.anomaly.scores}.get(row["method"]) or ANOMALY_BASELINES[row["method"]]
-        if row["domain"] == domain and row["score"] == first[0]:
+        if row["domain"] == domain and row["score"] == first[row["method"]]:
             found.setdefault(row["method"], []).append(row["path"])
     return found
+
+
+def anomaly_results():
+    """Table and figures of anomaly detection alone."""
+    names = [name for name in figure_names() if name.startswith("anomaly/")]
+    files = [path for name in names for path in figure(name)]
+    return table("anomaly") + files if CFG.anomaly.domains else []

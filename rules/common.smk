@@ -14,6 +14,7 @@ from typing import get_args
 
 from lensml.schema import ConfigError, load_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
+from lensml.schema.anomaly import AutoencoderMethod, Scoring
 from lensml.schema.config import noiseless
 from lensml.schema.development import changed, configured_values, trial_values
 from lensml.schema.studies import SHIPPED, Variant, resolve_variant, steps_of

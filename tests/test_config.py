@@ -289,6 +289,16 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "anomaly.mae.patch_size = 7",
         "must divide the 64 pixels of 'euclid'",
     ),
+    "more convolutions than an image can be halved": (
+        "anomaly: {autoencoders: {methods: [vae], widths: [1, 1, 1, 1, 1, 1, 1]}}",
+        "anomaly.autoencoders.widths = [1, 1, 1, 1, 1, 1, 1]",
+        "the 64 pixels of 'euclid' can be halved 6 times at most",
+    ),
+    "autoencoder that nobody knows": (
+        "anomaly: {autoencoders: {methods: [vea]}}",
+        "anomaly.autoencoders.methods",
+        "'vae'",
+    ),
     "pair of one domain": (
         "adaptation: {pairs: [{source: euclid, target: euclid}]}",
         "adaptation.pairs[0]",

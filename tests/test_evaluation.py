@@ -1026,7 +1026,7 @@ def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_pa
         outputs,
         examples,
         classes=CLASSES[:2],
-        anomaly=anomaly,
+        scoring=anomaly,
         pixel_scale=0.1,
         setting=setting(tmp_path),
     )

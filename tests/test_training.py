@@ -11,8 +11,9 @@ import os
 import pickle
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from toy_stores import IN_MEMORY, MAPPED, NETWORK_INPUT, RMS, blobs, noise, sett
 from toy_study import (
     ADABN,
     ADDA,
+    AUTOENCODER,
     CLASSIFIER,
     CNN,
     OPTIMIZATION,
@@ -55,11 +57,13 @@ from lensml.models.symmetry import SYMMETRIES, transform
 from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
-from lensml.schema.anomaly import Mae
+from lensml.schema.anomaly import AutoencoderMethod, Mae
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training import classifier as classifier_module
 from lensml.training.adaptation_runs import adapt_adabn, adapt_adda
 from lensml.training.adda import AddaTask, adapt_batch_norm, embed, embedding_statistics
+from lensml.training.autoencoder_runs import train_autoencoder
+from lensml.training.autoencoders import AutoencoderTask
 from lensml.training.averaging import WeightAverage
 from lensml.training.checkpoint import (
     FILE,
@@ -714,6 +718,18 @@ def run_mae(study: Study, folder: Path) -> None:
     )
 
 
+def run_autoencoder(study: Study, folder: Path, *, method: AutoencoderMethod) -> None:
+    train_autoencoder(
+        study.train[0],
+        study.validation[0],
+        results_in(folder),
+        method=method,
+        autoencoder=AUTOENCODER,
+        symmetry="square",
+        setting=setting(folder),
+    )
+
+
 def die_at(monkeypatch: pytest.MonkeyPatch, task: type, at: int) -> list[int]:
     """Make the task's step ``at`` raise once; returns the list of the steps that are taken."""
     original, taken = task.step, []
@@ -748,6 +764,10 @@ RUNS = [
     pytest.param(run_stabilised_adda, AddaTask, 27, 26, 40, id="stabilised_adda"),
     # 20 images in batches of 8, evaluated every 2 of 8 steps
     pytest.param(run_mae, MaeTask, 5, 4, 8, id="mae"),
+    *[
+        pytest.param(partial(run_autoencoder, method=m), AutoencoderTask, 5, 4, 8, id=m)
+        for m in get_args(AutoencoderMethod)
+    ],
 ]
 
 

@@ -100,7 +100,8 @@ def test_every_metric_has_an_interval_and_every_table_its_baseline(finished):
         assert np.all(low < high)
     assert "radial_profile" in set(classification["model"])
     assert set(get_args(Method)) == set(adaptation["method"])
-    assert {"mae", "pca", "total_flux"} == set(anomaly["method"])
+    detectors = {"mae", "conv_autoencoder", "vae", "aae", "pca", "total_flux"}
+    assert detectors == set(anomaly["method"])
 
 
 def test_runs_leave_no_checkpoint_behind(finished):

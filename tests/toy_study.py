@@ -12,6 +12,7 @@ from lensml.data.torch_dataset import Images
 from lensml.schema import adaptation as adaptation_schema
 from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
+from lensml.schema.anomaly import Autoencoder
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.training.runs import Results, train_classifier
 
@@ -48,6 +49,17 @@ CLASSIFIER = schema.Classifier(
     paired_batches=True,
     augment=True,
     test_time_augmentation=True,
+)
+AUTOENCODER = Autoencoder(
+    **OPTIMIZATION,
+    epochs=4,
+    widths=[4, 8],
+    latent_dim=4,
+    kl_weight=1e-3,
+    kl_warmup=0.5,
+    adversarial_weight=0.1,
+    hidden_dim=8,
+    learning_rate_discriminator=1e-2,
 )
 ORACLE = adaptation_schema.Oracle(**OPTIMIZATION, epochs=1, evaluations_per_epoch=2)
 ADDA = adaptation_schema.Adda(

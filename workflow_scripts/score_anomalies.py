@@ -1,7 +1,7 @@
 """Adapter of the rule score_anomalies."""
 
 from lensml.evaluation.predict import score_anomalies
-from lensml.schema.anomaly import Anomaly
+from lensml.schema.anomaly import Scoring
 from lensml.workflow import job, setting_of
 
 with job(snakemake):
@@ -13,7 +13,7 @@ with job(snakemake):
         dict(zip(given.scores, snakemake.output.scores, strict=True)),
         snakemake.output.examples,
         classes=given.classes,
-        anomaly=Anomaly.model_validate(given.anomaly),
+        scoring=Scoring.model_validate(given.scoring),
         pixel_scale=given.pixel_scale,
         setting=setting_of(snakemake),
     )

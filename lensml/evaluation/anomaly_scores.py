@@ -18,7 +18,7 @@ from torch import Tensor
 from lensml.data.images import unstretch
 from lensml.data.torch_dataset import Images
 from lensml.models.mae import MaskedAutoencoder, Masking, complementary_masking, random_masking
-from lensml.schema.anomaly import Anomaly, Score
+from lensml.schema.anomaly import Score, Scoring
 from lensml.training.classifier import PREDICTION_BATCH
 from lensml.training.loop import step_generator
 
@@ -43,7 +43,7 @@ class Restored(NamedTuple):
     embedding: np.ndarray
 
 
-def score_masks(spec: Anomaly, num_patches: int) -> list[Masking]:
+def score_masks(spec: Scoring, num_patches: int) -> list[Masking]:
     """The masks behind the scores, the same for every image: images differ and masks do not.
 
     Args:
@@ -107,7 +107,7 @@ def _embedding(model: MaskedAutoencoder, patches: Tensor) -> np.ndarray:
 
 
 def anomaly_score(
-    name: Score, found: Restored, reference: Restored | None, spec: Anomaly
+    name: Score, found: Restored, reference: Restored | None, spec: Scoring
 ) -> np.ndarray:
     """One score of every image, (N,): higher is more anomalous.
 

@@ -12,7 +12,7 @@ from lensml.data.torch_dataset import Images
 from lensml.evaluation.anomaly_scores import MASK_SEED, anomaly_score, restore, score_masks
 from lensml.evaluation.predictions import write_examples, write_predictions, write_scores
 from lensml.models.mae import MaskedAutoencoder, random_masking
-from lensml.schema.anomaly import COMPARING, Anomaly, Mae, Score
+from lensml.schema.anomaly import COMPARING, Mae, Score, Scoring
 from lensml.schema.encoders import Encoder
 from lensml.training.checkpoint import load_weights
 from lensml.training.classifier import predict_probabilities
@@ -61,7 +61,7 @@ def score_anomalies(
     examples: str,
     *,
     classes: Sequence[str],
-    anomaly: Anomaly,
+    scoring: Scoring,
     pixel_scale: float,
     setting: Setting,
 ) -> None:
@@ -74,23 +74,23 @@ def score_anomalies(
         outputs: CSV of every score with system_id, index, label and score.
         examples: npz of reconstructions for a figure.
         classes: names in the order of the stores.
-        anomaly: architecture, masks and scores.
+        scoring: architecture, masks and what scores compare with.
         pixel_scale: arcsec.
         setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
     images = setting.images(stores, device)
-    model = MaskedAutoencoder(anomaly.mae, images.img_size).to(device)
+    model = MaskedAutoencoder(scoring.mae, images.img_size).to(device)
     load_weights(weights, model)
     model.eval()
-    masks = score_masks(anomaly, model.num_patches)
+    masks = score_masks(scoring, model.num_patches)
     found, compared = restore(model, images, masks), None
     if set(outputs) & set(COMPARING):
-        limit = anomaly.reference.n_images
+        limit = scoring.reference.n_images
         compared = restore(model, setting.images([reference], device, limit=limit), masks)
     for name, output in outputs.items():
-        write_scores(output, anomaly_score(name, found, compared, anomaly), images, classes)
-    write_reconstructions(examples, model, images, classes, anomaly.mae, pixel_scale)
+        write_scores(output, anomaly_score(name, found, compared, scoring), images, classes)
+    write_reconstructions(examples, model, images, classes, scoring.mae, pixel_scale)
 
 
 @torch.no_grad()

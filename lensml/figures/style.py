@@ -40,6 +40,9 @@ MODEL_LABELS = {
     "radial_profile": "radial profile (baseline)",
     "prior": "training set's Gaussian (baseline)",
     "mae": "masked autoencoder",
+    "conv_autoencoder": "convolutional autoencoder",
+    "vae": "variational autoencoder",
+    "aae": "adversarial autoencoder",
     "pca": "PCA residual (baseline)",
     "total_flux": "total flux (baseline)",
 }
@@ -89,6 +92,9 @@ COLORS = {
     "cnn": GREEN,
     "radial_profile": GREY,
     "mae": BLUE,
+    "conv_autoencoder": GREEN,
+    "vae": PURPLE,
+    "aae": VERMILION,
     "pca": ORANGE,
     "total_flux": GREY,
 }

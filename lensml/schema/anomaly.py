@@ -1,4 +1,4 @@
-"""Substructure as an anomaly: masked autoencoders, their scores, and baselines."""
+"""Substructure as an anomaly: autoencoders, their scores, and baselines."""
 
 from __future__ import annotations
 
@@ -6,9 +6,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lensml.schema.base import Count, Name, Positive, Section, Seeds, _check_unique
+from lensml.schema.base import (
+    Count,
+    Fraction,
+    Name,
+    NonNegative,
+    Positive,
+    Section,
+    Seeds,
+    _check_unique,
+)
 from lensml.schema.encoders import check_heads
 from lensml.schema.training import Optimization
+
+AutoencoderMethod = Literal["conv_autoencoder", "vae", "aae"]
 
 
 class Mae(Optimization):
@@ -36,6 +47,30 @@ class Mae(Optimization):
     @model_validator(mode="after")
     def _decoder_heads_divide(self) -> Self:
         return check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
+
+
+class Autoencoder(Optimization):
+    """Convolutional, variational and adversarial autoencoders (after arXiv:2008.12731)."""
+
+    epochs: Count
+    widths: Annotated[list[Count], Field(min_length=1)]  # channels; each convolution halves
+    latent_dim: Count
+    kl_weight: NonNegative  # vae: of the divergence summed over the code, beside the mean error
+    kl_warmup: Fraction  # vae: share of the steps in which that weight rises from 0
+    adversarial_weight: NonNegative  # aae: of deceiving the discriminator, beside the mean error
+    hidden_dim: Count  # aae: of the discriminator
+    learning_rate_discriminator: Positive  # aae
+
+
+class Autoencoders(Autoencoder):
+    """Which of the autoencoders are trained, and their common recipe."""
+
+    methods: Annotated[list[AutoencoderMethod], AfterValidator(_check_unique)]
+
+    @property
+    def recipe(self) -> Autoencoder:
+        """Without the list that says which runs exist."""
+        return Autoencoder.model_validate(self.model_dump(exclude={"methods"}))
 
 
 class Pca(Section):
@@ -71,15 +106,21 @@ class Reference(Section):
         return self
 
 
-class Anomaly(Section):
-    """Substructure as an anomaly, trained on no_sub images alone."""
+class Scoring(Section):
+    """What scores of a masked autoencoder depend on."""
 
-    domains: list[Name]
-    seeds: Seeds
-    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
     masks: Literal["random", "complementary"]
     n_masks: Count  # whose errors are averaged
     worst_patches: Count  # of the score of that name
     reference: Reference
     mae: Mae
+
+
+class Anomaly(Scoring):
+    """Substructure as an anomaly, trained on no_sub images alone."""
+
+    domains: list[Name]
+    seeds: Seeds
+    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
+    autoencoders: Autoencoders
     pca: Pca

@@ -177,6 +177,7 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
             lines += _patch_misfits(*where, encoder.patch_size, size)
     where = f"{_where(files, 'anomaly', 'mae', 'patch_size')}: anomaly.mae"
     lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
+    lines += _width_misfits(config, files, size)
     lines += _constant_targets(config, files)
     encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
     if problem := unmapped(config.attribution, encoders):
@@ -219,6 +220,17 @@ def _patch_misfits(
         f"{where}.patch_size = {patch_size}: must divide the {size[name]} pixels of '{name}'"
         for name in domains
         if size[name] % patch_size
+    ]
+
+
+def _width_misfits(config: Config, files: Mapping, size: Mapping[str, int]) -> list[str]:
+    widths = config.anomaly.autoencoders.widths
+    return [
+        f"{_where(files, 'anomaly', 'autoencoders', 'widths')}: anomaly.autoencoders.widths = "
+        f"{widths}: each halves the image, and the {size[name]} pixels of '{name}' can be halved "
+        f"{size[name].bit_length() - 1} times at most"
+        for name in config.anomaly.domains
+        if config.anomaly.autoencoders.methods and size[name] < 2 ** len(widths)
     ]
 
 

@@ -1,0 +1,17 @@
+"""Adapter of the rule score_autoencoder."""
+
+from lensml.evaluation.autoencoders import score_autoencoder
+from lensml.schema.anomaly import Autoencoder
+from lensml.workflow import job, setting_of
+
+with job(snakemake):
+    given = snakemake.params
+    score_autoencoder(
+        given.test,
+        snakemake.input.weights,
+        snakemake.output.scores,
+        classes=given.classes,
+        method=snakemake.wildcards.method,
+        autoencoder=Autoencoder.model_validate(given.autoencoder),
+        setting=setting_of(snakemake),
+    )
