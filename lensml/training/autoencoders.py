@@ -104,12 +104,21 @@ class AutoencoderTask:
         if coded.log_variance is not None:
             kl = kl_to_standard_normal(coded.mean, coded.log_variance).mean()
             return kl_weight_at(step, self.steps, self.spec) * kl, {"kl": kl.detach()}
-        if self.discriminator is None:
-            return 0.0, {}
-        code = coded.mean.float()
-        loss_d = discriminator_loss(self.discriminator, normal, code.detach())
-        optimise(self.optimizer_d, loss_d, self.discriminator, self.spec.clip_grad_norm)
-        loss_e = deception_loss(self.discriminator, code)
+        if self.discriminator is not None:
+            return self._play(self.discriminator, coded.mean.float(), normal)
+        return 0.0, {}
+
+    def _play(
+        self, discriminator: Discriminator, code: Tensor, prior: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The discriminator's step, and what the encoder is to lower in turn."""
+        # On the encoder's schedule: an adversary at full rate beats an encoder that hardly moves.
+        rate = self.spec.learning_rate_discriminator * self.learning_rate / self.spec.learning_rate
+        for group in self.optimizer_d.param_groups:
+            group["lr"] = rate
+        loss_d = discriminator_loss(discriminator, prior, code.detach())
+        optimise(self.optimizer_d, loss_d, discriminator, self.spec.clip_grad_norm)
+        loss_e = deception_loss(discriminator, code)
         measured = {"discriminator_loss": loss_d.detach(), "encoder_loss": loss_e.detach()}
         return self.spec.adversarial_weight * loss_e, measured
 
