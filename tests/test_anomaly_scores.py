@@ -45,7 +45,7 @@ def spec() -> Anomaly:
     anomaly = load_files(DEFAULT).anomaly
     sizes = {"patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
     decoder = {"decoder_embed_dim": 8, "decoder_depth": 1, "decoder_num_heads": 2}
-    mae = anomaly.mae.model_copy(update={**sizes, **decoder, "norm_pix_loss": False})
+    mae = anomaly.mae.model_copy(update={**sizes, **decoder, "loss": "pixel"})
     reference = anomaly.reference.model_copy(update={"n_components": 3, "n_neighbours": 2})
     return anomaly.model_copy(
         update={"mae": mae, "n_masks": 3, "worst_patches": 2, "reference": reference}
@@ -95,9 +95,9 @@ def test_masks_behind_scores_are_never_those_of_training():
     assert training.isdisjoint({draw(MASK_SEED, k) for k in range(8)})
 
 
-@pytest.mark.parametrize("norm_pix_loss", [False, True])
-def test_errors_of_hidden_pixels_by_hand(spec, images, norm_pix_loss):
-    mae = spec.mae.model_copy(update={"norm_pix_loss": norm_pix_loss})
+@pytest.mark.parametrize("loss", ["pixel", "norm_pix", "chi2"])
+def test_errors_of_hidden_pixels_by_hand(spec, images, loss):
+    mae = spec.mae.model_copy(update={"loss": loss})
     spec = spec.model_copy(update={"mae": mae})
     model, masks = autoencoder(spec), score_masks(spec, 16)
     found = restore(model, images, masks)
@@ -121,6 +121,39 @@ def test_errors_of_hidden_pixels_by_hand(spec, images, norm_pix_loss):
         assert found.chi2[i] == pytest.approx(np.mean(chi2), rel=1e-4)
         mean = [np.mean(r, 0) if r else np.zeros(16) for r in left]
         np.testing.assert_allclose(found.residual[i], mean, rtol=1e-3, atol=1e-4)
+
+
+def noise_at_first_order(images: Images, index: np.ndarray) -> np.ndarray:
+    """By the difference quotient of the stretch instead of its derivative."""
+    spec, step = images.network_input, 1e-4
+    flux = unstretch(images.batch(index)[:, 0].numpy().astype(float), spec)
+    asinh = [np.arcsinh((flux + d) / spec.noise_units) / spec.scale for d in (-step, step)]
+    return images.noise_rms(flux, index) * (asinh[1] - asinh[0]) / (2 * step)
+
+
+def test_noise_on_the_network_s_scale_goes_through_the_stretch(images):
+    index = np.array([5, 0, 3])
+    found = images.noise_on_scale(images.batch(index), index)
+    assert found.shape == (3, 1, 16, 16)
+    np.testing.assert_allclose(found[:, 0], noise_at_first_order(images, index), rtol=1e-4)
+
+
+def test_noise_of_a_linear_scale_is_that_of_the_camera(tmp_path):
+    linear = NETWORK_INPUT.model_copy(update={"stretch": "linear"})
+    store = write_store(tmp_path / "test.zarr", blobs(3, np.random.default_rng(0)))
+    images = Images([store], linear, max_memory_fraction=IN_MEMORY)
+    index = np.arange(3)
+    x = images.batch(index)
+    expected = images.noise_rms(unstretch(x.numpy(), linear), index) / 10  # noise_units scale
+    np.testing.assert_allclose(images.noise_on_scale(x, index), expected, rtol=1e-5)
+
+
+def test_noise_has_no_scale_where_fluxes_are_lost(tmp_path):
+    lost = NETWORK_INPUT.model_copy(update={"stretch": "per_image_max"})
+    store = write_store(tmp_path / "test.zarr", blobs(3, np.random.default_rng(0)))
+    images = Images([store], lost, max_memory_fraction=IN_MEMORY)
+    with pytest.raises(ValueError, match="'per_image_max': noise has no scale"):
+        images.noise_on_scale(images.batch(np.arange(3)), np.arange(3))
 
 
 def test_an_image_scores_the_same_wherever_it_stands(spec, tmp_path):

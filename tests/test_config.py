@@ -201,6 +201,11 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "top level: substructures",
         "must begin with no_sub",
     ),
+    "errors in noise units without fluxes": (
+        "network_input: {stretch: per_image_max}",
+        "network_input.stretch = 'per_image_max'",
+        "hides fluxes, which anomaly scores in units of noise need",
+    ),
     "domain listed twice": (
         "domains: [euclid, hst, hst]",
         "domains = ['euclid', 'hst', 'hst']",

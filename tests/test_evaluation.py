@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -980,7 +980,7 @@ def test_images_without_labels_get_no_predictions(test_stores, tmp_path):
 # Reconstruction
 
 
-def mae_spec(*, norm_pix_loss: bool = False) -> Mae:
+def mae_spec(*, loss: Literal["pixel", "norm_pix", "chi2"] = "pixel") -> Mae:
     return Mae(
         epochs=1,
         batch_size=2,
@@ -992,7 +992,7 @@ def mae_spec(*, norm_pix_loss: bool = False) -> Mae:
         clip_grad_norm=1.0,
         patch_size=4,
         mask_ratio=0.5,
-        norm_pix_loss=norm_pix_loss,
+        loss=loss,
         embed_dim=16,
         depth=1,
         num_heads=2,
@@ -1008,9 +1008,9 @@ def autoencoder(spec: Mae) -> MaskedAutoencoder:
     return MaskedAutoencoder(spec, 16).eval()
 
 
-@pytest.mark.parametrize("norm_pix_loss", [False, True])
-def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_path, norm_pix_loss):
-    spec = mae_spec(norm_pix_loss=norm_pix_loss)
+@pytest.mark.parametrize("loss", ["pixel", "norm_pix"])
+def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_path, loss):
+    spec = mae_spec(loss=loss)
     model, weights = autoencoder(spec), str(tmp_path / "weights.safetensors")
     save_weights(weights, model.state_dict(), {})
     anomaly = load_files(DEFAULT).anomaly.model_copy(update={"mae": spec, "n_masks": 2})
@@ -1063,12 +1063,12 @@ def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_pa
     ]
     masking = random_masking(1, 16, 0.5, step_generator(MASK_SEED, 0)).expand(2)
     error = (patches[1] - patches[0]).square()
-    if norm_pix_loss:
+    if loss == "norm_pix":
         error = error / (patches[0].var(-1, keepdim=True) + 1e-6)
     shown = (error.mean(-1) * masking.mask).sum(1) / masking.mask.sum(1)
     with torch.no_grad():
-        loss = model(first, masking)[0]
-    torch.testing.assert_close(shown, loss, rtol=1e-4, atol=1e-5)
+        expected = model(first, masking)[0]
+    torch.testing.assert_close(shown, expected, rtol=1e-4, atol=1e-5)
 
 
 # Data behind figures

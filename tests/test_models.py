@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Literal
 
 import pytest
 import torch
@@ -70,7 +71,12 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def autoencoder(
-    *, img_size: int = 16, patch_size: int = 4, norm_pix_loss: bool = False, embed_dim: int = 16
+    *,
+    img_size: int = 16,
+    patch_size: int = 4,
+    loss: Literal["pixel", "norm_pix", "chi2"] = "pixel",
+    embed_dim: int = 16,
+    in_chans: int = 1,
 ) -> MaskedAutoencoder:
     spec = Mae(
         epochs=1,
@@ -83,7 +89,7 @@ def autoencoder(
         clip_grad_norm=1.0,
         patch_size=patch_size,
         mask_ratio=0.5,
-        norm_pix_loss=norm_pix_loss,
+        loss=loss,
         embed_dim=embed_dim,
         depth=1,
         num_heads=2,
@@ -93,30 +99,34 @@ def autoencoder(
         decoder_num_heads=2,
     )
     torch.manual_seed(0)
-    return MaskedAutoencoder(spec, img_size).eval()
+    return MaskedAutoencoder(spec, img_size, in_chans).eval()
 
 
 # Patches
 
 
 @settings(max_examples=30)
-@given(n=st.integers(1, 3), grid=st.integers(1, 4), patch=st.integers(1, 5))
-def test_patches_are_the_slices_of_the_image(n, grid, patch):
-    model = autoencoder(img_size=grid * patch, patch_size=patch, embed_dim=4)
-    x = noise(n, 1, grid * patch, grid * patch)
+@given(
+    n=st.integers(1, 3), grid=st.integers(1, 4), patch=st.integers(1, 5), bands=st.integers(1, 3)
+)
+def test_patches_are_the_slices_of_the_image(n, grid, patch, bands):
+    model = autoencoder(img_size=grid * patch, patch_size=patch, embed_dim=4, in_chans=bands)
+    x = noise(n, bands, grid * patch, grid * patch)
     patches = model.patchify(x)
-    assert patches.shape == (n, grid**2, patch**2)
+    assert patches.shape == (n, grid**2, bands * patch**2)
     for i, row, column in itertools.product(range(n), range(grid), range(grid)):
         top, left = row * patch, column * patch
-        by_hand = x[i, 0, top : top + patch, left : left + patch].flatten()
+        by_hand = x[i, :, top : top + patch, left : left + patch].flatten()
         assert torch.equal(patches[i, row * grid + column], by_hand)
 
 
 @settings(max_examples=30)
-@given(n=st.integers(1, 3), grid=st.integers(1, 4), patch=st.integers(1, 5))
-def test_unpatchify_inverts_patchify(n, grid, patch):
-    model = autoencoder(img_size=grid * patch, patch_size=patch, embed_dim=4)
-    x = noise(n, 1, grid * patch, grid * patch)
+@given(
+    n=st.integers(1, 3), grid=st.integers(1, 4), patch=st.integers(1, 5), bands=st.integers(1, 3)
+)
+def test_unpatchify_inverts_patchify(n, grid, patch, bands):
+    model = autoencoder(img_size=grid * patch, patch_size=patch, embed_dim=4, in_chans=bands)
+    x = noise(n, bands, grid * patch, grid * patch)
     assert torch.equal(model.unpatchify(model.patchify(x)), x)
 
 
@@ -257,11 +267,13 @@ def test_the_decoder_sees_mask_tokens_where_patches_are_hidden():
         torch.testing.assert_close(prediction[i : i + 1], by_hand, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("norm_pix_loss", [False, True])
-def test_the_loss_is_the_mean_square_over_hidden_patches_alone(norm_pix_loss):
-    model, x = autoencoder(norm_pix_loss=norm_pix_loss), noise(3, 1, 16, 16)
+@pytest.mark.parametrize("kind", ["pixel", "norm_pix", "chi2"])
+def test_the_loss_is_the_mean_square_over_hidden_patches_alone(kind):
+    model, x = autoencoder(loss=kind), noise(3, 1, 16, 16)
+    sigma = noise(3, 1, 16, 16, seed=5).abs() + 0.1
+    units = model.patchify(sigma) if kind == "chi2" else torch.ones(3, 16, 16)
     masking = random_masking(3, model.num_patches, 0.7, generator())
-    loss, prediction = model(x, masking)
+    loss, prediction = model(x, masking, sigma if kind == "chi2" else None)
     patches = model.patchify(x)
     assert loss.shape == (3,)
     for i in range(3):
@@ -270,17 +282,18 @@ def test_the_loss_is_the_mean_square_over_hidden_patches_alone(norm_pix_loss):
             if masking.mask[i, patch] == 0:
                 continue
             goal = patches[i, patch].tolist()
-            if norm_pix_loss:
+            if kind == "norm_pix":
                 mean = sum(goal) / len(goal)
                 variance = sum((v - mean) ** 2 for v in goal) / (len(goal) - 1)
                 goal = [(v - mean) / math.sqrt(variance + 1e-6) for v in goal]
             predicted = prediction[i, patch].tolist()
-            squares += [(p - g) ** 2 for p, g in zip(predicted, goal, strict=True)]
+            rms = units[i, patch].tolist()
+            squares += [((p - g) / r) ** 2 for p, g, r in zip(predicted, goal, rms, strict=True)]
         assert loss[i].item() == pytest.approx(sum(squares) / len(squares), rel=1e-5)
 
 
 def test_normalised_loss_does_not_see_the_brightness_of_a_patch():
-    model, x = autoencoder(norm_pix_loss=True), noise(1, 1, 16, 16)
+    model, x = autoencoder(loss="norm_pix"), noise(1, 1, 16, 16)
     prediction, patches = noise(1, 16, 16, seed=1), model.patchify(x)
     error = model.patch_error(prediction, patches)
     brighter = model.patch_error(prediction, 7 * patches + 3)

@@ -70,7 +70,7 @@ MAE = Mae.model_validate(
         **{k: VIT[k] for k in ("patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio")},
         "epochs": 1,
         "mask_ratio": 0.5,
-        "norm_pix_loss": False,
+        "loss": "pixel",
         "decoder_embed_dim": 8,
         "decoder_depth": 1,
         "decoder_num_heads": 2,

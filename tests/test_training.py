@@ -27,7 +27,17 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 from timm.optim.muon import Muon as TimmMuon
 from torch import Tensor, nn
-from toy_stores import IN_MEMORY, MAPPED, NETWORK_INPUT, RMS, blobs, noise, setting, write_store
+from toy_stores import (
+    EXPOSURE,
+    IN_MEMORY,
+    MAPPED,
+    NETWORK_INPUT,
+    RMS,
+    blobs,
+    noise,
+    setting,
+    write_store,
+)
 from toy_study import (
     ADABN,
     ADDA,
@@ -97,7 +107,7 @@ MAE = Mae(
     epochs=4,
     patch_size=4,
     mask_ratio=0.5,
-    norm_pix_loss=False,
+    loss="pixel",
     embed_dim=16,
     depth=1,
     num_heads=2,
@@ -1061,6 +1071,24 @@ def test_the_autoencoder_learns_to_fill_in_what_is_smooth(tmp_path):
     assert loss.iloc[-1] < 0.1 * images_of([validation]).batch(np.arange(64)).var().item()
     model = MaskedAutoencoder(spec, 16)
     load_weights(results.weights, model)
+
+
+def test_errors_in_units_of_noise_come_down_to_it(tmp_path):
+    rng = np.random.default_rng(0)
+    level = rng.uniform(0, 5, (64, 1, 1))
+
+    def seen(name: str) -> str:
+        variance = RMS**2 + level / EXPOSURE
+        return write_store(tmp_path / name, level + rng.normal(0, np.sqrt(variance), (64, 16, 16)))
+
+    spec = MAE.model_copy(update={"epochs": 40, "loss": "chi2"})
+    results = results_in(tmp_path)
+    stores = seen("train.zarr"), seen("val.zarr")
+    train_mae(*stores, results, mae=spec, symmetry="square", setting=setting(tmp_path))
+    loss = pd.read_csv(results.history)["val_loss"]
+    # An image without structure is known but for its noise, of which 1 is left.
+    assert 0.95 < loss.iloc[-1] < 1.5
+    assert loss.iloc[0] > 10
 
 
 # Adaptation

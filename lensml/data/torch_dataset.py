@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,40 @@ class Images(StretchedImages):
             return self._loaded[torch.from_numpy(np.asarray(index)).to(self._device)]
         return torch.from_numpy(self.rows(index)).unsqueeze(1).to(self._device)
 
+    def noise_on_scale(self, x: Tensor, index: np.ndarray) -> Tensor:
+        """Standard deviation of every pixel's noise on the network's scale, to first order.
+
+        The noise of :meth:`noise_rms` through the derivative of the stretch.
+
+        Args:
+            x: (n, 1, H, W) images on the network's scale.
+            index: (n,) which images they are.
+
+        Raises:
+            ValueError: the stretch has no inverse, or the images are a pool.
+        """
+        spec, photons = self.network_input, self._photons_at(index)
+        flux = x * spec.scale  # in units of noise_units times the background's rms
+        slope = torch.ones_like(x)
+        if spec.stretch == "asinh":
+            flux, slope = flux.sinh(), flux.cosh()
+        elif spec.stretch != "linear":
+            raise ValueError(
+                f"network_input.stretch = '{spec.stretch}': noise has no scale there; allowed "
+                "where errors are in units of noise are asinh and linear"
+            )
+        rms = (1 + flux.clamp_min(0) * spec.noise_units / photons).sqrt()
+        return rms / (spec.scale * spec.noise_units * slope)
+
+    def _photons_at(self, index: np.ndarray) -> Tensor:
+        """As :meth:`photons`, (n, 1, 1, 1) on the device."""
+        chosen = torch.from_numpy(np.asarray(index)).to(self._device)
+        return self._device_photons[chosen][:, None, None, None]
+
+    @cached_property
+    def _device_photons(self) -> Tensor:
+        return torch.from_numpy(self.photons().astype(np.float32)).to(self._device)
+
 
 class RedrawnImages(Images):
     """Noise-free images that get fresh noise whenever they are read.
@@ -78,8 +113,6 @@ class RedrawnImages(Images):
         if spec.stretch == "per_image_max":
             raise ValueError("noise is drawn anew for the stretches asinh and linear only")
         self.stretched = spec
-        photons = self.photons().astype(np.float32)
-        self._photons = torch.from_numpy(photons).to(self._device)
 
     def batch(
         self, index: np.ndarray, generator: torch.Generator | None = None, *, copies: int = 1
@@ -93,9 +126,8 @@ class RedrawnImages(Images):
         """
         x = super().batch(index)
         if generator is not None:
-            photons = self._photons[torch.from_numpy(np.asarray(index)).to(self._device)]
             one = torch.randn((len(x) // copies, *x.shape[1:]), generator=generator)
             noise = one.to(x.device).repeat(copies, 1, 1, 1)
-            x = x + noise * (1 + x.clamp_min(0) / photons[:, None, None, None]).sqrt()
+            x = x + noise * (1 + x.clamp_min(0) / self._photons_at(index)).sqrt()
         x = x / self.stretched.noise_units
         return (x.asinh() if self.stretched.stretch == "asinh" else x) / self.stretched.scale

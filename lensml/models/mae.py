@@ -1,4 +1,4 @@
-"""Masked autoencoder for one-channel images (He et al. 2021, arXiv:2111.06377), timm's blocks."""
+"""Masked autoencoder (He et al. 2021, arXiv:2111.06377) of timm's blocks, one or more channels."""
 
 from __future__ import annotations
 
@@ -99,17 +99,28 @@ class MaskedAutoencoder(nn.Module):
     pos_embed: Tensor
     decoder_pos_embed: Tensor
 
-    def __init__(self, spec: Mae, img_size: int) -> None:
+    def __init__(self, spec: Mae, img_size: int, in_chans: int = 1) -> None:
+        """Build the network.
+
+        Args:
+            spec: patches, widths and depths.
+            img_size: pixels per axis.
+            in_chans: channels of an image.
+
+        Raises:
+            ValueError: the patches do not cover the image.
+        """
         super().__init__()
         if img_size % spec.patch_size:
             raise ValueError(
                 f"image size {img_size} is not a multiple of patch_size {spec.patch_size}"
             )
-        self.patch_size = spec.patch_size
+        self.patch_size, self.in_chans = spec.patch_size, in_chans
         self.grid = img_size // spec.patch_size
         self.num_patches = self.grid**2
-        self.norm_pix_loss = spec.norm_pix_loss
-        pixels, dim, decoder_dim = spec.patch_size**2, spec.embed_dim, spec.decoder_embed_dim
+        self.norm_pix = spec.loss == "norm_pix"
+        pixels = in_chans * spec.patch_size**2
+        dim, decoder_dim = spec.embed_dim, spec.decoder_embed_dim
 
         self.patch_embed = nn.Linear(pixels, dim)
         self.register_buffer("pos_embed", sincos_position_embedding(dim, self.grid))
@@ -130,64 +141,78 @@ class MaskedAutoencoder(nn.Module):
         nn.init.normal_(self.mask_token, std=0.02)
 
     def patchify(self, x: Tensor) -> Tensor:
-        """(N, 1, H, W) -> (N, L, patch_size^2)."""
-        n, p, g = len(x), self.patch_size, self.grid
-        return x.reshape(n, g, p, g, p).permute(0, 1, 3, 2, 4).reshape(n, g * g, p * p)
+        """(N, C, H, W) -> (N, L, P), with P = C patch_size^2 in the order of a convolution."""
+        n, c, p, g = len(x), self.in_chans, self.patch_size, self.grid
+        x = x.reshape(n, c, g, p, g, p).permute(0, 2, 4, 1, 3, 5)
+        return x.reshape(n, g * g, c * p * p)
 
     def unpatchify(self, patches: Tensor) -> Tensor:
-        """(N, L, patch_size^2) -> (N, 1, H, W)."""
-        n, p, g = len(patches), self.patch_size, self.grid
-        x = patches.reshape(n, g, g, p, p).permute(0, 1, 3, 2, 4)
-        return x.reshape(n, 1, g * p, g * p)
+        """(N, L, P) -> (N, C, H, W)."""
+        n, c, p, g = len(patches), self.in_chans, self.patch_size, self.grid
+        x = patches.reshape(n, g, g, c, p, p).permute(0, 3, 1, 4, 2, 5)
+        return x.reshape(n, c, g * p, g * p)
 
     def forward_encoder(self, patches: Tensor, ids_keep: Tensor) -> Tensor:
-        """(N, L, patch_size^2) -> (N, L_keep, D): hidden patches never enter."""
+        """(N, L, P) -> (N, L_keep, D): hidden patches never enter."""
         tokens = self.patch_embed(_take(patches, ids_keep))
         position = self.pos_embed.expand(len(patches), -1, -1)
         return self.norm(self.blocks(tokens + _take(position, ids_keep)))
 
     def forward_decoder(self, latent: Tensor, ids_restore: Tensor) -> Tensor:
-        """(N, L_keep, D) -> (N, L, patch_size^2)."""
+        """(N, L_keep, D) -> (N, L, P)."""
         x = self.decoder_embed(latent)
         hidden = ids_restore.shape[1] - x.shape[1]
         x = torch.cat([x, self.mask_token.expand(len(x), hidden, -1)], 1)
         x = _take(x, ids_restore) + self.decoder_pos_embed
         return self.decoder_pred(self.decoder_norm(self.decoder_blocks(x)))
 
-    def patch_error(self, prediction: Tensor, patches: Tensor) -> Tensor:
-        """Mean squared error of every patch, (N, L)."""
-        if self.norm_pix_loss:
+    def patch_error(
+        self, prediction: Tensor, patches: Tensor, noise: Tensor | None = None
+    ) -> Tensor:
+        """Mean squared error of every patch, (N, L).
+
+        Args:
+            prediction, patches: (N, L, P).
+            noise: of the same shape, in units of which errors are taken.
+        """
+        if self.norm_pix:
             mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
             patches = (patches - mean) / (var + 1e-6).sqrt()
-        return (prediction - patches).square().mean(-1)
+        error = prediction - patches
+        return (error if noise is None else error / noise).square().mean(-1)
 
     def on_scale(self, prediction: Tensor, patches: Tensor) -> Tensor:
         """A prediction on the scale of the images; normalised patches get their mean and scale.
 
         Args:
-            prediction: (N, L, patch_size^2).
+            prediction: (N, L, P).
             patches: of the image, of the same shape.
         """
-        if not self.norm_pix_loss:
+        if not self.norm_pix:
             return prediction
         mean, var = patches.mean(-1, keepdim=True), patches.var(-1, keepdim=True)
         return prediction * (var + 1e-6).sqrt() + mean
 
-    def forward(self, x: Tensor, masking: Masking) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Tensor, masking: Masking, noise: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Reconstruct the hidden patches.
 
         Args:
-            x: (N, 1, H, W).
+            x: (N, C, H, W).
             masking: of the same N images.
+            noise: (N, C, H, W), in units of which errors are taken; None on the network's scale.
 
         Returns:
             (N,) mean squared error over the hidden patches, and the prediction,
-            (N, L, patch_size^2).
+            (N, L, P).
         """
         patches = self.patchify(x)
         latent = self.forward_encoder(patches, masking.ids_keep)
         prediction = self.forward_decoder(latent, masking.ids_restore)
-        error = self.patch_error(prediction, patches)
+        error = self.patch_error(
+            prediction, patches, None if noise is None else self.patchify(noise)
+        )
         return (error * masking.mask).sum(1) / masking.mask.sum(1), prediction
 
 

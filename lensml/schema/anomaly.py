@@ -28,7 +28,7 @@ class Mae(Optimization):
     epochs: Count
     patch_size: Count
     mask_ratio: Annotated[float, Field(gt=0, lt=1)]  # share of the patches that is hidden
-    norm_pix_loss: bool
+    loss: Literal["pixel", "norm_pix", "chi2"]
     embed_dim: Count
     depth: Count
     num_heads: Count

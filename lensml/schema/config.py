@@ -190,6 +190,12 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
             for method in config.adaptation.methods
             if method in DISTORTING
         ]
+    if config.anomaly.domains and config.network_input.stretch == "per_image_max":
+        lines.append(
+            f"{_where(files, 'network_input', 'stretch')}: network_input.stretch = "
+            "'per_image_max': hides fluxes, which anomaly scores in units of noise need; allowed "
+            "are asinh and linear, or no anomaly.domains"
+        )
     for index, pair in enumerate(config.adaptation.pairs):
         if size[pair.source] != size[pair.target]:
             lines.append(

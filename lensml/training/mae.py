@@ -23,7 +23,7 @@ VALIDATION_SEED = 2**31  # masks of the validation loss, the same at every evalu
 
 
 class MaeTask:
-    """Mean squared error on the hidden patches; the last weights are kept."""
+    """Mean squared error on the hidden patches, or chi2; the last weights are kept."""
 
     def __init__(
         self,
@@ -72,13 +72,17 @@ class MaeTask:
         elements = random_elements(len(index), self.symmetry, step_generator(self.seed, step, 1))
         x = apply_elements(x, self.symmetry, elements[chosen])
         masking = self._masking(len(index), step_generator(self.seed, step, 2)).rows(chosen)
+        noise = self._noise(self.train, x, index[rows])
         self.lap("augmentation")
         with self.execution.autocast(self.device):
-            loss = self.network(x, masking.to(self.device))[0].mean()
+            loss = self.network(x, masking.to(self.device), noise)[0].mean()
         loss = loss * weight_of(rows, len(index))
         self.lap("forward")
         optimise(self.optimizer, loss, self.model, self.spec.clip_grad_norm, self.lap)
         return {"train_loss": loss.detach()}
+
+    def _noise(self, images: Images, x: Tensor, index: np.ndarray) -> Tensor | None:
+        return images.noise_on_scale(x, index) if self.spec.loss == "chi2" else None
 
     def _masking(self, n: int, generator: torch.Generator) -> Masking:
         return random_masking(n, self.model.num_patches, self.spec.mask_ratio, generator)
@@ -93,7 +97,8 @@ class MaeTask:
             masking = self._masking(len(index), step_generator(VALIDATION_SEED, start))
             x = self.validation.batch(index)
             with self.execution.evaluating():
-                losses.append(self.model(x, masking.to(self.device))[0])
+                noise = self._noise(self.validation, x, index)
+                losses.append(self.model(x, masking.to(self.device), noise)[0])
         self.model.train()
         return {
             "epoch": step / self.order.per_epoch,
