@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
+    from lensml.evaluation.predictions import Scored
     from lensml.schema.encoders import Encoder
     from lensml.schema.limit import Grid
     from lensml.training.search import Shipped
@@ -65,6 +66,17 @@ def setting_of(snakemake: Any) -> Setting:
         state=str(Path("state", *first.parent.parts[1:])),
         label=given["label"],
     )
+
+
+def scored_of(snakemake: Any) -> list[Scored]:
+    """Images that get anomaly scores: those of the test, and proxies."""
+    from lensml.evaluation.predictions import Scored
+
+    given, output = snakemake.params.scored, snakemake.output
+    return [
+        Scored(**part, outputs=dict(zip(given["scores"], files, strict=True)))
+        for part, files in zip(given["parts"], (output.scores, output.proxies), strict=True)
+    ]
 
 
 def results_of(output: Any) -> Results:

@@ -27,13 +27,36 @@ rule train_mae:
         "../workflow_scripts/train_mae.py"
 
 
+rule make_proxies:
+    input:
+        manifest=lambda w: manifest(w.domain, "no_sub", "val"),
+    output:
+        manifest=PROXY_MANIFEST,
+    log:
+        "logs/make_proxies/{domain}.log",
+    priority: 80
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        store=lambda w: store(w.domain, "no_sub", "val"),
+        proxies=PROXIES,
+        spec=dump(CFG.anomaly.proxies),
+        seed=SEED,
+    script:
+        "../workflow_scripts/make_proxies.py"
+
+
 rule score_anomalies:
     input:
-        test=lambda w: manifests(w.domain, "test"),
+        scored=scored_manifests,
         reference=lambda w: manifest(w.domain, "no_sub", "train"),
         weights=f"{MAE_RUN}/weights.safetensors",
     output:
-        scores=[f"{MAE_RUN}/scores/{score}.csv" for score in CFG.anomaly.scores],
+        **score_files(MAE_RUN, CFG.anomaly.scores),
         examples=f"{MAE_RUN}/reconstructions.npz",
     log:
         "logs/score_anomalies/{domain}/seed{seed}.log",
@@ -45,9 +68,7 @@ rule score_anomalies:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        test=lambda w: stores(w.domain, "test"),
-        classes=CLASSES,
-        scores=CFG.anomaly.scores,
+        scored=lambda w: scored(w.domain, CFG.anomaly.scores),
         reference=lambda w: store(w.domain, "no_sub", "train"),
         scoring=scoring_params(),
         pixel_scale=lambda w: CFG.domain(w.domain).instrument.pixel_scale,
@@ -59,10 +80,9 @@ rule score_anomalies:
 rule score_pca:
     input:
         train=lambda w: manifest(w.domain, "no_sub", "train"),
-        test=lambda w: manifests(w.domain, "test"),
+        scored=scored_manifests,
     output:
-        residual="results/anomaly/{domain}/pca/scores/residual.csv",
-        chi2="results/anomaly/{domain}/pca/scores/chi2.csv",
+        **score_files("results/anomaly/{domain}/pca", ANOMALY_BASELINES["pca"]),
     log:
         "logs/score_pca/{domain}.log",
     conda:
@@ -73,8 +93,7 @@ rule score_pca:
         runtime=60,
     params:
         train=lambda w: store(w.domain, "no_sub", "train"),
-        test=lambda w: stores(w.domain, "test"),
-        classes=CLASSES,
+        scored=lambda w: scored(w.domain, ANOMALY_BASELINES["pca"]),
         pca=dump(CFG.anomaly.pca),
         setting=lambda w: setting(w, "PCA"),
     script:
@@ -83,9 +102,9 @@ rule score_pca:
 
 rule score_total_flux:
     input:
-        test=lambda w: manifests(w.domain, "test"),
+        scored=scored_manifests,
     output:
-        scores="results/anomaly/{domain}/total_flux/scores/flux.csv",
+        **score_files("results/anomaly/{domain}/total_flux", ANOMALY_BASELINES["total_flux"]),
     log:
         "logs/score_total_flux/{domain}.log",
     conda:
@@ -95,8 +114,7 @@ rule score_total_flux:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
     params:
-        test=lambda w: stores(w.domain, "test"),
-        classes=CLASSES,
+        scored=lambda w: scored(w.domain, ANOMALY_BASELINES["total_flux"]),
         setting=lambda w: setting(w, "total flux"),
     script:
         "../workflow_scripts/score_total_flux.py"

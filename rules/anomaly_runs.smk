@@ -1,7 +1,38 @@
 # Scores of anomaly that the configuration asks for.
 AUTOENCODER_RUN = "results/anomaly/{domain}/{method}/seed{seed}"
 AUTOENCODERS = get_args(AutoencoderMethod)
+PROXIES = "results/proxies/{domain}.zarr"
+PROXY_MANIFEST = "results/proxies/{domain}.manifest.json"
 ANOMALY_BASELINES = {"pca": ["residual", "chi2"], "total_flux": ["flux"]}  # method -> its scores
+
+
+def scored(domain, scores):
+    """Images that a method scores, for the scripts: the test's, and proxies beside their originals."""
+    validation = [store(domain, "no_sub", "val"), PROXIES.format(domain=domain)]
+    limit = CFG.anomaly.proxies.n_images
+    return {
+        "scores": scores,
+        "parts": [
+            {"stores": stores(domain, "test"), "classes": CLASSES},
+            {"stores": validation, "classes": ["no_sub", "proxy"], "limit": limit},
+        ],
+    }
+
+
+def scored_manifests(wildcards):
+    """What a rule that scores waits for."""
+    proxies = PROXY_MANIFEST.format(domain=wildcards.domain)
+    return [
+        *manifests(wildcards.domain, "test"),
+        manifest(wildcards.domain, "no_sub", "val"),
+        proxies,
+    ]
+
+
+def score_files(folder, scores):
+    """Scores of the test's images, and of proxies."""
+    kinds = ("scores", "proxies")
+    return {kind: [f"{folder}/{kind}/{score}.csv" for score in scores] for kind in kinds}
 
 
 def anomaly_rows():
@@ -16,6 +47,7 @@ def anomaly_rows():
                 "score": score,
                 "seed": seed,
                 "path": f"{folder}/{method}/seed{seed}/scores/{score}.csv",
+                "proxies": f"{folder}/{method}/seed{seed}/proxies/{score}.csv",
             }
             for method, scores in trained_detectors().items()
             for score in scores
@@ -28,6 +60,7 @@ def anomaly_rows():
                 "score": score,
                 "seed": 0,
                 "path": f"{folder}/{method}/scores/{score}.csv",
+                "proxies": f"{folder}/{method}/proxies/{score}.csv",
             }
             for method, scores in ANOMALY_BASELINES.items()
             for score in scores

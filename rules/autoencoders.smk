@@ -31,10 +31,10 @@ rule train_autoencoder:
 
 rule score_autoencoder:
     input:
-        test=lambda w: manifests(w.domain, "test"),
+        scored=scored_manifests,
         weights=f"{AUTOENCODER_RUN}/weights.safetensors",
     output:
-        scores=f"{AUTOENCODER_RUN}/scores/mse.csv",
+        **score_files(AUTOENCODER_RUN, ["mse"]),
     log:
         "logs/score_autoencoder/{domain}/{method}/seed{seed}.log",
     wildcard_constraints:
@@ -47,8 +47,7 @@ rule score_autoencoder:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=120,
     params:
-        test=lambda w: stores(w.domain, "test"),
-        classes=CLASSES,
+        scored=lambda w: scored(w.domain, ["mse"]),
         autoencoder=dump(CFG.anomaly.autoencoders.recipe),
         setting=lambda w: setting(w, "score"),
     script:

@@ -73,6 +73,7 @@ rule tabulate_adaptation:
 rule tabulate_anomaly:
     input:
         scores=[row["path"] for row in anomaly_rows()],
+        proxies=[row["proxies"] for row in anomaly_rows()],
         audits=audits(anomaly_rows(), "domain"),
         source=source(
             "evaluation/tables.py",

@@ -18,6 +18,7 @@ from toy_study import AUTOENCODER, images_of, results_in
 
 from lensml.data.torch_dataset import Images
 from lensml.evaluation.autoencoders import score_autoencoder
+from lensml.evaluation.predictions import Scored
 from lensml.models.autoencoders import (
     build_autoencoder,
     code_discriminator,
@@ -204,10 +205,8 @@ def test_the_score_is_the_mean_squared_error_of_the_reconstruction(few, tmp_path
         for name, x in {"no_sub": noise(5, rng), "cdm": blobs(4, rng)}.items()
     ]
     score_autoencoder(
-        stores,
+        [Scored(stores, ["no_sub", "cdm"], {"mse": output})],
         weights,
-        output,
-        classes=["no_sub", "cdm"],
         method=method,
         autoencoder=spec(),
         setting=setting(tmp_path),

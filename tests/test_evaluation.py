@@ -57,7 +57,7 @@ from lensml.evaluation.predict import (
     predict,
     score_anomalies,
 )
-from lensml.evaluation.predictions import write_predictions
+from lensml.evaluation.predictions import Scored, write_predictions
 from lensml.evaluation.tables import (
     summarise,
     tabulate,
@@ -846,9 +846,7 @@ def test_pca_flags_images_off_the_manifold(tmp_path):
     output = str(tmp_path / "scores.csv")
     score_pca(
         train,
-        test,
-        {"residual": output, "chi2": str(tmp_path / "chi2.csv")},
-        classes=CLASSES[:2],
+        [Scored(test, CLASSES[:2], {"residual": output, "chi2": str(tmp_path / "chi2.csv")})],
         n_components=3,
         n_images=1000,
         setting=setting(tmp_path),
@@ -870,9 +868,7 @@ def test_pca_takes_as_many_components_and_images_as_it_is_told(tmp_path):
         output = str(tmp_path / "scores.csv")
         score_pca(
             train,
-            test,
-            {"residual": output, "chi2": str(tmp_path / "chi2.csv")},
-            classes=CLASSES[:1],
+            [Scored(test, CLASSES[:1], {"residual": output, "chi2": str(tmp_path / "chi2.csv")})],
             n_components=n_components,
             n_images=n_images,
             setting=setting(tmp_path),
@@ -897,9 +893,7 @@ def test_pca_s_chi2_is_in_units_of_every_pixel_s_noise(tmp_path):
     (train, _), (test, expected), chi2 = store("train"), store("test"), str(tmp_path / "chi2.csv")
     score_pca(
         train,
-        [test],
-        {"residual": str(tmp_path / "residual.csv"), "chi2": chi2},
-        classes=CLASSES[:1],
+        [Scored([test], CLASSES[:1], {"residual": str(tmp_path / "residual.csv"), "chi2": chi2})],
         n_components=1,
         n_images=1000,
         setting=setting(tmp_path),
@@ -921,13 +915,17 @@ def test_total_flux_is_the_sum_over_the_background(tmp_path):
         write_store(tmp_path / "b.zarr", images, truth={"background_rms": rms}),
     ]
     output = str(tmp_path / "scores.csv")
-    score_total_flux(stores, output, classes=CLASSES[:2], setting=setting(tmp_path))
+    few = Scored(stores, CLASSES[:2], {"flux": str(tmp_path / "few.csv")}, limit=2)
+    scored = [Scored(stores, CLASSES[:2], {"flux": output}), few]
+    score_total_flux(scored, setting=setting(tmp_path))
     table = pd.read_csv(output)
     score = table["score"].to_numpy()
     for i, k in itertools.product(range(4), range(2)):
         flux = sum(images[i].ravel().tolist()) / (rms[i] if k else RMS)
         assert score[4 * k + i] == pytest.approx(flux, rel=1e-4)
     assert (np.diff(score[:4]) > 0).all()
+    first = pd.read_csv(few.outputs["flux"])
+    assert first.equals(table.iloc[[0, 1, 4, 5]].reset_index(drop=True))
     assert table["label"].tolist() == ["no_sub"] * 4 + ["cdm"] * 4
     assert table["index"].tolist() == [0, 1, 2, 3] * 2
 
@@ -1020,12 +1018,10 @@ def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_pa
     anomaly = anomaly.model_copy(update={"reference": few})
     examples = str(tmp_path / "reconstructions.npz")
     score_anomalies(
-        test_stores,
+        [Scored(test_stores, CLASSES[:2], outputs)],
         test_stores[0],
         weights,
-        outputs,
         examples,
-        classes=CLASSES[:2],
         scoring=anomaly,
         pixel_scale=0.1,
         setting=setting(tmp_path),

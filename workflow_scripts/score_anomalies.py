@@ -2,17 +2,15 @@
 
 from lensml.evaluation.predict import score_anomalies
 from lensml.schema.anomaly import Scoring
-from lensml.workflow import job, setting_of
+from lensml.workflow import job, scored_of, setting_of
 
 with job(snakemake):
     given = snakemake.params
     score_anomalies(
-        given.test,
+        scored_of(snakemake),
         given.reference,
         snakemake.input.weights,
-        dict(zip(given.scores, snakemake.output.scores, strict=True)),
         snakemake.output.examples,
-        classes=given.classes,
         scoring=Scoring.model_validate(given.scoring),
         pixel_scale=given.pixel_scale,
         setting=setting_of(snakemake),

@@ -2,15 +2,13 @@
 
 from lensml.evaluation.autoencoders import score_autoencoder
 from lensml.schema.anomaly import Autoencoder
-from lensml.workflow import job, setting_of
+from lensml.workflow import job, scored_of, setting_of
 
 with job(snakemake):
     given = snakemake.params
     score_autoencoder(
-        given.test,
+        scored_of(snakemake),
         snakemake.input.weights,
-        snakemake.output.scores,
-        classes=given.classes,
         method=snakemake.wildcards.method,
         autoencoder=Autoencoder.model_validate(given.autoencoder),
         setting=setting_of(snakemake),

@@ -1,15 +1,13 @@
 """Adapter of the rule score_pca."""
 
 from lensml.evaluation.baselines import score_pca
-from lensml.workflow import job, setting_of
+from lensml.workflow import job, scored_of, setting_of
 
 with job(snakemake):
     given = snakemake.params
     score_pca(
         given.train,
-        given.test,
-        {name: snakemake.output[name] for name in ("residual", "chi2")},
-        classes=given.classes,
+        scored_of(snakemake),
         **given.pca,
         setting=setting_of(snakemake),
     )

@@ -7,7 +7,7 @@ nothing here sees an image with substructure before it is scored.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -107,7 +107,7 @@ def _embedding(model: MaskedAutoencoder, patches: Tensor) -> np.ndarray:
 
 
 def anomaly_score(
-    name: Score, found: Restored, reference: Restored | None, spec: Scoring
+    name: str, found: Restored, reference: Restored | None, spec: Scoring
 ) -> np.ndarray:
     """One score of every image, (N,): higher is more anomalous.
 
@@ -125,7 +125,7 @@ def anomaly_score(
         spec: patches, neighbours and components that they use.
 
     Raises:
-        ValueError: a score that compares has no reference.
+        ValueError: a score that compares has no reference, or the name is none of a score.
     """
     if name == "mse":
         return found.mse
@@ -142,6 +142,8 @@ def anomaly_score(
         return -_log_likelihood(found.residual, reference.residual, spec.reference.n_components)
     if name == "mahalanobis":
         return _mahalanobis(found.embedding, reference.embedding)
+    if name != "nearest_neighbours":
+        raise ValueError(f"no score is called {name}; known are {', '.join(get_args(Score))}")
     neighbours = NearestNeighbors(n_neighbors=spec.reference.n_neighbours)
     distance, _ = neighbours.fit(reference.embedding).kneighbors(found.embedding)
     return distance.mean(1)

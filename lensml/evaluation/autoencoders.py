@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lensml.evaluation.predictions import write_scores
+from lensml.evaluation.predictions import Scored, write_scores
 from lensml.models.autoencoders import build_autoencoder
 from lensml.schema.anomaly import Autoencoder, AutoencoderMethod
 from lensml.training.autoencoders import image_errors
@@ -14,22 +14,18 @@ from lensml.training.setting import Setting
 
 
 def score_autoencoder(
-    stores: Sequence[str],
+    scored: Sequence[Scored],
     weights: str,
-    output: str,
     *,
-    classes: Sequence[str],
     method: AutoencoderMethod,
     autoencoder: Autoencoder,
     setting: Setting,
 ) -> None:
-    """Write an autoencoder's ``scores.csv``: mean squared error of every reconstruction.
+    """Write an autoencoder's scores: mean squared error of every reconstruction.
 
     Args:
-        stores: test stores, one per class.
+        scored: images, and the file of their score ``mse``.
         weights: of the autoencoder.
-        output: CSV with system_id, index, label and score.
-        classes: names in the order of the stores.
         method: which autoencoder.
         autoencoder: architecture.
         setting: see :class:`lensml.training.setting.Setting`.
@@ -38,7 +34,9 @@ def score_autoencoder(
         ValueError: the images are too small for the widths.
     """
     device = prepare_device(setting.compute)
-    images = setting.images(stores, device)
-    model = build_autoencoder(method, autoencoder, images.img_size, seed=0)
+    parts = [setting.images(part.stores, device, limit=part.limit) for part in scored]
+    model = build_autoencoder(method, autoencoder, parts[0].img_size, seed=0)
     load_weights(weights, model)
-    write_scores(output, image_errors(model.to(device), images), images, classes)
+    model.to(device)
+    for part, images in zip(scored, parts, strict=True):
+        write_scores(part.outputs["mse"], image_errors(model, images), images, part.classes)

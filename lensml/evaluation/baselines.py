@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from lensml.data.images import StretchedImages, unstretch
-from lensml.evaluation.predictions import total_flux, write_predictions, write_scores
+from lensml.evaluation.predictions import Scored, total_flux, write_predictions, write_scores
 from lensml.training.setting import Setting
 
 N_RINGS = 13  # mean and spread in each ring: 26 features
@@ -81,10 +81,8 @@ def profiles(images: StretchedImages) -> np.ndarray:
 
 def score_pca(
     train: str,
-    test: Sequence[str],
-    outputs: Mapping[str, str],
+    scored: Sequence[Scored],
     *,
-    classes: Sequence[str],
     n_components: int,
     n_images: int,
     setting: Setting,
@@ -96,39 +94,37 @@ def score_pca(
 
     Args:
         train: store without substructure.
-        test: stores, one per class.
-        outputs: CSV of either score.
-        classes: names in the order of the stores.
+        scored: images, and files of either score.
         n_components: of images.
         n_images: to take them from.
         setting: see :class:`lensml.training.setting.Setting`.
     """
     fit = all_images(setting.arrays([train], limit=n_images))
-    images = setting.arrays(test)
-    x = all_images(images)
-    write_scores(
-        outputs["residual"],
-        np.square(_unexplained(fit, x, n_components)).mean((1, 2)),
-        images,
-        classes,
-    )
-    flux = unstretch(x, images.network_input)
-    left = _unexplained(unstretch(fit, images.network_input), flux, n_components)
-    left /= images.noise_rms(flux, np.arange(len(images)))
-    write_scores(outputs["chi2"], np.square(left).mean((1, 2)), images, classes)
+    stretched = _components(fit, n_components)
+    linear = _components(unstretch(fit, setting.network_input), n_components)
+    for part in scored:
+        images = setting.arrays(part.stores, limit=part.limit)
+        x = all_images(images)
+        flux = unstretch(x, images.network_input)
+        left = _unexplained(linear, flux) / images.noise_rms(flux, np.arange(len(images)))
+        for name, residual in {"residual": _unexplained(stretched, x), "chi2": left}.items():
+            score = np.square(residual).mean((1, 2))
+            write_scores(part.outputs[name], score, images, part.classes)
 
 
-def _unexplained(fit: np.ndarray, x: np.ndarray, n_components: int) -> np.ndarray:
+def _components(fit: np.ndarray, n_components: int) -> PCA:
     n_components = min(n_components, len(fit) - 1)
     pca = PCA(n_components=n_components, svd_solver="randomized", random_state=0)
-    pca.fit(fit.reshape(len(fit), -1))
+    return pca.fit(fit.reshape(len(fit), -1))
+
+
+def _unexplained(pca: PCA, x: np.ndarray) -> np.ndarray:
     flat = x.reshape(len(x), -1)
     return (flat - pca.inverse_transform(pca.transform(flat))).reshape(x.shape)
 
 
-def score_total_flux(
-    test: Sequence[str], output: str, *, classes: Sequence[str], setting: Setting
-) -> None:
+def score_total_flux(scored: Sequence[Scored], *, setting: Setting) -> None:
     """Anomaly baseline: the flux of the image in units of the background's standard deviation."""
-    images = setting.arrays(test)
-    write_scores(output, total_flux(images), images, classes)
+    for part in scored:
+        images = setting.arrays(part.stores, limit=part.limit)
+        write_scores(part.outputs["flux"], total_flux(images), images, part.classes)

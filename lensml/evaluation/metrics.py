@@ -138,6 +138,16 @@ def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]
     return rows
 
 
+def proxy_auc(path: str, spec: Evaluation, *, seed: int) -> Measured:
+    """AUC of smooth lenses against their own images distorted (``roc_auc_proxy``).
+
+    Raises:
+        ValueError: a column is missing or a class has no images.
+    """
+    rows = {row.metric: row for row in anomaly_metrics(path, spec, seed=seed)}
+    return rows["roc_auc_proxy"]
+
+
 def without_brightness(
     score: np.ndarray, covariates: np.ndarray, normal: np.ndarray
 ) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -10,9 +10,14 @@ import torch
 from lensml.data.images import unstretch
 from lensml.data.torch_dataset import Images
 from lensml.evaluation.anomaly_scores import MASK_SEED, anomaly_score, restore, score_masks
-from lensml.evaluation.predictions import write_examples, write_predictions, write_scores
+from lensml.evaluation.predictions import (
+    Scored,
+    write_examples,
+    write_predictions,
+    write_scores,
+)
 from lensml.models.mae import MaskedAutoencoder, random_masking
-from lensml.schema.anomaly import COMPARING, Mae, Score, Scoring
+from lensml.schema.anomaly import COMPARING, Mae, Scoring
 from lensml.schema.encoders import Encoder
 from lensml.training.checkpoint import load_weights
 from lensml.training.classifier import predict_probabilities
@@ -54,13 +59,11 @@ def predict(
 
 
 def score_anomalies(
-    stores: Sequence[str],
+    scored: Sequence[Scored],
     reference: str,
     weights: str,
-    outputs: Mapping[Score, str],
     examples: str,
     *,
-    classes: Sequence[str],
     scoring: Scoring,
     pixel_scale: float,
     setting: Setting,
@@ -68,29 +71,30 @@ def score_anomalies(
     """Write the masked autoencoder's scores and reconstructions of a few images.
 
     Args:
-        stores: test stores, one per class.
+        scored: images, and files of their scores; reconstructions are of the first.
         reference: training store without substructure, with which some scores compare.
         weights: of the masked autoencoder.
-        outputs: CSV of every score with system_id, index, label and score.
         examples: npz of reconstructions for a figure.
-        classes: names in the order of the stores.
         scoring: architecture, masks and what scores compare with.
         pixel_scale: arcsec.
         setting: see :class:`lensml.training.setting.Setting`.
     """
     device = prepare_device(setting.compute)
-    images = setting.images(stores, device)
-    model = MaskedAutoencoder(scoring.mae, images.img_size).to(device)
+    parts = [setting.images(part.stores, device, limit=part.limit) for part in scored]
+    model = MaskedAutoencoder(scoring.mae, parts[0].img_size).to(device)
     load_weights(weights, model)
     model.eval()
     masks = score_masks(scoring, model.num_patches)
-    found, compared = restore(model, images, masks), None
-    if set(outputs) & set(COMPARING):
+    compared = None
+    if any(set(part.outputs) & set(COMPARING) for part in scored):
         limit = scoring.reference.n_images
         compared = restore(model, setting.images([reference], device, limit=limit), masks)
-    for name, output in outputs.items():
-        write_scores(output, anomaly_score(name, found, compared, scoring), images, classes)
-    write_reconstructions(examples, model, images, classes, scoring.mae, pixel_scale)
+    for part, images in zip(scored, parts, strict=True):
+        found = restore(model, images, masks)
+        for name, output in part.outputs.items():
+            score = anomaly_score(name, found, compared, scoring)
+            write_scores(output, score, images, part.classes)
+    write_reconstructions(examples, model, parts[0], scored[0].classes, scoring.mae, pixel_scale)
 
 
 @torch.no_grad()

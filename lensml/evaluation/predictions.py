@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,23 @@ from lensml.data.files import write_atomic, write_csv
 from lensml.data.images import StretchedImages, unstretch
 
 PIECE = 1000  # images at a time
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Images that get anomaly scores.
+
+    Attributes:
+        stores: one per class.
+        classes: in the order of the stores.
+        outputs: CSV of every score.
+        limit: images of every store; None for all.
+    """
+
+    stores: Sequence[str]
+    classes: Sequence[str]
+    outputs: Mapping[str, str]
+    limit: int | None = None
 
 
 def write_predictions(

@@ -106,6 +106,25 @@ class Reference(Section):
         return self
 
 
+def _check_rising(bounds: list[float]) -> list[float]:
+    if bounds[0] >= bounds[1]:
+        raise ValueError(f"the first of the two must be below the second, got {bounds}")
+    return bounds
+
+
+Bounds = Annotated[
+    list[Positive], Field(min_length=2, max_length=2), AfterValidator(_check_rising)
+]
+
+
+class Proxies(Section):
+    """Distorted images of smooth lenses: stand in for anomalies where something is chosen."""
+
+    n_images: Annotated[int, Field(ge=2)]
+    displacement: Bounds  # arcsec
+    width: Bounds  # arcsec
+
+
 class Scoring(Section):
     """What scores of a masked autoencoder depend on."""
 
@@ -122,5 +141,6 @@ class Anomaly(Scoring):
     domains: list[Name]
     seeds: Seeds
     scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
+    proxies: Proxies
     autoencoders: Autoencoders
     pca: Pca
