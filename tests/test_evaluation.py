@@ -65,7 +65,7 @@ from lensml.evaluation.tables import (
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder, random_masking
 from lensml.models.symmetry import SYMMETRIES, transform
-from lensml.schema.anomaly import Mae, Score
+from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Cnn
 from lensml.schema.training import Evaluation
 from lensml.training.checkpoint import save_weights
@@ -1012,8 +1012,8 @@ def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_pa
     model, weights = autoencoder(spec), str(tmp_path / "weights.safetensors")
     save_weights(weights, model.state_dict(), {})
     anomaly = load_files(DEFAULT).anomaly.model_copy(update={"mae": spec, "n_masks": 2})
-    names: tuple[Score, ...] = ("chi2", "mse", "nearest_neighbours")
-    outputs: dict[Score, str] = {name: str(tmp_path / f"{name}.csv") for name in names}
+    names = ("chi2", "mse", "nearest_neighbours")
+    outputs = {name: str(tmp_path / f"{name}.csv") for name in names}
     few = anomaly.reference.model_copy(update={"n_images": 4, "n_neighbours": 2})
     anomaly = anomaly.model_copy(update={"reference": few})
     examples = str(tmp_path / "reconstructions.npz")
