@@ -12,6 +12,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 include: "rules/common.smk"
 include: "rules/runs.smk"
 include: "rules/anomaly_runs.smk"
+include: "rules/sweep_runs.smk"
 include: "rules/regression_runs.smk"
 include: "rules/attribution_runs.smk"
 include: "rules/development_runs.smk"
@@ -34,6 +35,7 @@ include: "rules/attribution.smk"
 include: "rules/study_runs.smk"
 include: "rules/studies.smk"
 include: "rules/search.smk"
+include: "rules/sweep.smk"
 include: "rules/export.smk"
 
 
@@ -79,6 +81,11 @@ rule regression:
 rule anomaly:
     input:
         anomaly_results(),
+
+
+rule sweep:
+    input:
+        sweep_files(),
 
 
 rule benchmark:

@@ -21,6 +21,7 @@ rule train_mae:
         train=lambda w: store(w.domain, "no_sub", "train"),
         validation=lambda w: store(w.domain, "no_sub", "val"),
         mae=dump(CFG.anomaly.mae),
+        n_train=None,
         symmetry=lambda w: symmetry(w.domain),
         setting=lambda w: setting(w, f"MAE {w.domain} seed {w.seed}"),
     script:
@@ -52,7 +53,7 @@ rule make_proxies:
 
 rule score_anomalies:
     input:
-        scored=scored_manifests,
+        scored=lambda w: scored_manifests(w.domain),
         reference=lambda w: manifest(w.domain, "no_sub", "train"),
         weights=f"{MAE_RUN}/weights.safetensors",
     output:
@@ -80,7 +81,7 @@ rule score_anomalies:
 rule score_pca:
     input:
         train=lambda w: manifest(w.domain, "no_sub", "train"),
-        scored=scored_manifests,
+        scored=lambda w: scored_manifests(w.domain),
     output:
         **score_files("results/anomaly/{domain}/pca", ANOMALY_BASELINES["pca"]),
     log:
@@ -102,7 +103,7 @@ rule score_pca:
 
 rule score_total_flux:
     input:
-        scored=scored_manifests,
+        scored=lambda w: scored_manifests(w.domain),
     output:
         **score_files("results/anomaly/{domain}/total_flux", ANOMALY_BASELINES["total_flux"]),
     log:

@@ -19,14 +19,10 @@ def scored(domain, scores):
     }
 
 
-def scored_manifests(wildcards):
+def scored_manifests(domain):
     """What a rule that scores waits for."""
-    proxies = PROXY_MANIFEST.format(domain=wildcards.domain)
-    return [
-        *manifests(wildcards.domain, "test"),
-        manifest(wildcards.domain, "no_sub", "val"),
-        proxies,
-    ]
+    validation = manifest(domain, "no_sub", "val")
+    return [*manifests(domain, "test"), validation, PROXY_MANIFEST.format(domain=domain)]
 
 
 def score_files(folder, scores):

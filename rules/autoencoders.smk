@@ -31,7 +31,7 @@ rule train_autoencoder:
 
 rule score_autoencoder:
     input:
-        scored=scored_manifests,
+        scored=lambda w: scored_manifests(w.domain),
         weights=f"{AUTOENCODER_RUN}/weights.safetensors",
     output:
         **score_files(AUTOENCODER_RUN, ["mse"]),

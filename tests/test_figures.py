@@ -441,6 +441,23 @@ def draw_study(folder: Path, style: Style, output: Sequence[str | Path]) -> None
     figures.plot_study("zoo", *files, title="Zoo", style=style, output=output)
 
 
+def draw_sweep(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    settings = {"mask_ratio": ["0.25", "0.5", "0.75"], "loss": ["pixel", "chi2"], "depth": ["4"]}
+    rows = [
+        (factor, setting, score, seed, metric, value := 0.5 + 0.05 * k, value - 0.02, value + 0.02)
+        for factor, values in settings.items()
+        for k, setting in enumerate(values)
+        for score in ("likelihood", "mse")
+        for seed in (0, 1)
+        for metric in ("roc_auc_any", "roc_auc_proxy")
+    ]
+    columns = ["factor", "setting", "score", "seed", "metric", "value", "ci_low", "ci_high"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "sweep.csv", index=False)
+    shipped = {"mask_ratio": 0.5, "loss": "pixel"}
+    table = folder / "sweep.csv"
+    figures.plot_sweep(table, shipped=shipped, title="Sweep", style=style, output=output)
+
+
 def search_tables(folder: Path) -> tuple[Path, Path]:
     rng = np.random.default_rng(5)
     n = 12

@@ -11,6 +11,7 @@ with job(snakemake):
         given.validation,
         results_of(snakemake.output),
         mae=Mae.model_validate(given.mae),
+        n_train=given.n_train,
         symmetry=given.symmetry,
         setting=setting_of(snakemake),
     )

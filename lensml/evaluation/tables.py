@@ -32,6 +32,7 @@ SHOWN = {
         *("roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "roc_auc_any_adjusted"),
         *("tpr_at_fpr_0.1", "roc_auc_proxy"),
     ],
+    "sweep": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "roc_auc_proxy"],
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
     "scaling": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
@@ -48,6 +49,7 @@ KEYS = {
     "development": ["method", "source_domain", "target_domain", "trial", "settings"],
     "transfer": ["domain", "target_domain", "model"],
     "anomaly": ["domain", "method", "score"],
+    "sweep": ["domain", "factor", "setting", "score"],
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
     "ablation": ["variant"],
     "scaling": ["variant"],
@@ -69,6 +71,7 @@ ADJUSTED = (
     "Einstein radius do not foretell of the score. roc_auc_proxy: validation images of smooth "
     "lenses against themselves with a patch displaced, on which headline and settings are chosen."
 )
+SCORED = ("anomaly", "sweep")  # kinds whose files hold anomaly scores
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 
 
@@ -84,7 +87,7 @@ def tabulate(
     """Table of classifiers, of adaptation, of transfer or of anomaly detection.
 
     Args:
-        kind: 'classification', 'adaptation', 'transfer' or 'anomaly'.
+        kind: 'classification', 'adaptation', 'transfer', 'anomaly' or 'sweep'.
         runs: mappings with ``path`` of a predictions.csv or scores.csv, ``seed``, the kind's keys
             of ``KEYS``, and where there are any ``reference``, the predictions that they are
             compared with (empty for the reference itself), ``oracle``, with which the share of the
@@ -100,7 +103,7 @@ def tabulate(
     Raises:
         ValueError: a file lacks a column or has no rows.
     """
-    measure = anomaly_metrics if kind == "anomaly" else classification_metrics
+    measure = anomaly_metrics if kind in SCORED else classification_metrics
     rows = []
     for run in runs:
         found = measure(run["path"], spec, seed=seed)
@@ -121,7 +124,7 @@ def tabulate(
     notes = [DEVELOPMENT] if kind == "development" else []
     notes += [GAP_CLOSED] if any(run.get("oracle") for run in runs) else []
     notes += harm_notes(runs, table) if kind == "adaptation" else []
-    notes += [ADJUSTED] if kind == "anomaly" else []
+    notes += [ADJUSTED] if kind in SCORED else []
     notes += verdicts_of(audits)
     if any(metric.startswith("tpr_at_fpr") for metric in SHOWN[kind]):
         notes += resolution_notes([run["path"] for run in runs], spec.false_positive_rates)

@@ -17,6 +17,7 @@ from lensml.figures.search import plot_search_parameters, plot_search_trials
 from lensml.figures.studies import plot_study
 from lensml.figures.style import Style
 from lensml.figures.summary import plot_adaptation_summary, plot_anomaly_summary, plot_strength
+from lensml.figures.sweep import plot_sweep
 from lensml.figures.transfer import plot_transfer
 
 __all__ = [
@@ -44,5 +45,6 @@ __all__ = [
     "plot_search_trials",
     "plot_strength",
     "plot_study",
+    "plot_sweep",
     "plot_transfer",
 ]

@@ -22,6 +22,7 @@ from lensml.schema.search import Search, search_problems
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
 from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
+from lensml.schema.sweep import Sweep, sweep_problems
 from lensml.schema.training import (
     BASELINE,
     Audit,
@@ -68,6 +69,7 @@ class ConfigFile(Section):
     zoo: Zoo
     ablation: Ablation
     scaling: Scaling
+    sweep: Sweep
     search: Search
     figures: Figures
     compute: Compute
@@ -144,7 +146,7 @@ def load_config(
         "timed_in_training": _resolve(trained, entries, contents),
     }
     config = _validate(Config, {**tree, **domains}, files=contents)
-    misfits = _misfits(config, contents)
+    misfits = _misfits(config, contents) + sweep_problems(config)
     if misfits:
         raise ConfigError(misfits)
     return config

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from lensml.data.files import write_csv
+from lensml.data.store import open_store
 from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier as ClassifierNetwork
 from lensml.models.encoders import build_classifier
@@ -200,13 +201,29 @@ def train_mae(
     mae: Mae,
     symmetry: str,
     setting: Setting,
+    n_train: int | None = None,
 ) -> None:
-    """Train a masked autoencoder on the stores of the class ``no_sub``."""
+    """Train a masked autoencoder on the stores of the class ``no_sub``.
+
+    Args:
+        train, validation: stores.
+        results: files to write.
+        mae: architecture and recipe.
+        symmetry: of the domain's population.
+        setting: see :class:`lensml.training.setting.Setting`.
+        n_train: so many images, the first ones, in as many steps as all would have; None for all.
+
+    Raises:
+        ValueError: the patches do not cover the images, or errors in units of noise are asked for
+            and the stretch has no inverse.
+        FloatingPointError: a loss is not finite; names the step.
+    """
     device = prepare_device(setting.compute)
-    images = setting.images([train], device)
+    n_all = len(open_store(train))
+    images = setting.images([train], device, limit=n_train)
     torch.manual_seed(setting.seed)
     model = MaskedAutoencoder(mae, images.img_size)
-    steps = steps_of(len(images), mae.batch_size, mae.epochs)
+    steps = steps_of(n_all, mae.batch_size, mae.epochs)
     task = MaeTask(
         model,
         images,
@@ -218,8 +235,9 @@ def train_mae(
         device=device,
         execution=execution_of(setting.compute, device),
     )
-    config, data = {"mae": mae.model_dump()}, data_fingerprint([train, validation])
-    outcome = run_task(task, steps, task.order.per_epoch, config, data, setting)
+    config = {"mae": mae.model_dump(), "n_train": len(images)}
+    data = data_fingerprint([train, validation])
+    outcome = run_task(task, steps, math.ceil(steps / mae.epochs), config, data, setting)
     if rank() == 0:
         save_weights(results.weights, model.state_dict(), config)
         size = task.order.images_per_batch

@@ -1,0 +1,99 @@
+"""Settings of the masked autoencoder, one varied at a time: snakemake sweep."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from lensml.schema.anomaly import Anomaly, Mae, Score, Scoring
+from lensml.schema.base import Name, Section, Seeds, _check_unique
+
+N_TRAIN = "n_train"
+Factor = Literal[
+    "mask_ratio",
+    "patch_size",
+    "depth",
+    "decoder_depth",
+    "loss",
+    "epochs",
+    "n_masks",
+    "masks",
+    "n_train",
+]
+Values = Annotated[list[int | float | str], Field(min_length=1), AfterValidator(_check_unique)]
+
+
+class Sweep(Section):
+    """What of ``anomaly`` is varied, and by what."""
+
+    domain: Name | None  # null: the first of anomaly.domains
+    seeds: Seeds
+    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
+    vary: dict[Factor, Values]
+
+
+def swept(anomaly: Anomaly, factor: Factor, value: Any) -> Scoring:
+    """The masked autoencoder and its scoring with one thing changed.
+
+    Args:
+        anomaly: as configured.
+        factor: key of ``anomaly.mae`` or of ``anomaly``, or ``n_train``, which changes neither.
+        value: that it takes.
+
+    Raises:
+        ValidationError: the value is not allowed.
+    """
+    section = {name: getattr(anomaly, name) for name in Scoring.model_fields}
+    changed = {
+        name: part.model_dump() if isinstance(part, Section) else part
+        for name, part in section.items()
+    }
+    if factor in Mae.model_fields:
+        changed["mae"][factor] = value
+    elif factor != N_TRAIN:
+        changed[factor] = value
+    return Scoring.model_validate(changed)
+
+
+def retrained(factor: Factor) -> bool:
+    """Whether the network depends on a factor, and not its scores alone."""
+    return factor in Mae.model_fields or factor == N_TRAIN
+
+
+def configured(anomaly: Anomaly, factor: Factor, n_train: int) -> Any:
+    """The value of a factor outside the sweep."""
+    if factor == N_TRAIN:
+        return n_train
+    return getattr(anomaly.mae if factor in Mae.model_fields else anomaly, factor)
+
+
+def sweep_problems(config: Any) -> list[str]:
+    """What is wrong in the sweep of a configuration, one line each.
+
+    Args:
+        config: with the sections sweep, anomaly, simulation, network_input and its domains.
+    """
+    sweep, lines = config.sweep, []
+    if sweep.domain is not None and sweep.domain not in config.domains:
+        return [f"sweep.domain = '{sweep.domain}': is not listed under 'domains'"]
+    domain = sweep.domain or (config.anomaly.domains or config.domains)[0]
+    size = config.network_input.img_size(config.resolved[domain].num_pix)
+    for factor, values in sweep.vary.items():
+        for value in values:
+            where = f"sweep.vary.{factor} = {value!r}"
+            lines += [f"{where}: {reason}" for reason in _reasons(config, factor, value, size)]
+    return lines
+
+
+def _reasons(config: Any, factor: Factor, value: Any, size: int) -> list[str]:
+    if factor == N_TRAIN:
+        known = isinstance(value, int) and value >= 2
+        return [] if known else ["must be a whole number of at least 2 images"]
+    try:
+        patch = swept(config.anomaly, factor, value).mae.patch_size
+    except ValidationError as error:
+        return [item["msg"] for item in error.errors()]
+    if size % patch and factor == "patch_size":
+        return [f"must divide the image of {size} pixels"]
+    return []

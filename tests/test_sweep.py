@@ -1,0 +1,143 @@
+"""Settings of the masked autoencoder, varied one at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_config import DEFAULT, load_files
+from toy_stores import blobs, setting, write_store
+
+from lensml.evaluation.tables import tabulate
+from lensml.schema import ConfigError
+from lensml.schema.sweep import Factor, configured, retrained, swept
+from lensml.schema.training import Evaluation
+from lensml.training.runs import train_mae
+from lensml.training.setting import Results
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+CONFIG = load_files(DEFAULT)
+OTHER: dict[Factor, Any] = {
+    "mask_ratio": 0.3,
+    "patch_size": 16,
+    "depth": 3,
+    "decoder_depth": 3,
+    "loss": "chi2",
+    "epochs": 5,
+    "n_masks": 3,
+    "masks": "complementary",
+    "n_train": 1000,
+}
+
+
+def difference(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, value in b.items():
+        if isinstance(value, dict):
+            found |= difference(a[key], value)
+        elif a[key] != value:
+            found[key] = value
+    return found
+
+
+@pytest.mark.parametrize("factor", get_args(Factor))
+def test_one_setting_changes_and_no_other(factor):
+    shipped, other = (
+        swept(CONFIG.anomaly, factor, value).model_dump()
+        for value in (configured(CONFIG.anomaly, factor, 6000), OTHER[factor])
+    )
+    expected = {} if factor == "n_train" else {factor: OTHER[factor]}
+    assert difference(shipped, other) == expected
+
+
+def test_what_the_scores_alone_depend_on_is_not_trained_again():
+    assert {f for f in get_args(Factor) if not retrained(f)} == {"n_masks", "masks"}
+
+
+@pytest.mark.parametrize(
+    ("vary", "line"),
+    [
+        ("{mask_ratio: [0.5, 1.0]}", "sweep.vary.mask_ratio = 1.0: Input should be less than 1"),
+        ("{patch_size: [7]}", "sweep.vary.patch_size = 7: must divide the image of 64 pixels"),
+        ("{loss: [cosine]}", "sweep.vary.loss = 'cosine': Input should be 'pixel'"),
+        ("{n_train: [1]}", "sweep.vary.n_train = 1: must be a whole number of at least 2"),
+        ("{n_masks: [2.5]}", "sweep.vary.n_masks = 2.5: Input should be a valid integer"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named(tmp_path, vary, line):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"sweep: {{vary: {vary}}}")
+    with pytest.raises(ConfigError) as caught:
+        load_files(DEFAULT, overlay)
+    (found,) = caught.value.lines
+    assert line in found
+
+
+@pytest.mark.parametrize(
+    ("sweep", "line"),
+    [
+        ("{domain: nowhere}", "sweep.domain = 'nowhere': is not listed under 'domains'"),
+        ("{vary: {colour: [1]}}", "colour"),
+        ("{vary: {depth: [2, 2]}}", "2 listed more than once"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_one_line(tmp_path, sweep, line):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"sweep: {sweep}")
+    with pytest.raises(ConfigError) as caught:
+        load_files(DEFAULT, overlay)
+    (found,) = caught.value.lines
+    assert line in found
+
+
+def test_fewer_images_are_seen_as_often_altogether(tmp_path):
+    rng = np.random.default_rng(0)
+    train = write_store(tmp_path / "train.zarr", blobs(64, rng))
+    validation = write_store(tmp_path / "val.zarr", blobs(8, rng))
+    sizes = {"patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2, "epochs": 3}
+    decoder = {"decoder_embed_dim": 8, "decoder_depth": 1, "decoder_num_heads": 2}
+    mae = CONFIG.anomaly.mae.model_copy(update={**sizes, **decoder, "batch_size": 8})
+    histories = {}
+    for n in (None, 16):
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        names = ("weights.safetensors", "history.csv", "run.json")
+        results = Results(*(str(folder / name) for name in names))
+        where = setting(folder)
+        train_mae(train, validation, results, mae=mae, symmetry="square", setting=where, n_train=n)
+        histories[n] = pd.read_csv(results.history)
+    assert histories[None]["step"].tolist() == histories[16]["step"].tolist() == [8, 16, 24]
+    assert histories[None]["epoch"].tolist() == [1, 2, 3]
+    assert histories[16]["epoch"].tolist() == [4, 8, 12]  # of its own 16 images
+
+
+def test_every_setting_is_a_row_with_intervals_of_test_and_proxies(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    rows = []
+    for value, lead in ((0.25, 3.0), (0.75, 0.0)):
+        row = {"domain": "toy", "factor": "mask_ratio", "setting": value, "score": "mse"}
+        files = {"path": ("cdm", lead), "proxies": ("proxy", lead / 2)}
+        for key, (name, shift) in files.items():
+            table = pd.DataFrame({"system_id": np.tile(np.arange(40), 2)})
+            table["label"] = np.repeat(["no_sub", name], 40)
+            table["score"] = rng.normal(size=80) + shift * (table["label"] == name)
+            row[key] = str(tmp_path / f"{value}_{key}.csv")
+            table.to_csv(row[key], index=False)
+        rows.append({**row, "seed": 0})
+    outputs = [str(tmp_path / f"sweep.{ending}") for ending in ("csv", "md", "tex")]
+    spec = Evaluation.model_validate(
+        {**CONFIG.evaluation.model_dump(), "n_bootstrap": 200, "false_positive_rates": [0.5]}
+    )
+    tabulate("sweep", rows, outputs, spec, seed=0)
+    table = pd.read_csv(outputs[0])
+    auc = table.set_index(["setting", "metric"])
+    assert auc.loc[(0.25, "roc_auc_any"), "value"] > 0.9
+    assert 0.75 < auc.loc[(0.25, "roc_auc_proxy"), "value"] < 0.95
+    for metric in ("roc_auc_any", "roc_auc_proxy"):
+        row = auc.loc[(0.75, metric)]
+        assert row["ci_low"] < 0.5 < row["ci_high"]
+    assert "| toy | mask_ratio | 0.25 | mse | 1 |" in Path(outputs[1]).read_text()
