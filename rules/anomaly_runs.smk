@@ -90,4 +90,5 @@ def anomaly_results():
     """Table and figures of anomaly detection alone."""
     names = [name for name in figure_names() if name.startswith("anomaly/")]
     files = [path for name in names for path in figure(name)]
-    return table("anomaly") + files if CFG.anomaly.domains else []
+    strength = [f"results/tables/anomaly_strength_{d}.csv" for d in CFG.anomaly.domains]
+    return table("anomaly") + strength + files if CFG.anomaly.domains else []

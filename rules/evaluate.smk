@@ -5,6 +5,7 @@ TABLE_NAMES += ["anomaly"] if CFG.anomaly.domains else []
 TABLE_NAMES += ["regression"] if CFG.regression.domains else []
 TABLES = [file for name in TABLE_NAMES for file in table(name)]
 TABLES += [f"results/tables/strength_{d}.csv" for d in CFG.classifier.domains]
+TABLES += [f"results/tables/anomaly_strength_{d}.csv" for d in CFG.anomaly.domains]
 TABLES += [f"results/tables/reliability_{d}.csv" for d in CFG.classifier.domains]
 
 
@@ -124,6 +125,26 @@ rule tabulate_strength:
         "../workflow_scripts/tabulate_strength.py"
 
 
+use rule tabulate_strength as tabulate_anomaly_strength with:
+    input:
+        scores=lambda w: flat(anomaly_scores(w.domain)),
+        manifests=lambda w: manifests(w.domain, "test"),
+        source=source("evaluation/examples.py", "evaluation/bootstrap.py"),
+    output:
+        table="results/tables/anomaly_strength_{domain}.csv",
+    log:
+        "logs/tabulate_anomaly_strength/{domain}.log",
+    params:
+        rows=lambda w: [
+            {"domain": w.domain, "model": method, "seed": seed, "path": path}
+            for method, paths in anomaly_scores(w.domain).items()
+            for seed, path in enumerate(paths)
+        ],
+        stores=lambda w: {s: store(w.domain, s, "test") for s in CLASSES},
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
 rule tabulate_reliability:
     input:
         predictions=lambda w: classification_files(w.domain),
@@ -166,6 +187,27 @@ rule collect_gallery:
         pixel_scale=lambda w: CFG.domain(w.domain).instrument.pixel_scale,
     script:
         "../workflow_scripts/collect_gallery.py"
+
+
+rule render_convergence:
+    input:
+        manifests=lambda w: manifests(w.domain, "test"),
+    output:
+        truth="results/convergence/{domain}.npz",
+    log:
+        "logs/render_convergence/{domain}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=30,
+    params:
+        stores=lambda w: stores(w.domain, "test"),
+        classes=CLASSES,
+        img_size=lambda w: CFG.network_input.img_size(CFG.domain(w.domain).num_pix),
+    script:
+        "../workflow_scripts/render_convergence.py"
 
 
 rule embed_domains:

@@ -114,6 +114,19 @@ rule plot_strength:
         "../workflow_scripts/plot_strength.py"
 
 
+use rule plot_strength as plot_anomaly_strength with:
+    input:
+        table="results/tables/anomaly_strength_{domain}.csv",
+        source=source("figures/summary.py", "figures/style.py"),
+    output:
+        figure("anomaly/strength_{domain}"),
+    log:
+        "logs/plot_anomaly_strength/{domain}.log",
+    params:
+        title=lambda w: f"Anomaly detection by strength of the substructure, {w.domain}",
+        figures=FIGURE_PARAMS,
+
+
 rule plot_reliability:
     input:
         table="results/tables/reliability_{domain}.csv",
@@ -333,6 +346,7 @@ rule plot_anomaly_summary:
 rule plot_reconstructions:
     input:
         examples=f"results/anomaly/{{domain}}/mae/seed{CFG.anomaly.seeds[0]}/reconstructions.npz",
+        truth="results/convergence/{domain}.npz",
         source=source("figures/reconstruction.py", "figures/style.py"),
     output:
         figure("anomaly/reconstructions_{domain}"),

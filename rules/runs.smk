@@ -258,7 +258,7 @@ def figure_names():
             names += [f"adaptation/{kind}_{s}_{t}_{e}" for kind in kinds]
     names += [f"regression/{d}" for d in CFG.regression.domains]
     for d in CFG.anomaly.domains:
-        kinds = ("roc", "scores", "history", "summary", "reconstructions")
+        kinds = ("roc", "scores", "history", "summary", "strength", "reconstructions")
         names += [f"anomaly/{kind}_{d}" for kind in kinds]
     return names
 

@@ -13,8 +13,11 @@ import torch
 from torch import Tensor, nn
 from toy_stores import RMS, noise, setting
 
+from lensml.data.store import open_store
 from lensml.evaluation.attribution import attribution_metrics, map_classifier, tabulate_attribution
 from lensml.evaluation.attribution_truth import METRICS, pointing_auc, render_truth, score_rows
+from lensml.evaluation.audit_data import systems_of
+from lensml.evaluation.examples import render_convergence
 from lensml.figures import Style, plot_attribution
 from lensml.models import attribution as maps
 from lensml.models.encoders import Classifier, build_classifier
@@ -417,6 +420,24 @@ def stores(
     small = domain("euclid", num_pix=48)
     classes = ("no_sub", "cdm", "vortex")
     return {c: str(simulate_store(folder, small, c, "test", n_images=12)) for c in classes}
+
+
+def test_the_convergence_beside_reconstructions_is_that_of_the_first_images(
+    stores: dict[str, str], tmp_path: Path, domain: Callable[..., Domain]
+) -> None:
+    output = tmp_path / "convergence.npz"
+    render_convergence(list(stores.values()), str(output), classes=list(stores), img_size=40)
+    with np.load(output) as archive:
+        label, kappa = archive["label"], archive["kappa"]
+    assert label.tolist() == list(stores)
+    assert kappa.shape == (3, 40, 40)
+    assert not kappa[0].any()
+    for k, name in enumerate(stores):
+        truth = systems_of(open_store(stores[name]), 0, 1)
+        (whole,) = substructure_convergence(truth, domain("euclid", num_pix=48))
+        np.testing.assert_array_equal(kappa[k], whole[4:44, 4:44])
+    assert kappa[1].any()
+    assert kappa[2].any()
 
 
 @pytest.fixture(scope="module")

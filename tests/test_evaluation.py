@@ -1052,7 +1052,9 @@ def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_pa
     linear = [
         np.sinh(content[k].astype(float) * scale) * units for k in ("image", "reconstruction")
     ]
-    np.testing.assert_allclose(content["residual"], linear[1] - linear[0], rtol=1e-3, atol=1e-4)
+    sigma = np.sqrt(1 + np.maximum(linear[0], 0) / (RMS * EXPOSURE))
+    residual = (linear[1] - linear[0]) / sigma
+    np.testing.assert_allclose(content["residual"], residual, rtol=1e-3, atol=1e-4)
     # What is shown in the hidden patches is what the loss is taken of.
     patches = [
         model.patchify(torch.from_numpy(content[k])[:, None]) for k in ("image", "reconstruction")
@@ -1113,6 +1115,28 @@ def test_areas_are_binned_by_the_strength_of_the_substructure(tmp_path):
             assert area_found == pytest.approx(area, abs=1e-6)
             assert low < area < high
     assert set(found["quantity"]) == {"log10_m_sub_total", "log10_axion_mass"}
+
+
+def test_areas_of_anomaly_scores_are_binned_alike(tmp_path):
+    rng, n = np.random.default_rng(0), 50
+    mass = 10 ** rng.uniform(7, 10, n)
+    stores = {
+        "no_sub": strength_store(tmp_path, "no_sub", n),
+        "cdm": strength_store(tmp_path, "cdm", n, m_sub_total=mass),
+    }
+    score = np.concatenate([rng.normal(size=n), rng.normal(size=n) + np.log10(mass) - 8])
+    table = pd.DataFrame({"system_id": np.tile(500 + np.arange(n), 2), "score": score})
+    table["label"] = np.repeat(["no_sub", "cdm"], n)
+    table.to_csv(tmp_path / "scores.csv", index=False)
+    run = {"domain": "euclid", "model": "mae", "seed": 0, "path": str(tmp_path / "scores.csv")}
+    output = str(tmp_path / "strength.csv")
+    tabulate_strength([run], stores, output, EVALUATION, seed=0)  # type: ignore[list-item]
+    found = pd.read_csv(output)
+    for b, members in enumerate(np.split(np.argsort(mass), N_BINS)):
+        chosen = np.concatenate([np.arange(n), n + members])
+        area = area_by_pairs(score[chosen], chosen >= n)
+        assert found["roc_auc"].iloc[b] == pytest.approx(area, abs=1e-6)
+    assert found["roc_auc"].iloc[-1] > found["roc_auc"].iloc[0]
 
 
 @pytest.fixture

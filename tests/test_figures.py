@@ -172,6 +172,13 @@ def write_reconstructions(path: Path, *, n: int = 2) -> Path:
     return path
 
 
+def write_convergence(path: Path, *, n: int = 2) -> Path:
+    kappa = np.zeros((n, 64, 64))
+    kappa[1:, 20:24, 40] = 0.3
+    np.savez(path, label=np.array(CLASSES)[np.arange(n) % 3], kappa=kappa)
+    return path
+
+
 def write_embedding(path: Path, *, n: int = 60) -> Path:
     rng = np.random.default_rng(7)
     frames = []
@@ -326,7 +333,8 @@ def draw_score_distributions(folder: Path, style: Style, output: Sequence[Path])
 
 def draw_reconstructions(folder: Path, style: Style, output: Sequence[Path]) -> None:
     examples = write_reconstructions(folder / "examples.npz")
-    figures.plot_reconstructions(examples, title="Euclid", style=style, output=output)
+    truth = write_convergence(folder / "convergence.npz")
+    figures.plot_reconstructions(examples, truth, title="Euclid", style=style, output=output)
 
 
 def draw_gallery(folder: Path, style: Style, output: Sequence[Path]) -> None:
@@ -660,8 +668,16 @@ def test_missing_arrays_are_named(name: str, tmp_path: Path):
     path = tmp_path / "examples.npz"
     np.savez(path, image=np.zeros((1, 8, 8)))
     plot = getattr(figures, f"plot_{name}")
+    files = [path] if name == "gallery" else [path, path]
     with pytest.raises(ValueError, match=r"examples\.npz: array .*'label'.* is missing"):
-        plot(path, title="", style=STYLE, output=[tmp_path / "a.png"])
+        plot(*files, title="", style=STYLE, output=[tmp_path / "a.png"])
+
+
+def test_the_substructure_of_other_images_is_refused(tmp_path: Path):
+    examples = write_reconstructions(tmp_path / "examples.npz")
+    other = write_convergence(tmp_path / "convergence.npz", n=1)
+    with pytest.raises(ValueError, match=r"convergence\.npz: must hold .* of the images of"):
+        figures.plot_reconstructions(examples, other, title="", style=STYLE, output=["a.png"])
 
 
 def test_scores_that_are_not_numbers_are_refused_with_their_row(tmp_path: Path):

@@ -7,6 +7,7 @@ with job(snakemake):
     given = snakemake.params
     plot_reconstructions(
         snakemake.input.examples,
+        snakemake.input.truth,
         title=given.title,
         style=style_of(given.figures),
         output=snakemake.output,

@@ -11,10 +11,12 @@ from sklearn.metrics import roc_auc_score
 
 from lensml.data.files import write_csv
 from lensml.data.store import Store, open_store
+from lensml.evaluation.audit_data import domain_of, systems_of
 from lensml.evaluation.bootstrap import interval, system_weights, weighted_auc
 from lensml.evaluation.metrics import read_predictions
 from lensml.evaluation.predictions import write_examples
 from lensml.schema.training import Evaluation
+from lensml.simulate.convergence import substructure_convergence
 
 STRENGTHS = {"cdm": "log10_m_sub_total", "vortex": "log10_axion_mass"}
 N_BINS = 5
@@ -65,6 +67,27 @@ def _perturbers(store: Store, n: int) -> dict[str, np.ndarray]:
     }
 
 
+def render_convergence(
+    stores: Sequence[str], output: str, *, classes: Sequence[str], img_size: int
+) -> None:
+    """Write the convergence of the substructure in the first image of every class.
+
+    Args:
+        stores: one per class.
+        output: npz with ``label`` (K,) and ``kappa`` (K, img_size, img_size).
+        classes: names in the order of the stores.
+        img_size: pixels per axis, around the middle.
+    """
+    maps = []
+    for path in stores:
+        opened = open_store(path, check=False)
+        domain, systems = domain_of(opened), systems_of(opened, 0, 1)
+        start = (domain.num_pix - img_size) // 2
+        inner = slice(start, start + img_size)
+        maps.append(substructure_convergence(systems, domain)[0, inner, inner])
+    write_examples(output, label=np.array(list(classes)), kappa=np.stack(maps))
+
+
 def tabulate_strength(
     runs: Sequence[Mapping[str, str]],
     stores: Mapping[str, str],
@@ -76,7 +99,8 @@ def tabulate_strength(
     """AUC against ``no_sub`` in bins of the substructure's strength.
 
     Args:
-        runs: mappings with ``domain, model, seed`` and ``path`` of a predictions.csv.
+        runs: mappings with ``domain, model, seed`` and ``path`` of a predictions.csv or of anomaly
+            scores.
         stores: class -> test store of the domain, for the truth.
         output: CSV.
         spec: bootstrap.
@@ -95,19 +119,16 @@ def tabulate_strength(
 def _strength_rows(
     run: Mapping[str, str], label: str, store: Store, spec: Evaluation, seed: int
 ) -> list[dict]:
-    system_id, truth, p, classes = read_predictions(run["path"])
+    system_id, truth, score = _one_against_none(run["path"], label)
     quantity = STRENGTHS[label]
-    k = classes.index(label)
-    # The class against no_sub alone: its probability where only these two are possible.
-    score = p[:, k] / np.maximum(p[:, 0] + p[:, k], 1e-30)
     strength = _strength(store, quantity)
     finite = np.isfinite(strength)
     edges = np.quantile(strength[finite], np.linspace(0, 1, N_BINS + 1))
     rows = []
     for low, high in pairwise(edges):
         chosen = store.truth["system_id"][(strength >= low) & (strength <= high)]
-        keep = (truth == 0) | ((truth == k) & np.isin(system_id, chosen))
-        positive = truth[keep] == k
+        keep = (truth == "no_sub") | ((truth == label) & np.isin(system_id, chosen))
+        positive = truth[keep] == label
         if positive.sum() < 2:
             continue
         weights = system_weights(system_id[keep], spec.n_bootstrap, seed)
@@ -126,6 +147,21 @@ def _strength_rows(
             }
         )
     return rows
+
+
+def _one_against_none(path: str, label: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """System, true class and score of a class against ``no_sub`` alone, (N,) each.
+
+    Of a classifier it is the probability where only these two are possible.
+    """
+    table = pd.read_csv(path)
+    if "score" in table:
+        system_id, truth, score = (table[k].to_numpy() for k in ("system_id", "label", "score"))
+        return system_id, truth, score
+    system_id, truth, p, classes = read_predictions(path)
+    k = classes.index(label)
+    score = p[:, k] / np.maximum(p[:, 0] + p[:, k], 1e-30)
+    return system_id, np.array(classes)[truth], score
 
 
 def _strength(store: Store, quantity: str) -> np.ndarray:

@@ -109,7 +109,15 @@ def write_reconstructions(
     """Image, masked image, reconstruction and residual of the first system in every class.
 
     The reconstruction shows hidden patches as predicted and visible ones as they are. The residual
-    is in units of the background's standard deviation, on the linear scale.
+    is in units of the standard deviation of every pixel's noise, on the linear scale.
+
+    Args:
+        output: npz.
+        model: in evaluation mode.
+        images: labelled test images.
+        classes: names in the order of the labels.
+        mae: for the share that is hidden.
+        pixel_scale: arcsec.
     """
     assert images.labels is not None
     index = np.array([int(np.flatnonzero(images.labels == k)[0]) for k in range(len(classes))])
@@ -130,5 +138,5 @@ def write_reconstructions(
         label=np.array(list(classes)),
         pixel_scale=np.array(pixel_scale, float),
         **pictures,
-        residual=linear[0] - linear[1],
+        residual=(linear[0] - linear[1]) / images.noise_rms(linear[1], index),
     )

@@ -122,7 +122,7 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]
         names: arrays that must be there; others are left alone.
 
     Raises:
-        ValueError: if an array is missing, or there is no example in ``image``.
+        ValueError: if an array is missing, or there is no example in ``image``, if asked for.
     """
     with np.load(path, allow_pickle=False) as stored:
         missing = [name for name in names if name not in stored]
@@ -132,7 +132,7 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]
                 f"{path}: array {quoted} is missing; expected arrays {', '.join(names)}"
             )
         arrays = {name: stored[name] for name in names}
-    if arrays["image"].ndim != 3 or not len(arrays["image"]):
+    if "image" in arrays and (arrays["image"].ndim != 3 or not len(arrays["image"])):
         raise ValueError(
             f"{path}: array 'image' has shape {arrays['image'].shape}; "
             "expected (N, H, W) with at least one example"
