@@ -3,18 +3,22 @@ AUTOENCODER_RUN = "results/anomaly/{domain}/{method}/seed{seed}"
 AUTOENCODERS = get_args(AutoencoderMethod)
 PROXIES = "results/proxies/{domain}.zarr"
 PROXY_MANIFEST = "results/proxies/{domain}.manifest.json"
-ANOMALY_BASELINES = {"pca": ["residual", "chi2"], "total_flux": ["flux"]}  # method -> its scores
+ANOMALY_BASELINES = {
+    "pca": ["residual", "chi2"],
+    "macro_fit": ["chi2"],
+    "total_flux": ["flux"],
+}  # method -> its scores
 
 
-def scored(domain, scores):
+def scored(domain, scores, limit=None):
     """Images that a method scores, for the scripts: the test's, and proxies beside their originals."""
     validation = [store(domain, "no_sub", "val"), PROXIES.format(domain=domain)]
-    limit = CFG.anomaly.proxies.n_images
+    pairs = min(CFG.anomaly.proxies.n_images, limit or CFG.anomaly.proxies.n_images)
     return {
         "scores": scores,
         "parts": [
-            {"stores": stores(domain, "test"), "classes": CLASSES},
-            {"stores": validation, "classes": ["no_sub", "proxy"], "limit": limit},
+            {"stores": stores(domain, "test"), "classes": CLASSES, "limit": limit},
+            {"stores": validation, "classes": ["no_sub", "proxy"], "limit": pairs},
         ],
     }
 
@@ -60,6 +64,7 @@ def anomaly_rows():
             }
             for method, scores in ANOMALY_BASELINES.items()
             for score in scores
+            if method != "macro_fit" or domain in CFG.anomaly.macro_fit.domains
         ]
     return rows
 
@@ -68,6 +73,11 @@ def trained_detectors():
     """Method -> its scores, for those that are trained once per seed."""
     rivals = CFG.anomaly.autoencoders.methods
     return {"mae": CFG.anomaly.scores, **dict.fromkeys(rivals, ["mse"])}
+
+
+def fit_params():
+    """What fits depend on, without the list that says which exist."""
+    return {**dump(CFG.anomaly.macro_fit), "domains": []}
 
 
 def scoring_params():

@@ -44,6 +44,7 @@ MODEL_LABELS = {
     "vae": "variational autoencoder",
     "aae": "adversarial autoencoder",
     "pca": "PCA residual (baseline)",
+    "macro_fit": "smooth lens model (baseline)",
     "total_flux": "total flux (baseline)",
 }
 DOMAIN_LABELS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -17,6 +18,7 @@ from lensml.schema.base import (
     _check_unique,
 )
 from lensml.schema.encoders import check_heads
+from lensml.schema.simulation import Domain
 from lensml.schema.training import Optimization
 
 AutoencoderMethod = Literal["conv_autoencoder", "vae", "aae"]
@@ -78,6 +80,16 @@ class Pca(Section):
 
     n_components: Count
     n_images: Count
+
+
+class MacroFit(Section):
+    """Baseline: what a fitted smooth lens and source leave over, in units of noise."""
+
+    domains: list[Name]  # of anomaly.domains
+    n_images: Count  # of every class, the first ones
+    n_reference: Count  # training images among which neighbours are looked for
+    n_starts: Count  # nearest of them that a fit starts from
+    max_evaluations: Count  # of the model, for the best start
 
 
 Score = Literal[
@@ -144,3 +156,24 @@ class Anomaly(Scoring):
     proxies: Proxies
     autoencoders: Autoencoders
     pca: Pca
+    macro_fit: MacroFit
+
+
+def unfitted(anomaly: Anomaly, domains: Mapping[str, Domain]) -> list[str]:
+    """Domains of ``macro_fit`` that cannot be fitted, with the reason.
+
+    Args:
+        anomaly: the section.
+        domains: every domain of the configuration.
+    """
+    lines = []
+    for name in anomaly.macro_fit.domains:
+        if name not in anomaly.domains:
+            known = ", ".join(anomaly.domains) or "none"
+            lines.append(f"'{name}': is not listed under 'anomaly.domains' ({known})")
+        elif domains[name].population.source.galaxies is not None:
+            lines.append(
+                f"'{name}': its sources are observed galaxies, which no Sersic profile fits; "
+                "leave the domain out"
+            )
+    return lines

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lensml.schema.adaptation import DISTORTING, Adaptation
-from lensml.schema.anomaly import Anomaly
+from lensml.schema.anomaly import Anomaly, unfitted
 from lensml.schema.attribution import Attribution, unmapped
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
 from lensml.schema.development import Development, development_problems
@@ -181,6 +181,8 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
     lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
     lines += _width_misfits(config, files, size)
     lines += _constant_targets(config, files)
+    where = f"{_where(files, 'anomaly', 'macro_fit', 'domains')}: anomaly.macro_fit.domains"
+    lines += [f"{where} = {reason}" for reason in unfitted(config.anomaly, config.resolved)]
     encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
     if problem := unmapped(config.attribution, encoders):
         lines.append(f"{_where(files, 'attribution', 'methods')}: attribution.methods {problem}")

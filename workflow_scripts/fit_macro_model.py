@@ -1,0 +1,15 @@
+"""Adapter of the rule fit_macro_model."""
+
+from lensml.evaluation.macro_fit import fit_store
+from lensml.schema.anomaly import MacroFit
+from lensml.workflow import job, setting_of
+
+with job(snakemake):
+    given = snakemake.params
+    fit_store(
+        given.fitted,
+        given.train,
+        snakemake.output.fits,
+        MacroFit.model_validate(given.spec),
+        setting_of(snakemake),
+    )
