@@ -38,6 +38,7 @@ include: "rules/studies.smk"
 include: "rules/search.smk"
 include: "rules/sweep.smk"
 include: "rules/export.smk"
+include: "rules/observed.smk"
 
 
 rule all:
@@ -133,6 +134,12 @@ rule search:
         figure("studies/search_trials"),
         figure("studies/search_parameters"),
         "results/search/best.yaml",
+
+
+rule observed:
+    input:
+        table("observed"),
+        figure("observed"),
 
 
 rule export:

@@ -466,6 +466,39 @@ def draw_sweep(folder: Path, style: Style, output: Sequence[str | Path]) -> None
     figures.plot_sweep(table, shipped=shipped, title="Sweep", style=style, output=output)
 
 
+def draw_observed(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    examples = write_observed(folder / "observed.npz", 2)
+    figures.plot_observed(examples, classes=CLASSES, title="Observed", style=style, output=output)
+
+
+def write_observed(path: Path, n: int, *, residual: bool = True) -> Path:
+    rng = np.random.default_rng(3)
+    images = np.array([lens_image(1.0 + 0.3 * i, 0.1, np.empty((0, 3))) for i in range(n)])
+    arrays = {"lens": np.array([f"lens {i}" for i in range(n)]), "image": images}
+    arrays["statement"] = np.repeat("outside the training domain: farther than all 1800", n)
+    for name in CLASSES:
+        arrays |= {f"p_{name}": rng.uniform(0, 0.6, n), f"p_{name}_std": rng.uniform(0, 0.3, n)}
+    if residual:
+        arrays["residual"] = rng.normal(size=images.shape)
+    np.savez(path, pixel_scale=PIXEL_SCALE, **arrays)
+    return path
+
+
+def test_observed_lenses_without_a_masked_autoencoder_are_drawn(tmp_path: Path):
+    examples = write_observed(tmp_path / "observed.npz", 1, residual=False)
+    output = tmp_path / "observed.png"
+    figures.plot_observed(examples, classes=CLASSES, title="", style=STYLE, output=[output])
+    assert output.stat().st_size > 1000
+
+
+def test_no_observed_lens_is_said(tmp_path: Path):
+    np.savez(tmp_path / "observed.npz", pixel_scale=PIXEL_SCALE)
+    output = tmp_path / "observed.png"
+    given = {"classes": CLASSES, "title": "", "style": STYLE, "output": [output]}
+    figures.plot_observed(tmp_path / "observed.npz", **given)
+    assert output.stat().st_size > 500
+
+
 def search_tables(folder: Path) -> tuple[Path, Path]:
     rng = np.random.default_rng(5)
     n = 12

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lensml.data.images import StretchedImages
+from lensml.data.images import StretchedImages, stretch
 from lensml.schema.encoders import NetworkInput
 
 
@@ -131,3 +131,36 @@ class RedrawnImages(Images):
             x = x + noise * (1 + x.clamp_min(0) / self._photons_at(index)).sqrt()
         x = x / self.stretched.noise_units
         return (x.asinh() if self.stretched.stretch == "asinh" else x) / self.stretched.scale
+
+
+class Cutouts(Images):
+    """Images that belong to no store, in units of their background's rms."""
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        photons: np.ndarray,
+        spec: NetworkInput,
+        *,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Stretch images.
+
+        Args:
+            images: (N, H, W), as large as what the network sees.
+            photons: (N,) see :meth:`photons`; infinite where not known.
+            spec: of the network's input.
+            device: where batches go.
+        """
+        ones = np.ones(len(images))
+        self.network_input, self.background_rms, self._known = spec, ones, photons
+        self.labels = self.system_id = None
+        self.index, self._start = np.arange(len(images)), np.array([0, len(images)])
+        self.img_size = images.shape[-1]
+        self._array = stretch(images, ones, spec)
+        self._device = torch.device(device)
+        self._loaded = torch.from_numpy(self._array).unsqueeze(1).to(self._device)
+
+    def photons(self) -> np.ndarray:
+        """As given, (N,)."""
+        return self._known

@@ -8,6 +8,7 @@ from lensml.figures.gallery import plot_gallery
 from lensml.figures.history import plot_history_adda, plot_history_classifier, plot_history_mae
 from lensml.figures.limit import plot_limit
 from lensml.figures.network_limit import plot_efficiency
+from lensml.figures.observed import plot_observed
 from lensml.figures.reconstruction import plot_reconstructions
 from lensml.figures.regression import plot_regression
 from lensml.figures.reliability import plot_reliability
@@ -34,6 +35,7 @@ __all__ = [
     "plot_history_classifier",
     "plot_history_mae",
     "plot_limit",
+    "plot_observed",
     "plot_reconstructions",
     "plot_regression",
     "plot_reliability",

@@ -101,6 +101,10 @@ Score = Literal[
     "mahalanobis",
     "nearest_neighbours",
 ]
+HIDDEN_FLUX = (
+    "network_input.stretch = 'per_image_max': hides fluxes, which anomaly scores in units of "
+    "noise need; allowed are asinh and linear, or no anomaly.domains"
+)
 COMPARING = ("likelihood", "mahalanobis", "nearest_neighbours")  # with a reference
 
 

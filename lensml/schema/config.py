@@ -10,13 +10,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from lensml.schema.adaptation import DISTORTING, Adaptation
-from lensml.schema.anomaly import Anomaly, unfitted
+from lensml.schema.anomaly import HIDDEN_FLUX, Anomaly, unfitted
 from lensml.schema.attribution import Attribution, unmapped
 from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
 from lensml.schema.development import Development, development_problems
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
+from lensml.schema.observed import Observed, observed_problems
 from lensml.schema.regression import Regression, constant_targets
 from lensml.schema.search import Search, search_problems
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
@@ -70,6 +71,7 @@ class ConfigFile(Section):
     ablation: Ablation
     scaling: Scaling
     sweep: Sweep
+    observed: Observed
     search: Search
     figures: Figures
     compute: Compute
@@ -132,7 +134,8 @@ def load_config(
     keys = ("benchmark", "training", "domain")
     problems += _unknown_domains([trained], entries["domains"], contents, *keys)
     problems += _unknown_references(raw, contents)
-    problems += study_problems(raw) + search_problems(raw) + development_problems(raw)
+    for found in (study_problems, search_problems, development_problems, observed_problems):
+        problems += found(raw)
     if problems:
         raise ConfigError(problems)
     resolved = {name: _resolve(name, entries, contents) for name in raw.domains}
@@ -195,11 +198,7 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
             if method in DISTORTING
         ]
     if config.anomaly.domains and config.network_input.stretch == "per_image_max":
-        lines.append(
-            f"{_where(files, 'network_input', 'stretch')}: network_input.stretch = "
-            "'per_image_max': hides fluxes, which anomaly scores in units of noise need; allowed "
-            "are asinh and linear, or no anomaly.domains"
-        )
+        lines.append(f"{_where(files, 'network_input', 'stretch')}: {HIDDEN_FLUX}")
     for index, pair in enumerate(config.adaptation.pairs):
         if size[pair.source] != size[pair.target]:
             lines.append(

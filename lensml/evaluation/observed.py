@@ -1,0 +1,263 @@
+"""Scores of observed lenses, and how far from the training domain each of them lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from lensml.data.images import unstretch
+from lensml.data.observed import Cutout, Grid, UnusableImageError, read_cutout
+from lensml.data.torch_dataset import Cutouts, Images
+from lensml.evaluation.anomaly_scores import anomaly_score, restore, score_masks
+from lensml.evaluation.calibration import apply_temperature, read_temperature
+from lensml.evaluation.predictions import write_examples
+from lensml.evaluation.tables import write_formats
+from lensml.models.mae import MaskedAutoencoder
+from lensml.schema.anomaly import COMPARING, Scoring
+from lensml.schema.encoders import Encoder
+from lensml.schema.observed import ObservedLens
+from lensml.training.adda import embed
+from lensml.training.checkpoint import load_weights
+from lensml.training.classifier import predict_probabilities
+from lensml.training.device import prepare_device
+from lensml.training.runs import load_classifier
+from lensml.training.setting import Setting
+
+N_NEIGHBOURS = 10
+EDGE = 95.0  # percentile of the distance beyond which an image lies at the domain's edge
+NOTE = (
+    "A ranking, not a detection: probabilities and scores mean what they say only for images like "
+    "those of the training domain. domain_distance: percentile, among the domain's validation "
+    "images, of the distance to the nearest training images in the classifier's embedding, mean "
+    "over seeds; peak and flux: percentiles of the brightest pixel and of the total flux over the "
+    "background's rms. anomaly: percentile of the masked autoencoder's score {score} among "
+    "validation images without substructure, mean over seeds. Probabilities: mean ± standard "
+    "deviation over the classifier's seeds, calibrated on the domain's validation images."
+)
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What scores cut-outs.
+
+    Attributes:
+        classifiers: weights -> calibration.json, one per seed.
+        encoder: of the classifiers.
+        classes: that they know.
+        symmetry: averaged over; 'none' for a single pass.
+        detectors: weights of masked autoencoders, one per seed; none where there are none.
+        scoring: of the masked autoencoders.
+        score: the headline.
+    """
+
+    classifiers: Mapping[str, str]
+    encoder: Encoder
+    classes: Sequence[str]
+    symmetry: str
+    detectors: Sequence[str]
+    scoring: Scoring
+    score: str
+
+
+def score_observed(
+    lenses: Mapping[str, ObservedLens],
+    train: Sequence[str],
+    validation: Sequence[str],
+    networks: Networks,
+    outputs: Sequence[str],
+    examples: str,
+    *,
+    grid: Grid,
+    n_reference: int,
+    setting: Setting,
+) -> None:
+    """Score cut-outs; one that cannot be used is a row with its reason.
+
+    Args:
+        lenses: by name.
+        train, validation: stores of the domain, one per class, ``no_sub`` first.
+        networks: trained in the domain.
+        outputs: the .csv, .md and .tex files to write.
+        examples: npz for a figure, of the images that can be used.
+        grid: of the domain.
+        n_reference: images of every store that are compared with.
+        setting: see :class:`lensml.training.setting.Setting`.
+    """
+    cutouts, reasons = read_all(lenses, grid)
+    names = pd.Index(list(lenses), name="lens")
+    table = pd.DataFrame({"reason": [reasons.get(name, "") for name in lenses]}, index=names)
+    arrays: dict[str, np.ndarray] = {}
+    if cutouts:
+        found, arrays = _scores_of(cutouts, train, validation, networks, n_reference, setting)
+        table = table.join(pd.DataFrame(found, index=pd.Index(list(cutouts), name="lens")))
+        arrays |= {name: found[name] for name in found if name.startswith("p_")}
+        arrays |= {"lens": np.array(list(cutouts)), "statement": found["statement"].astype(str)}
+    write_examples(examples, pixel_scale=np.array(grid.pixel_scale, float), **arrays)
+    caption = f"Observed lenses. {NOTE.format(score=networks.score)}"
+    whole = table.reset_index()
+    write_formats(outputs, whole, summary_of(whole, networks.classes), caption)
+
+
+def _scores_of(
+    cutouts: Mapping[str, Cutout],
+    train: Sequence[str],
+    validation: Sequence[str],
+    networks: Networks,
+    n_reference: int,
+    setting: Setting,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Columns of the table, and images for the figure."""
+    device = prepare_device(setting.compute)
+    images = Cutouts(
+        np.stack([c.image for c in cutouts.values()]),
+        np.array([c.photons for c in cutouts.values()]),
+        setting.network_input,
+        device=device,
+    )
+    known, held_out = (
+        setting.images(stores, device, limit=n_reference) for stores in (train, validation)
+    )
+    found = _classified(images, known, held_out, networks, device)
+    found |= _brightness(images, held_out)
+    smooth = train[0], validation[0]
+    anomaly, arrays = _restored(images, smooth, networks, n_reference, setting)
+    found |= anomaly
+    found["psf_ratio"] = np.array([c.psf_ratio for c in cutouts.values()])
+    said = [statement(distance, len(held_out)) for distance in found["domain_distance"]]
+    arrays["image"] = images.rows(np.arange(len(images)))
+    return {**found, "statement": np.array(said)}, arrays
+
+
+def read_all(
+    lenses: Mapping[str, ObservedLens], grid: Grid
+) -> tuple[dict[str, Cutout], dict[str, str]]:
+    """Cut-outs that can be used, and why the others cannot."""
+    cutouts, reasons = {}, {}
+    for name, lens in lenses.items():
+        try:
+            cutouts[name] = read_cutout(lens, grid)
+        except UnusableImageError as error:
+            reasons[name] = str(error)
+    return cutouts, reasons
+
+
+def statement(domain_distance: float, n: int) -> str:
+    """Where an image lies, in words.
+
+    Args:
+        domain_distance: percentile among the domain's validation images.
+        n: number of these.
+    """
+    if domain_distance >= 100:
+        return (
+            f"outside the training domain: farther from its images than all {n} validation images"
+        )
+    below = f"{np.floor(10 * domain_distance) / 10:g}"
+    if domain_distance > EDGE:
+        return f"at the edge of the training domain: farther than {below} %"
+    return f"within the training domain: farther than {below} %"
+
+
+def percentile(value: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Share of ``among`` (M,) below every ``value`` (N,), per cent."""
+    return 100 * np.searchsorted(np.sort(among), value) / len(among)
+
+
+def _classified(
+    images: Images, train: Images, validation: Images, networks: Networks, device: torch.device
+) -> dict[str, np.ndarray]:
+    """Probabilities over seeds, and the distance from the domain in the embedding."""
+    probabilities, distances = [], []
+    for weights, calibration in networks.classifiers.items():
+        network = load_classifier(
+            weights,
+            encoder=networks.encoder,
+            img_size=images.img_size,
+            num_classes=len(networks.classes),
+            device=device,
+        )
+        p = predict_probabilities(network, images, symmetry=networks.symmetry)
+        probabilities.append(apply_temperature(p, read_temperature(calibration)))
+        network.eval()
+        known, held_out, new = (
+            embed(network.encoder, x, np.arange(len(x))).cpu().numpy()  # type: ignore[arg-type]
+            for x in (train, validation, images)
+        )
+        distances.append(percentile(*_distances(known, new, held_out)))
+    mean, spread = np.mean(probabilities, 0), np.std(probabilities, 0, ddof=0)
+    found = {}
+    for k, name in enumerate(networks.classes):
+        found[f"p_{name}"], found[f"p_{name}_std"] = mean[:, k], spread[:, k]
+    return {**found, "domain_distance": np.mean(distances, 0)}
+
+
+def _distances(known: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """Mean distance to the nearest of ``known``, every direction in units of its spread."""
+    center, spread = known.mean(0), np.maximum(known.std(0), 1e-12)
+    n = min(N_NEIGHBOURS, len(known))
+    nearest = NearestNeighbors(n_neighbors=n).fit((known - center) / spread)
+    return [nearest.kneighbors((x - center) / spread)[0].mean(1) for x in others]
+
+
+def _brightness(images: Images, validation: Images) -> dict[str, np.ndarray]:
+    """Percentiles of the brightest pixel and of the flux among validation images."""
+    measured = []
+    for x in (images, validation):
+        linear = unstretch(x.rows(np.arange(len(x))), x.network_input)
+        measured.append((linear.max((1, 2)), linear.sum((1, 2), dtype=float)))
+    (peak, flux), (peaks, fluxes) = measured
+    return {"peak": percentile(peak, peaks), "flux": percentile(flux, fluxes)}
+
+
+def _restored(
+    images: Images,
+    smooth: tuple[str, str],
+    networks: Networks,
+    n_reference: int,
+    setting: Setting,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Percentile of the anomaly score over seeds, and the first seed's residual.
+
+    ``smooth`` are the stores without substructure, of training and validation.
+    """
+    percentiles, arrays = [], {}
+    device = prepare_device(setting.compute)
+    scoring, name = networks.scoring, networks.score
+    for weights in networks.detectors:
+        model = MaskedAutoencoder(scoring.mae, images.img_size).to(device)
+        load_weights(weights, model)
+        model.eval()
+        masks = score_masks(scoring, model.num_patches)
+        others = setting.images([smooth[1]], device, limit=n_reference)
+        found, normal = (restore(model, x, masks) for x in (images, others))
+        compared = None
+        if name in COMPARING:
+            limit = scoring.reference.n_images
+            compared = restore(model, setting.images([smooth[0]], device, limit=limit), masks)
+        scores = [anomaly_score(name, x, compared, scoring) for x in (found, normal)]
+        percentiles.append(percentile(*scores))
+        if not arrays:
+            residual = model.unpatchify(torch.from_numpy(found.residual))[:, 0]
+            arrays = {"residual": residual.numpy()}
+    return ({"anomaly": np.mean(percentiles, 0)} if percentiles else {}), arrays
+
+
+def summary_of(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
+    """The table in texts: what a reader needs of every lens."""
+    rows = []
+    for row in table.to_dict("records"):
+        text = {"lens": row["lens"]}
+        usable = not row["reason"]
+        for name in classes:
+            value = f"{row[f'p_{name}']:.2f} ± {row[f'p_{name}_std']:.2f}" if usable else "–"
+            text[f"p_{name}"] = value
+        for name in ("anomaly", "domain_distance", "peak", "flux"):
+            text[name] = f"{row[name]:.0f}" if usable and name in row else "–"
+        text["statement"] = row["statement"] if usable else f"not scored: {row['reason']}"
+        rows.append(text)
+    return pd.DataFrame(rows)
