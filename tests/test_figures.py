@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.image
@@ -474,7 +475,7 @@ def draw_observed(folder: Path, style: Style, output: Sequence[str | Path]) -> N
 def write_observed(path: Path, n: int, *, residual: bool = True) -> Path:
     rng = np.random.default_rng(3)
     images = np.array([lens_image(1.0 + 0.3 * i, 0.1, np.empty((0, 3))) for i in range(n)])
-    arrays = {"lens": np.array([f"lens {i}" for i in range(n)]), "image": images}
+    arrays: dict[str, Any] = {"lens": np.array([f"lens {i}" for i in range(n)]), "image": images}
     arrays["statement"] = np.repeat("outside the training domain: farther than all 1800", n)
     for name in CLASSES:
         arrays |= {f"p_{name}": rng.uniform(0, 0.6, n), f"p_{name}_std": rng.uniform(0, 0.3, n)}
