@@ -37,6 +37,7 @@ include: "rules/study_runs.smk"
 include: "rules/studies.smk"
 include: "rules/search.smk"
 include: "rules/sweep.smk"
+include: "rules/pretraining.smk"
 include: "rules/export.smk"
 include: "rules/observed.smk"
 
@@ -83,6 +84,12 @@ rule regression:
 rule anomaly:
     input:
         anomaly_results(),
+
+
+rule pretraining:
+    input:
+        table("pretraining"),
+        figure("pretraining"),
 
 
 rule sweep:

@@ -17,6 +17,7 @@ from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.anomaly import AutoencoderMethod, Scoring
 from lensml.schema.config import noiseless
 from lensml.schema.development import changed, configured_values, trial_values
+from lensml.schema.pretraining import STARTS, mae_encoder, pretraining_recipe
 from lensml.schema.studies import SHIPPED, Variant, resolve_variant, steps_of
 from lensml.schema.sweep import N_TRAIN, configured, retrained, swept
 

@@ -49,6 +49,7 @@ rule train_variant:
         classes=CLASSES,
         recipe=lambda w: study_of(w)["recipe"],
         n_train=lambda w: study_of(w)["n_train"],
+        n_validation=None,
         steps=lambda w: study_of(w)["steps"],
         redraw_noise=lambda w: study_of(w)["redraw_noise"],
         symmetry=lambda w: symmetry(study_of(w)["domain"]),

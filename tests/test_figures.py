@@ -450,6 +450,19 @@ def draw_study(folder: Path, style: Style, output: Sequence[str | Path]) -> None
     figures.plot_study("zoo", *files, title="Zoo", style=style, output=output)
 
 
+def draw_pretraining(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    rows = [
+        (start, n, seed, "roc_auc_ovr_macro", value := 0.5 + 0.1 * k, value - 0.02, value + 0.02)
+        for start in ("pretrained", "scratch", "linear_probe", "shipped")
+        for k, n in enumerate((60, 600, 6000))
+        for seed in (0, 1)
+    ]
+    columns = ["start", "n_train", "seed", "metric", "value", "ci_low", "ci_high"]
+    pd.DataFrame(rows, columns=columns).to_csv(folder / "pretraining.csv", index=False)
+    table = folder / "pretraining.csv"
+    figures.plot_pretraining(table, title="Pretraining", style=style, output=output)
+
+
 def draw_sweep(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
     settings = {"mask_ratio": ["0.25", "0.5", "0.75"], "loss": ["pixel", "chi2"], "depth": ["4"]}
     rows = [

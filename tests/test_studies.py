@@ -302,6 +302,7 @@ def test_a_variant_has_the_steps_and_images_that_it_is_given(tmp_path):
     record = json.loads((folder / "run.json").read_text())
     assert record["config"]["variant"] == {
         "n_train": 20,
+        "n_validation": None,
         "steps": 7,
         "redraw_noise": False,
         "mae": False,

@@ -19,6 +19,7 @@ with job(snakemake):
         symmetry=given.symmetry,
         setting=setting,
         n_train=given.n_train,
+        n_validation=given.n_validation,
         steps=equal_steps(given.steps, snakemake.input.sizes),
         redraw_noise=given.redraw_noise,
         mae_weights=next(iter(snakemake.input.mae), None),

@@ -98,10 +98,11 @@ def _restore_batch(
         total += residual * hidden[:, :, None]
         count += hidden[:, :, None]
     mean = (total / np.maximum(count, 1)).astype(np.float32)
-    return Restored(mse / len(masks), chi2 / len(masks), mean, _embedding(model, patches))
+    return Restored(mse / len(masks), chi2 / len(masks), mean, embedding(model, patches))
 
 
-def _embedding(model: MaskedAutoencoder, patches: Tensor) -> np.ndarray:
+def embedding(model: MaskedAutoencoder, patches: Tensor) -> np.ndarray:
+    """Mean token of every whole image, (N, L, P) -> (N, D)."""
     every = torch.arange(patches.shape[1], device=patches.device).expand(len(patches), -1)
     return model.forward_encoder(patches, every).mean(1).cpu().numpy()
 

@@ -32,6 +32,7 @@ SHOWN = {
         *("roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "roc_auc_any_adjusted"),
         *("tpr_at_fpr_0.1", "roc_auc_proxy"),
     ],
+    "pretraining": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy"],
     "sweep": ["roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "roc_auc_proxy"],
     "zoo": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain"],
     "ablation": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "log_loss"],
@@ -49,6 +50,7 @@ KEYS = {
     "development": ["method", "source_domain", "target_domain", "trial", "settings"],
     "transfer": ["domain", "target_domain", "model"],
     "anomaly": ["domain", "method", "score"],
+    "pretraining": ["domain", "start", "n_train"],
     "sweep": ["domain", "factor", "setting", "score"],
     "zoo": ["variant", "parameters", "mflop_per_image", "steps", "seconds", "images_per_second"],
     "ablation": ["variant"],
@@ -70,6 +72,11 @@ ADJUSTED = (
     "The first score of every method is its headline. roc_auc_any_adjusted: of what flux and "
     "Einstein radius do not foretell of the score. roc_auc_proxy: validation images of smooth "
     "lenses against themselves with a patch displaced, on which headline and settings are chosen."
+)
+PRETRAINING = (
+    "n_train: labelled images per class; as large a share of the validation images chose the "
+    "weights, or the regularisation of the probe. pretrained: on all training images without "
+    "substructure. Gain: paired difference from the same network from scratch."
 )
 SCORED = ("anomaly", "sweep")  # kinds whose files hold anomaly scores
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
@@ -122,6 +129,7 @@ def tabulate(
     columns = [*KEYS[kind], "seed", *Measured._fields]
     table = pd.DataFrame(rows, columns=columns)
     notes = [DEVELOPMENT] if kind == "development" else []
+    notes += [PRETRAINING] if kind == "pretraining" else []
     notes += [GAP_CLOSED] if any(run.get("oracle") for run in runs) else []
     notes += harm_notes(runs, table) if kind == "adaptation" else []
     notes += [ADJUSTED] if kind in SCORED else []

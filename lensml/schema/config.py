@@ -18,6 +18,7 @@ from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, lines_from
 from lensml.schema.limit import Limit
 from lensml.schema.observed import Observed, observed_problems
+from lensml.schema.pretraining import Pretraining, pretraining_problems
 from lensml.schema.regression import Regression, constant_targets
 from lensml.schema.search import Search, search_problems
 from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
@@ -72,6 +73,7 @@ class ConfigFile(Section):
     scaling: Scaling
     sweep: Sweep
     observed: Observed
+    pretraining: Pretraining
     search: Search
     figures: Figures
     compute: Compute
@@ -134,7 +136,8 @@ def load_config(
     keys = ("benchmark", "training", "domain")
     problems += _unknown_domains([trained], entries["domains"], contents, *keys)
     problems += _unknown_references(raw, contents)
-    for found in (study_problems, search_problems, development_problems, observed_problems):
+    checks = (study_problems, search_problems, development_problems, observed_problems)
+    for found in (*checks, pretraining_problems):
         problems += found(raw)
     if problems:
         raise ConfigError(problems)

@@ -32,6 +32,7 @@ def train_variant(
     symmetry: str,
     setting: Setting,
     n_train: int | None = None,
+    n_validation: int | None = None,
     steps: int | None = None,
     redraw_noise: bool = False,
     mae_weights: str | None = None,
@@ -45,7 +46,7 @@ def train_variant(
         encoder, classifier: architecture and recipe.
         symmetry: of the domain's population.
         setting: see :class:`lensml.training.setting.Setting`.
-        n_train: use the first images of each class only.
+        n_train, n_validation: use the first images of each class only.
         steps: in total; None for the recipe's epochs.
         redraw_noise: the training stores are noise-free and get fresh noise in every batch.
         mae_weights: masked autoencoder that the encoder starts from.
@@ -76,6 +77,7 @@ def train_variant(
         "classifier": classifier.model_dump(exclude={"domains", "encoders", "seeds"}),
         "variant": {
             "n_train": n_train,
+            "n_validation": n_validation,
             "steps": steps,
             "redraw_noise": redraw_noise,
             "mae": bool(mae_weights),
@@ -84,7 +86,7 @@ def train_variant(
     fit_classifier(
         network,
         images,
-        setting.images(validation, device),
+        setting.images(validation, device, limit=n_validation),
         results,
         spec=classifier,
         epochs=classifier.epochs,

@@ -1,0 +1,77 @@
+"""Is a masked autoencoder a start for classification? snakemake pretraining."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from lensml.schema.anomaly import Mae
+from lensml.schema.base import Count, Name, Positive, Section, Seeds, _check_unique
+from lensml.schema.encoders import Vit
+from lensml.schema.training import Classifier
+from lensml.schema.yaml_reader import deep_merge
+
+STARTS = ("pretrained", "scratch", "linear_probe", "shipped")
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Pretraining(Section):
+    """Classifiers on a share of the labels, from a masked autoencoder and from scratch."""
+
+    domain: Name | None  # null: the first of classifier.domains
+    seeds: Seeds
+    fractions: Annotated[list[Share], Field(min_length=1), AfterValidator(_check_unique)]
+    epochs: Count  # of all images: the number of steps is the same at every fraction
+    classifier: dict[str, Any]  # what training of the plain transformer changes in the recipe
+    probe_C: Annotated[list[Positive], Field(min_length=1)]  # inverse regularisation, chosen from
+
+
+def mae_encoder(mae: Mae) -> Vit:
+    """The vision transformer that a masked autoencoder's encoder fits into."""
+    return Vit(
+        kind="vit",
+        patch_size=mae.patch_size,
+        embed_dim=mae.embed_dim,
+        depth=mae.depth,
+        num_heads=mae.num_heads,
+        mlp_ratio=mae.mlp_ratio,
+        init_values=None,
+        drop_path_rate=0.0,
+    )
+
+
+def pretraining_recipe(pretraining: Pretraining, classifier: Classifier) -> Classifier:
+    """The recipe of the plain transformer.
+
+    Raises:
+        ValidationError: a change is not allowed.
+    """
+    changes = {"epochs": pretraining.epochs, **pretraining.classifier}
+    return Classifier.model_validate(deep_merge(classifier.model_dump(), changes))
+
+
+def pretraining_problems(config: Any) -> list[str]:
+    """What is wrong in the section, one line each.
+
+    Args:
+        config: with the sections pretraining, classifier, simulation and the list of domains.
+    """
+    section = config.pretraining
+    lines = []
+    if section.domain is not None and section.domain not in config.domains:
+        lines.append(f"pretraining.domain = '{section.domain}': is not listed under 'domains'")
+    fewest = min(config.simulation.n_train, config.simulation.n_val)
+    for fraction in section.fractions:
+        if round(fraction * fewest) < 2:
+            lines.append(
+                f"pretraining.fractions = {fraction}: leaves fewer than 2 images per class of "
+                f"{fewest} for training or validation"
+            )
+    try:
+        pretraining_recipe(section, config.classifier)
+    except ValidationError as error:
+        for item in error.errors():
+            key = ".".join(map(str, item["loc"]))
+            lines.append(f"pretraining.classifier: {key} = {item['input']!r}: {item['msg']}")
+    return lines
