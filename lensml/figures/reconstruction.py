@@ -69,8 +69,8 @@ def plot_reconstructions(
             draw_image(ax, kappa, float(arrays["pixel_scale"]), mass)
         label_sky_axes(axes, [readable(str(label)) for label in arrays["label"]])
         _add_color_bar(figure, axes[:, :3], flux, "stretched flux (network's units)", aspect=45)
-        _add_color_bar(figure, axes[:, 3], residual, "residual in units of\nnoise rms", aspect=15)
-        _add_color_bar(figure, axes[:, 4], mass, "convergence, mean\nof a pixel", aspect=15)
+        _add_color_bar(figure, axes[:, 3], residual, "residual over\nnoise rms", aspect=15)
+        _add_color_bar(figure, axes[:, 4], mass, "convergence\nof a pixel", aspect=15)
         save(figure, output)
 
 
