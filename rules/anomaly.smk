@@ -101,6 +101,31 @@ rule score_pca:
         "../workflow_scripts/score_pca.py"
 
 
+rule score_supervised:
+    input:
+        predictions=lambda w: CLASSIFIER_RUN.format(
+            domain=w.domain, encoder=CFG.classifier.encoders[0], seed=w.seed
+        )
+        + "/predictions.csv",
+        test=lambda w: manifests(w.domain, "test"),
+    output:
+        scores="results/anomaly/{domain}/supervised/seed{seed}/scores/probability.csv",
+    log:
+        "logs/score_supervised/{domain}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    params:
+        test=lambda w: stores(w.domain, "test"),
+        classes=CLASSES,
+        setting=lambda w: setting(w, "supervised"),
+    script:
+        "../workflow_scripts/score_supervised.py"
+
+
 rule score_total_flux:
     input:
         scored=lambda w: scored_manifests(w.domain),

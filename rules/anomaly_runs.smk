@@ -66,6 +66,18 @@ def anomaly_rows():
             for score in scores
             if method != "macro_fit" or domain in CFG.anomaly.macro_fit.domains
         ]
+        if domain in CFG.classifier.domains:
+            rows += [
+                {
+                    "domain": domain,
+                    "method": "supervised",
+                    "score": "probability",
+                    "seed": seed,
+                    "path": f"{folder}/supervised/seed{seed}/scores/probability.csv",
+                    "proxies": "",
+                }
+                for seed in CFG.classifier.seeds
+            ]
     return rows
 
 
@@ -89,6 +101,7 @@ def scoring_params():
 def anomaly_scores(domain):
     """Method -> every seed's scores of its first kind: the headline, declared beforehand."""
     first = {method: s[0] for method, s in (trained_detectors() | ANOMALY_BASELINES).items()}
+    first["supervised"] = "probability"
     found = {}
     for row in anomaly_rows():
         if row["domain"] == domain and row["score"] == first[row["method"]]:

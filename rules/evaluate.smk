@@ -74,7 +74,7 @@ rule tabulate_adaptation:
 rule tabulate_anomaly:
     input:
         scores=[row["path"] for row in anomaly_rows()],
-        proxies=[row["proxies"] for row in anomaly_rows()],
+        proxies=[row["proxies"] for row in anomaly_rows() if row["proxies"]],
         audits=audits(anomaly_rows(), "domain"),
         source=source(
             "evaluation/tables.py",

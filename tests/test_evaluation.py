@@ -32,6 +32,7 @@ from lensml.evaluation.baselines import (
     predict_radial_profile,
     radial_profile,
     score_pca,
+    score_supervised,
     score_total_flux,
 )
 from lensml.evaluation.bootstrap import (
@@ -1247,3 +1248,21 @@ print(sorted({"torch", "timm"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_ceiling_of_anomaly_detection_is_the_classifier_s_probability(tmp_path):
+    rng = np.random.default_rng(0)
+    stores = [
+        write_store(tmp_path / name / "test.zarr", noise(4, rng), substructure=name)
+        for name in CLASSES
+    ]
+    images = images_of(stores)
+    p = rng.dirichlet(np.ones(3), 12)
+    path, output = str(tmp_path / "predictions.csv"), str(tmp_path / "scores.csv")
+    write_predictions(path, p, images, CLASSES)
+    score_supervised(path, stores, output, classes=CLASSES, setting=setting(tmp_path))
+    table = pd.read_csv(output)
+    np.testing.assert_allclose(table["score"], p[:, 1] + p[:, 2], rtol=1e-6)
+    assert table["label"].tolist() == np.repeat(CLASSES, 4).tolist()
+    with pytest.raises(ValueError, match="predictions are of other images"):
+        score_supervised(path, stores[:2], output, classes=CLASSES[:2], setting=setting(tmp_path))

@@ -101,6 +101,7 @@ def test_every_metric_has_an_interval_and_every_table_its_baseline(finished):
     assert "radial_profile" in set(classification["model"])
     assert set(get_args(Method)) == set(adaptation["method"])
     detectors = {"mae", "conv_autoencoder", "vae", "aae", "pca", "macro_fit", "total_flux"}
+    detectors |= {"supervised"}
     assert detectors == set(anomaly["method"])
 
 

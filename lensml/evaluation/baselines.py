@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from lensml.data.images import StretchedImages, unstretch
+from lensml.evaluation.metrics import read_predictions
 from lensml.evaluation.predictions import Scored, total_flux, write_predictions, write_scores
 from lensml.training.setting import Setting
 
@@ -128,3 +129,30 @@ def score_total_flux(scored: Sequence[Scored], *, setting: Setting) -> None:
     for part in scored:
         images = setting.arrays(part.stores, limit=part.limit)
         write_scores(part.outputs["flux"], total_flux(images), images, part.classes)
+
+
+def score_supervised(
+    predictions: str,
+    stores: Sequence[str],
+    output: str,
+    *,
+    classes: Sequence[str],
+    setting: Setting,
+) -> None:
+    """Ceiling of anomaly detection: the probability of substructure of a labelled classifier.
+
+    Args:
+        predictions: of the classifier on the test images, predictions.csv.
+        stores: of these images, one per class, ``no_sub`` first.
+        output: CSV of the score.
+        classes: names in the order of the stores.
+        setting: see :class:`lensml.training.setting.Setting`.
+
+    Raises:
+        ValueError: the predictions are of other images.
+    """
+    system_id, _, p, names = read_predictions(predictions)
+    images = setting.arrays(stores)
+    if list(names) != list(classes) or not np.array_equal(system_id, np.asarray(images.system_id)):
+        raise ValueError(f"{predictions}: predictions are of other images or classes")
+    write_scores(output, 1 - p[:, 0], images, classes)

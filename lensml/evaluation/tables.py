@@ -69,8 +69,9 @@ DEVELOPMENT = (
     "configured. The best of many is best in part by luck."
 )
 ADJUSTED = (
-    "The first score of every method is its headline. roc_auc_any_adjusted: of what flux and "
-    "Einstein radius do not foretell of the score. roc_auc_proxy: validation images of smooth "
+    "The first score of every method is its headline; supervised: a classifier that was trained "
+    "on labels, for comparison. roc_auc_any_adjusted: of what flux and Einstein radius do not "
+    "foretell of the score. roc_auc_proxy: validation images of smooth "
     "lenses against themselves with a patch displaced, on which headline and settings are chosen."
 )
 PRETRAINING = (

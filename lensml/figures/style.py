@@ -43,6 +43,7 @@ MODEL_LABELS = {
     "conv_autoencoder": "convolutional autoencoder",
     "vae": "variational autoencoder",
     "aae": "adversarial autoencoder",
+    "supervised": "labelled classifier (ceiling)",
     "pca": "PCA residual (baseline)",
     "macro_fit": "smooth lens model (baseline)",
     "total_flux": "total flux (baseline)",
