@@ -103,10 +103,7 @@ rule score_pca:
 
 rule score_supervised:
     input:
-        predictions=lambda w: CLASSIFIER_RUN.format(
-            domain=w.domain, encoder=CFG.classifier.encoders[0], seed=w.seed
-        )
-        + "/predictions.csv",
+        predictions=lambda w: supervised_predictions(w),
         test=lambda w: manifests(w.domain, "test"),
     output:
         scores="results/anomaly/{domain}/supervised/seed{seed}/scores/probability.csv",

@@ -23,6 +23,13 @@ def scored(domain, scores, limit=None):
     }
 
 
+def supervised_predictions(wildcards):
+    """Test predictions of the classifier that is the ceiling."""
+    return f"{CLASSIFIER_RUN}/predictions.csv".format(
+        domain=wildcards.domain, encoder=CFG.classifier.encoders[0], seed=wildcards.seed
+    )
+
+
 def scored_manifests(domain):
     """What a rule that scores waits for."""
     validation = manifest(domain, "no_sub", "val")
@@ -115,3 +122,18 @@ def anomaly_results():
     files = [path for name in names for path in figure(name)]
     strength = [f"results/tables/anomaly_strength_{d}.csv" for d in CFG.anomaly.domains]
     return table("anomaly") + strength + files if CFG.anomaly.domains else []
+
+
+MACRO_FIT = "results/anomaly/{domain}/macro_fit"
+
+
+def fitted_store(wildcards):
+    """The images of a part: a class of the test, validation images, or proxies of these."""
+    if wildcards.part == "proxy":
+        return PROXIES.format(domain=wildcards.domain)
+    validation = wildcards.part == "validation"
+    return store(
+        wildcards.domain,
+        "no_sub" if validation else wildcards.part,
+        "val" if validation else "test",
+    )

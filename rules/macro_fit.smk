@@ -1,17 +1,4 @@
 # A smooth lens and source fitted to every image: the physicist's anomaly detector.
-MACRO_FIT = "results/anomaly/{domain}/macro_fit"
-
-
-def fitted_store(wildcards):
-    """The images of a part: a class of the test, validation images, or proxies of these."""
-    if wildcards.part == "proxy":
-        return PROXIES.format(domain=wildcards.domain)
-    validation = wildcards.part == "validation"
-    return store(
-        wildcards.domain,
-        "no_sub" if validation else wildcards.part,
-        "val" if validation else "test",
-    )
 
 
 rule fit_macro_model:

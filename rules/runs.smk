@@ -196,12 +196,14 @@ def transfer_rows():
 def all_weights():
     """Weights of every run of the configuration."""
     rows = classification_rows() + adaptation_rows() + anomaly_rows()
-    unweighted = (BASELINE, "source_only", *ANOMALY_BASELINES)
-    folders = [
-        str(Path(r["path"]).parent).removesuffix("/scores")
+    unweighted = (BASELINE, "source_only", "supervised", *ANOMALY_BASELINES)
+    files = [
+        Path(r["path"])
         for r in rows
         if r.get("method") not in unweighted and r.get("model") != BASELINE
     ]
+    # Scores of a run lie in a folder of their own.
+    folders = [f.parents[1] if f.parent.name == "scores" else f.parent for f in files]
     weights = [f"{folder}/weights.safetensors" for folder in dict.fromkeys(folders)]
     return weights + regression_weights()
 
