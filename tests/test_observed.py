@@ -141,6 +141,12 @@ def test_a_noise_map_tells_the_photons(tmp_path):
     cutout = read_cutout(ObservedLens(image=image, noise_map=noise_map, pixel_scale=0.1), GRID)
     assert cutout.image.max() == pytest.approx(signal.max() / 0.1, rel=0.02)
     assert cutout.photons == pytest.approx(0.1 * 50, rel=0.05)
+    flagged = np.sqrt(variance)
+    flagged[31, 33] = 1e16  # how pipelines mark a pixel without data
+    noise_map = write(tmp_path / "c.fits", flagged)
+    marked = read_cutout(ObservedLens(image=image, noise_map=noise_map, pixel_scale=0.1), GRID)
+    np.testing.assert_allclose(marked.image, cutout.image, rtol=1e-3)
+    assert marked.photons == pytest.approx(cutout.photons, rel=0.05)
 
 
 def test_the_wcs_tells_the_pixel_scale(tmp_path):

@@ -23,6 +23,8 @@ MAD_PER_SIGMA = 0.6745
 SUBPIXELS = 4  # samples per axis of a pixel of the image or of the domain, whichever is finer
 BORDER = 0.1  # share of the field's width at each edge in which the background is measured
 ROUNDING = 1e-10  # of the brightest pixel: less is no noise
+FLAGGED = 100.0  # noise above so many medians of the map marks a pixel without data
+BRIGHT = 5.0  # pixels above so many rms tell the photon noise
 FINE = 16  # samples per pixel of a PSF, whose width is measured
 PSF_TOLERANCE = 1.02  # a PSF that is wider by less is as good as the domain's
 
@@ -231,15 +233,19 @@ def _noise_of(
     """Background's rms per pixel of the grid, and ``photons`` of :class:`Cutout`.
 
     Without a noise map the rms is the median absolute deviation at the border. With one it is the
-    map's, and photons follow from how the map's variance grows with the image.
+    map's, and photons follow from how the map's variance grows with the image, by the median of
+    bright pixels: pipelines mark pixels without data by an enormous noise.
     """
     border = _border(grid.num_pix)
     if noise is None:
         spread = np.abs(resampled[border] - np.median(resampled[border]))
         return float(np.median(spread) / MAD_PER_SIGMA), np.inf
-    variance = resample(noise**2, center, scale, grid)
+    known = np.minimum(noise, FLAGGED * np.median(noise))
+    variance = resample(known**2, center, scale, grid)
     background = float(np.median(variance[border]))
-    signal = np.maximum(resampled, 0)
-    slope = float((signal * (variance - background)).sum() / np.square(signal).sum())
     rms = np.sqrt(background)
+    bright = resampled > BRIGHT * rms
+    if not bright.any():
+        return rms, np.inf
+    slope = float(np.median((variance[bright] - background) / resampled[bright]))
     return rms, rms / slope if slope > 0 else np.inf
