@@ -717,12 +717,12 @@ def run_stabilised_adda(study: Study, folder: Path) -> None:
     run_adda(study, folder, adda=ADDA.model_copy(update=changes))
 
 
-def run_mae(study: Study, folder: Path) -> None:
+def run_mae(study: Study, folder: Path, **changes: Any) -> None:
     train_mae(
         study.train[0],
         study.validation[0],
         results_in(folder),
-        mae=MAE,
+        mae=MAE.model_copy(update=changes),
         symmetry="square",
         setting=setting(folder),
     )
@@ -764,6 +764,10 @@ def run_muon(study: Study, folder: Path) -> None:
     run_classifier(study, folder, optimizer="muon")
 
 
+def run_muon_mae(study: Study, folder: Path) -> None:
+    run_mae(study, folder, optimizer="muon", loss="chi2")
+
+
 RUNS = [
     # 40 images in batches of 8, evaluated every 3 of 15 steps
     pytest.param(run_classifier, ClassifierTask, 10, 9, 15, id="classifier"),
@@ -774,6 +778,7 @@ RUNS = [
     pytest.param(run_stabilised_adda, AddaTask, 27, 26, 40, id="stabilised_adda"),
     # 20 images in batches of 8, evaluated every 2 of 8 steps
     pytest.param(run_mae, MaeTask, 5, 4, 8, id="mae"),
+    pytest.param(run_muon_mae, MaeTask, 5, 4, 8, id="muon_mae"),
     *[
         pytest.param(partial(run_autoencoder, method=m), AutoencoderTask, 5, 4, 8, id=m)
         for m in get_args(AutoencoderMethod)
@@ -826,6 +831,7 @@ def run_and_die_while_saving(run: Any, study: Study, folder: str) -> None:
     [
         (run_classifier, ClassifierTask, range(6, 15)),  # checkpoints of three steps each
         (run_stabilised_adda, AddaTask, range(4, 40)),  # of two
+        (run_muon_mae, MaeTask, range(4, 8)),  # of two
     ],
 )
 def test_a_process_killed_while_saving_resumes_bit_identically(
