@@ -97,7 +97,8 @@ def test_every_metric_has_an_interval_and_every_table_its_baseline(finished):
         low, value, high = np.asarray(auc[["ci_low", "value", "ci_high"]]).T
         assert np.all(low <= value + 1e-9)
         assert np.all(value <= high + 1e-9)
-        assert np.all(low < high)
+        # A handful of images that are told apart without a mistake leaves no interval.
+        assert np.all((low < high) | (value == 1))
     assert "radial_profile" in set(classification["model"])
     assert set(get_args(Method)) == set(adaptation["method"])
     detectors = {"mae", "conv_autoencoder", "vae", "aae", "pca", "macro_fit", "total_flux"}
