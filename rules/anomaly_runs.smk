@@ -71,7 +71,7 @@ def anomaly_rows():
             }
             for method, scores in ANOMALY_BASELINES.items()
             for score in scores
-            if method != "macro_fit" or domain in CFG.anomaly.macro_fit.domains
+            if method != "macro_fit" or CFG.anomaly.macro_fit.enabled
         ]
         if domain in CFG.classifier.domains:
             rows += [
@@ -95,8 +95,8 @@ def trained_detectors():
 
 
 def fit_params():
-    """What fits depend on, without the list that says which exist."""
-    return {**dump(CFG.anomaly.macro_fit), "domains": []}
+    """What fits depend on, without the switch that says whether they exist."""
+    return {**dump(CFG.anomaly.macro_fit), "enabled": True}
 
 
 def scoring_params():

@@ -85,7 +85,7 @@ class Pca(Section):
 class MacroFit(Section):
     """Baseline: what a fitted smooth lens and source leave over, in units of noise."""
 
-    domains: list[Name]  # of anomaly.domains
+    enabled: bool  # in every domain of anomaly.domains
     n_images: Count  # of every class, the first ones
     n_reference: Count  # training images among which neighbours are looked for
     n_starts: Count  # nearest of them that a fit starts from
@@ -164,20 +164,17 @@ class Anomaly(Scoring):
 
 
 def unfitted(anomaly: Anomaly, domains: Mapping[str, Domain]) -> list[str]:
-    """Domains of ``macro_fit`` that cannot be fitted, with the reason.
+    """Domains of ``anomaly`` that no smooth model can be fitted to, with the reason.
 
     Args:
         anomaly: the section.
         domains: every domain of the configuration.
     """
-    lines = []
-    for name in anomaly.macro_fit.domains:
-        if name not in anomaly.domains:
-            known = ", ".join(anomaly.domains) or "none"
-            lines.append(f"'{name}': is not listed under 'anomaly.domains' ({known})")
-        elif domains[name].population.source.galaxies is not None:
-            lines.append(
-                f"'{name}': its sources are observed galaxies, which no Sersic profile fits; "
-                "leave the domain out"
-            )
-    return lines
+    if not anomaly.macro_fit.enabled:
+        return []
+    return [
+        f"true: the sources of '{name}' are observed galaxies, which no Sersic profile fits; set "
+        "it to false or leave the domain out of anomaly.domains"
+        for name in anomaly.domains
+        if domains[name].population.source.galaxies is not None
+    ]

@@ -187,7 +187,7 @@ def _misfits(config: Config, files: Mapping) -> list[str]:
     lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
     lines += _width_misfits(config, files, size)
     lines += _constant_targets(config, files)
-    where = f"{_where(files, 'anomaly', 'macro_fit', 'domains')}: anomaly.macro_fit.domains"
+    where = f"{_where(files, 'anomaly', 'macro_fit', 'enabled')}: anomaly.macro_fit.enabled"
     lines += [f"{where} = {reason}" for reason in unfitted(config.anomaly, config.resolved)]
     encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
     if problem := unmapped(config.attribution, encoders):
