@@ -7,13 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+
+from lensml.schema.yaml_reader import _StrictLoader
 
 ROOT = Path(__file__).parents[1]
 UNSAFE = {
     "pickled tensors": r"weights_only\s*=\s*False",
     "pickled arrays": r"allow_pickle\s*=\s*True",
     "pickle": r"\bpickle\.loads?\(|\bjoblib\.load\(|read_pickle\(",
-    "YAML that makes objects": r"yaml\.(load|unsafe_load|full_load)\(|yaml\.(Unsafe|Full)?Loader\b",
+    # The one loader of its own is a SafeLoader that refuses duplicate keys.
+    "YAML that makes objects": (
+        r"yaml\.(load\((?!.*Loader=_StrictLoader\))|unsafe_load\(|full_load\()"
+        r"|yaml\.(Unsafe|Full)?Loader\b"
+    ),
     "a shell": r"shell\s*=\s*True|os\.(system|popen)\(|^\s*shell:",
     "code from text": r"(?<![.\w])(eval|exec)\(",
 }
@@ -31,6 +38,10 @@ def test_nothing_runs_what_a_file_says(what):
     pattern = re.compile(UNSAFE[what], re.M)
     found = [str(path.relative_to(ROOT)) for path in sources() if pattern.search(path.read_text())]
     assert not found, f"{what} in {', '.join(found)}"
+
+
+def test_the_loader_of_configurations_is_a_safe_one():
+    assert issubclass(_StrictLoader, yaml.SafeLoader)
 
 
 @pytest.mark.parametrize(
