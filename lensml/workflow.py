@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
+from lensml.data.checksums import record_outputs
+
 if TYPE_CHECKING:
     from lensml.evaluation.predictions import Scored
     from lensml.schema.encoders import Encoder
@@ -27,6 +29,8 @@ EXPECTED = (ValueError, OSError, FloatingPointError, MemoryError)
 def job(snakemake: Any) -> Iterator[None]:
     """Run a job: its messages go to the rule's log, an expected error is one line.
 
+    What it wrote is recorded with checksums, for ``lensml verify``.
+
     Args:
         snakemake: the object that Snakemake hands to a script.
     """
@@ -38,6 +42,7 @@ def job(snakemake: Any) -> Iterator[None]:
     )
     try:
         yield
+        record_outputs("results", snakemake.output, snakemake.rule)
     except EXPECTED as error:
         logging.error("%s", traceback.format_exc())
         line = " ".join(str(error).split()) or type(error).__name__

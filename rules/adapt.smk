@@ -19,7 +19,7 @@ rule adapt_adda:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         source=lambda w: stores(w.source, "train"),
         target=lambda w: store(w.target, "unlabelled", "train"),
@@ -47,7 +47,7 @@ rule adapt_adabn:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         target=lambda w: store(w.target, "unlabelled", "train"),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
@@ -76,7 +76,7 @@ rule adapt_jointly:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         source=lambda w: stores(w.source, "train"),
         target=lambda w: store(w.target, "unlabelled", "train"),
@@ -109,7 +109,7 @@ rule train_oracle:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=lambda w: stores(w.target, "train"),
         validation=lambda w: stores(w.target, "val"),
@@ -139,7 +139,7 @@ rule select_on_test:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         test=lambda w: stores(w.target, "test"),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
@@ -165,7 +165,7 @@ rule predict_adapted:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         test=lambda w: stores(w.target, "test"),
         classes=CLASSES,

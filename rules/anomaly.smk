@@ -16,7 +16,7 @@ rule train_mae:
     resources:
         gpu=TRAINING_GPUS,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=lambda w: store(w.domain, "no_sub", "train"),
         validation=lambda w: store(w.domain, "no_sub", "val"),
@@ -41,7 +41,7 @@ rule make_proxies:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         store=lambda w: store(w.domain, "no_sub", "val"),
         proxies=PROXIES,
@@ -67,7 +67,7 @@ rule score_anomalies:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         scored=lambda w: scored(w.domain, CFG.anomaly.scores),
         reference=lambda w: store(w.domain, "no_sub", "train"),
@@ -91,7 +91,7 @@ rule score_pca:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         train=lambda w: store(w.domain, "no_sub", "train"),
         scored=lambda w: scored(w.domain, ANOMALY_BASELINES["pca"]),
@@ -114,7 +114,7 @@ rule score_supervised:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
@@ -135,7 +135,7 @@ rule score_total_flux:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         scored=lambda w: scored(w.domain, ANOMALY_BASELINES["total_flux"]),
         setting=lambda w: setting(w, "total flux"),

@@ -20,7 +20,7 @@ rule render_attribution_truth:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         stores=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
@@ -48,7 +48,7 @@ rule map_classifier:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
@@ -79,7 +79,7 @@ rule tabulate_attribution:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         rows=attribution_rows(),
         evaluation=dump(CFG.evaluation),
@@ -100,8 +100,8 @@ rule plot_attribution:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Attribution maps, {w.domain}",
         encoder=lambda w: w.encoder,

@@ -21,7 +21,7 @@ rule audit_domain:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         stores=lambda w: {split: stores(w.domain, split) for split in AUDIT_SPLITS},
         classes=CLASSES,
@@ -47,6 +47,6 @@ rule tabulate_audit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     script:
         "../workflow_scripts/tabulate_audit.py"

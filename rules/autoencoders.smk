@@ -18,7 +18,7 @@ rule train_autoencoder:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=lambda w: store(w.domain, "no_sub", "train"),
         validation=lambda w: store(w.domain, "no_sub", "val"),
@@ -45,7 +45,7 @@ rule score_autoencoder:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         scored=lambda w: scored(w.domain, ["mse"]),
         autoencoder=dump(CFG.anomaly.autoencoders.recipe),

@@ -23,7 +23,7 @@ rule run_benchmark:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         domains=[dump(domain) for domain in CFG.timed.values()],
         substructures=CLASSES,
@@ -47,8 +47,8 @@ rule plot_benchmark:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         figures=FIGURE_PARAMS,
     script:

@@ -16,7 +16,7 @@ rule train_classifier:
     resources:
         gpu=TRAINING_GPUS,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=lambda w: stores(w.domain, "train"),
         validation=lambda w: stores(w.domain, "val"),
@@ -42,7 +42,7 @@ rule predict_classifier:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
@@ -67,7 +67,7 @@ rule predict_validation:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         test=lambda w: stores(w.domain, "val"),
         classes=CLASSES,
@@ -91,7 +91,7 @@ rule calibrate_classifier:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     script:
         "../workflow_scripts/calibrate_classifier.py"
 
@@ -109,7 +109,7 @@ rule predict_radial_profile:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         train=lambda w: stores(w.domain, "train"),
         test=lambda w: stores(w.domain, "test"),

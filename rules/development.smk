@@ -84,7 +84,7 @@ rule tabulate_development:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         rows=lambda w: development_rows(),
         evaluation=dump(CFG.evaluation),

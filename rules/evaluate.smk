@@ -30,7 +30,7 @@ rule tabulate_classification:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         kind="classification",
         rows=classification_rows(),
@@ -61,7 +61,7 @@ rule tabulate_adaptation:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         kind="adaptation",
         rows=adaptation_rows(),
@@ -91,7 +91,7 @@ rule tabulate_anomaly:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         kind="anomaly",
         rows=anomaly_rows(),
@@ -115,7 +115,7 @@ rule tabulate_strength:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         rows=lambda w: [r for r in classification_rows() if r["domain"] == w.domain],
         stores=lambda w: {s: store(w.domain, s, "test") for s in CLASSES},
@@ -158,7 +158,7 @@ rule tabulate_reliability:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         rows=lambda w: [r for r in classification_rows() if r["domain"] == w.domain],
         evaluation=dump(CFG.evaluation),
@@ -179,7 +179,7 @@ rule collect_gallery:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         stores=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
@@ -201,7 +201,7 @@ rule render_convergence:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         stores=lambda w: stores(w.domain, "test"),
         classes=CLASSES,
@@ -226,7 +226,7 @@ rule embed_domains:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         stores=lambda w: {"source": stores(w.source, "test"), "target": stores(w.target, "test")},
         classes=CLASSES,

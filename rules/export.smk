@@ -17,7 +17,7 @@ rule export_classifier:
     threads: CFG.compute.threads
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         test=lambda w: stores(w.domain, "test"),
         classes=CLASSES,

@@ -18,8 +18,8 @@ rule plot_gallery:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: CFG.domain(w.domain).population.description + f", {w.domain}",
         figures=FIGURE_PARAMS,
@@ -39,8 +39,8 @@ rule plot_roc_classification:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: classification_predictions(w.domain),
         title=lambda w: f"Classification, {w.domain}",
@@ -61,8 +61,8 @@ rule plot_confusion:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: classification_predictions(w.domain),
         title=lambda w: f"Classification, {w.domain}",
@@ -83,8 +83,8 @@ rule plot_history_classifier:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: histories_of(classifier_runs(w.domain)),
         title=lambda w: f"Classifier training, {w.domain}",
@@ -105,8 +105,8 @@ rule plot_strength:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Strength of the substructure, {w.domain}",
         figures=FIGURE_PARAMS,
@@ -139,8 +139,8 @@ rule plot_reliability:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Reliability of probabilities, {w.domain}",
         figures=FIGURE_PARAMS,
@@ -160,8 +160,8 @@ rule plot_roc_adaptation:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: adaptation_predictions(w.source, w.target, w.encoder),
         title=lambda w: f"Adaptation from {w.source} to {w.target}",
@@ -182,8 +182,8 @@ rule plot_confusion_adaptation:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: adaptation_predictions(w.source, w.target, w.encoder),
         title=lambda w: f"Adaptation from {w.source} to {w.target}",
@@ -204,8 +204,8 @@ rule plot_adaptation_summary:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         domains=lambda w: [w.source, w.target],
         figures=FIGURE_PARAMS,
@@ -225,8 +225,8 @@ rule plot_history_adda:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"ADDA from {w.source} to {w.target}",
         figures=FIGURE_PARAMS,
@@ -246,8 +246,8 @@ rule plot_embedding:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Embedding, {w.source} to {w.target}",
         figures=FIGURE_PARAMS,
@@ -267,8 +267,8 @@ rule plot_roc_anomaly:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: anomaly_scores(w.domain),
         title=lambda w: f"Anomaly detection, {w.domain}",
@@ -289,8 +289,8 @@ rule plot_score_distributions:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: anomaly_scores(w.domain),
         title=lambda w: f"Anomaly scores, {w.domain}",
@@ -313,8 +313,8 @@ rule plot_history_mae:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Masked autoencoder, {w.domain}",
         figures=FIGURE_PARAMS,
@@ -334,8 +334,8 @@ rule plot_anomaly_summary:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         domain=lambda w: w.domain,
         figures=FIGURE_PARAMS,
@@ -356,8 +356,8 @@ rule plot_reconstructions:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Masked autoencoder, {w.domain}",
         figures=FIGURE_PARAMS,

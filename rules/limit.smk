@@ -22,7 +22,7 @@ rule measure_limit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         domain=lambda w: dump(CFG.domain(w.domain)),
         classes=CLASSES,
@@ -46,7 +46,7 @@ rule tabulate_limit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         confidence=CFG.evaluation.confidence,
     script:
@@ -65,8 +65,8 @@ rule plot_limit:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Physical limit of one image, {w.domain}",
         figures=FIGURE_PARAMS,

@@ -17,7 +17,7 @@ rule fit_macro_model:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=240,
+        runtime=lambda wildcards, attempt: 240 * attempt,
     params:
         fitted=fitted_store,
         train=lambda w: store(w.domain, "no_sub", "train"),
@@ -41,7 +41,7 @@ rule score_macro_fit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 3000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         scored=lambda w: scored(w.domain, ["chi2"], limit=CFG.anomaly.macro_fit.n_images),
         setting=lambda w: setting(w, "fits"),

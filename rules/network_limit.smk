@@ -21,7 +21,7 @@ rule simulate_grid:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         domain=lambda w: dump(CFG.domain(w.domain)),
         classes=CLASSES,
@@ -46,7 +46,7 @@ rule predict_grid:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         classes=CLASSES,
         grid=GRID_PARAMS,
@@ -70,7 +70,7 @@ rule predict_grid_radial_profile:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         train=lambda w: stores(w.domain, "train"),
         classes=CLASSES,
@@ -94,7 +94,7 @@ rule measure_network_limit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         runs=lambda w: network_limit_runs(w.domain),
         evaluation=dump(CFG.evaluation),
@@ -116,7 +116,7 @@ rule tabulate_network_limit:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         confidence=CFG.evaluation.confidence,
     script:
@@ -137,8 +137,8 @@ rule plot_network_limit:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"Networks and the physical limit, {w.domain}",
         figures=FIGURE_PARAMS,

@@ -20,7 +20,7 @@ rule score_observed:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         lenses={name: dump(lens) for name, lens in CFG.observed.lenses.items()},
         train=stores(OBSERVED_DOMAIN, "train"),
@@ -53,8 +53,8 @@ rule plot_observed:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         classes=CLASSES,
         title=f"Observed lenses, networks of {OBSERVED_DOMAIN}",

@@ -66,7 +66,7 @@ rule probe_mae:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         train=stores(pretraining_domain(), "train"),
         validation=stores(pretraining_domain(), "val"),
@@ -115,8 +115,8 @@ rule plot_pretraining:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=f"Masked autoencoder as a start, {pretraining_domain()}",
         figures=FIGURE_PARAMS,

@@ -19,7 +19,7 @@ rule train_regression:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=lambda w: store(w.domain, w.substructure, "train"),
         validation=lambda w: store(w.domain, w.substructure, "val"),
@@ -50,7 +50,7 @@ rule predict_regression:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         validation=lambda w: store(w.domain, w.substructure, "val"),
         test=lambda w: store(w.domain, w.substructure, "test"),
@@ -77,7 +77,7 @@ rule regress_baselines:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         stores=lambda w: {
             split: store(w.domain, w.substructure, split) for split in ("train", "val", "test")
@@ -107,7 +107,7 @@ rule tabulate_regression:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         rows=regression_rows(),
         evaluation=dump(CFG.evaluation),
@@ -128,8 +128,8 @@ rule plot_regression:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         runs=lambda w: regression_networks(w.domain),
         title=lambda w: f"Regression, {w.domain}",

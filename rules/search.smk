@@ -18,7 +18,7 @@ rule search_worker:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=1440,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
     params:
         train=stores(study_domain("search"), "train"),
         validation=stores(study_domain("search"), "val"),
@@ -47,7 +47,7 @@ rule tabulate_search:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         n_confirmed=CFG.search.n_confirmed,
         evaluation=dump(CFG.evaluation),
@@ -73,7 +73,7 @@ rule train_candidate:
     resources:
         gpu=TRAINING_GPUS,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=stores(study_domain("search"), "train"),
         validation=stores(study_domain("search"), "val"),
@@ -97,7 +97,7 @@ rule choose_recipe:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         encoder=CFG.search.encoder,
         evaluation=dump(CFG.evaluation),
@@ -119,8 +119,8 @@ rule plot_search:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=f"Search of hyperparameters, {CFG.search.encoder}, {study_domain('search')}",
         figures=FIGURE_PARAMS,

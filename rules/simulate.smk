@@ -12,7 +12,7 @@ rule simulate_block:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         simulation=simulation_params,
         images=block_range,
@@ -39,7 +39,7 @@ rule seal_dataset:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         simulation=simulation_params,
         n_images=lambda w: CFG.simulation.count(w.split),
@@ -60,7 +60,7 @@ rule pool_unlabelled:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         stores=lambda w: stores(w.domain, "train"),
         store=lambda w: store(w.domain, "unlabelled", "train"),

@@ -14,7 +14,7 @@ rule measure_encoder:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=30,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         img_size=lambda w: int(w.img_size),
@@ -42,7 +42,7 @@ rule train_variant:
     resources:
         gpu=TRAINING_GPUS,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=720,
+        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
         train=lambda w: stores(study_of(w)["train_domain"], "train"),
         validation=lambda w: stores(study_of(w)["domain"], "val"),
@@ -74,7 +74,7 @@ rule predict_variant:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         test=lambda w: stores(study_of(w)["domain"], "test"),
         classes=CLASSES,
@@ -101,7 +101,7 @@ rule tabulate_study:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=60,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         rows=lambda w: study_rows(w.study),
         compare_with=lambda w: study_reference(w.study),
@@ -124,8 +124,8 @@ rule plot_study:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=lambda w: f"{STUDY_TITLES[w.study]}, {study_domain(w.study)}",
         figures=FIGURE_PARAMS,

@@ -71,8 +71,8 @@ rule plot_sweep:
         "../envs/figures.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime=lambda wildcards, attempt: 30 * attempt,
     params:
         title=f"Masked autoencoder, one setting at a time, {sweep_domain()}",
         shipped=sweep_shipped(),

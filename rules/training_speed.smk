@@ -26,7 +26,7 @@ rule benchmark_training:
     resources:
         gpu=GPU,
         mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=120,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         domain=dump(CFG.timed_in_training),
         n_classes=len(CLASSES),

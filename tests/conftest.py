@@ -117,3 +117,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if lines:
         terminalreporter.section("kernel against lenstronomy")
         terminalreporter.write_line("\n".join(lines))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a complete smoke run; tests add to it, and change nothing in it."""
+    from smoke_run import snakemake
+
+    folder = tmp_path_factory.mktemp("smoke run")  # a space in the path is a user's right
+    snakemake(folder)
+    return folder

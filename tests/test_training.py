@@ -9,6 +9,7 @@ import math
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -467,9 +468,9 @@ class Killed(BaseException):
     """What ends a run in the middle of a step."""
 
 
-def walk(task: Walk, folder: Path, *, steps: int = 10, fingerprint: str = "a") -> pd.DataFrame:
+def walk(task: Walk, folder: Path, *, steps: int = 10, made_of: str = "a") -> pd.DataFrame:
     return run_training(
-        task, steps=steps, steps_per_evaluation=4, state=folder, fingerprint=fingerprint, label=""
+        task, steps=steps, steps_per_evaluation=4, state=folder, made_of=made_of, label=""
     ).history
 
 
@@ -513,24 +514,64 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path, na
     assert task.steps == list(range(nan_at + 1))
 
 
+def test_the_last_good_state_outlives_a_loss_that_is_not_finite(tmp_path):
+    with pytest.raises(FloatingPointError, match="state after step 4 is kept in") as caught:
+        walk(Walk(nan_at=5), tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    cured = Walk()
+    walk(cured, tmp_path)
+    assert cured.steps == list(range(4, 10))
+
+
+@pytest.mark.parametrize("run", ["classifier", "adda"])
+def test_a_loss_that_is_not_finite_names_the_images_of_its_batch(study, tmp_path, run):
+    kind = {"classifier": ClassifierTask, "adda": AddaTask}[run]
+    seen = {}
+
+    def step(self: Any, step: int) -> dict[str, float]:
+        seen["task"] = self
+        return {"train_loss": math.nan if step == 1 else 0.5}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "step", step)
+        with pytest.raises(FloatingPointError) as caught:
+            (run_classifier if run == "classifier" else run_adda)(study, tmp_path)
+    task = seen["task"]
+    order = task.order if run == "classifier" else task.batches.target_order
+    named = str(caught.value).split("batch: ")[1].split(";")[0].rstrip(")")
+    assert {int(n) for n in re.findall(r"\d+", named)} >= set(order(1).tolist())
+
+
 def test_a_classifier_with_broken_weights_stops_at_once(study, tmp_path):
     task = classifier_task(study)
     with torch.no_grad():
         task.model.head.bias[0] = torch.inf
     with pytest.raises(FloatingPointError, match=r"train_loss is (nan|inf) at step 0\b"):
-        run_training(
-            task, steps=3, steps_per_evaluation=1, state=tmp_path, fingerprint="", label=""
-        )
+        run_training(task, steps=3, steps_per_evaluation=1, state=tmp_path, made_of={}, label="")
 
 
-def test_a_checkpoint_of_another_fingerprint_is_not_used(tmp_path):
+def test_a_checkpoint_of_another_run_is_not_used(tmp_path):
     with pytest.raises(Killed):
-        walk(Walk(die_at=6), tmp_path, fingerprint="a")
+        walk(Walk(die_at=6), tmp_path, made_of="a")
     assert load_checkpoint(tmp_path, "a") is not None
     assert load_checkpoint(tmp_path, "b") is None
     other = Walk()
-    walk(other, tmp_path, fingerprint="b")
+    walk(other, tmp_path, made_of="b")
     assert other.steps == list(range(10))
+
+
+def test_a_refused_checkpoint_is_told_from_its_own_by_what_differs(tmp_path, caplog):
+    there = {"config": {"epochs": 3, "betas": [0.9, 0.95]}, "data": ["1a"], "seed": 0}
+    save_checkpoint(tmp_path, there, {"done": 1})
+    assert load_checkpoint(tmp_path, json.loads(json.dumps(there))) is not None
+    assert not caplog.messages
+    here = {"config": {"epochs": 4, "betas": [0.9, 0.95]}, "data": ["1a", "2b"], "seed": 0}
+    assert load_checkpoint(tmp_path, here) is None
+    (message,) = caplog.messages
+    assert "config.epochs is 3 there, 4 here" in message
+    assert 'data is ["1a"] there, ["1a", "2b"] here' in message
+    assert "betas" not in message
+    assert "seed" not in message
 
 
 def test_fingerprints_follow_the_content_and_not_the_order_of_keys():
@@ -560,7 +601,7 @@ def test_the_trap_would_close_on_a_naive_reader(tmp_path):
 
 @pytest.mark.parametrize("disguise", ["pickle", "torch"])
 def test_a_pickle_in_disguise_is_never_run(tmp_path, disguise):
-    content = {"fingerprint": "a", "task": Trap(tmp_path / "trapped")}
+    content = {"made_of": "a", "task": Trap(tmp_path / "trapped")}
     if disguise == "pickle":
         (tmp_path / FILE).write_bytes(pickle.dumps(content))
     else:

@@ -1,81 +1,21 @@
 """The workflow as a user runs it: Snakemake in a fresh folder with the smoke configuration."""
 
-import hashlib
 import os
 import re
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from smoke_run import command, digests, overlay, planned, snakemake
 
 from lensml.schema.adaptation import Method
 
-ROOT = Path(__file__).resolve().parents[1]
-SMOKE = ROOT / "config" / "smoke.yaml"
 # Snakemake gives each checkout's lock to one process: every test works in a folder of its own.
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-
-
-def command(*arguments, overlays=(), cores=2):
-    files = [str(SMOKE), *map(str, overlays)]
-    # Targets first: --configfile takes every word that follows it.
-    return [
-        *(sys.executable, "-m", "snakemake", *arguments, "-s", str(ROOT / "Snakefile")),
-        *("--cores", str(cores), "--configfile", *files),
-    ]
-
-
-def snakemake(folder, *arguments, overlays=(), cores=2, check=True):
-    done = subprocess.run(
-        command(*arguments, overlays=overlays, cores=cores),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    if check:
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done
-
-
-def planned(folder, *arguments, overlays=()):
-    """Rule -> number of jobs that a dry run announces."""
-    done = snakemake(folder, "-n", *arguments, overlays=overlays)
-    text = done.stdout + done.stderr
-    if "Nothing to be done" in text:
-        return {}
-    table = text.split("Job stats:")[1].split("total")[0]
-    return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
-
-
-def overlay(folder, content, name="overlay.yaml"):
-    path = folder / name
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def digests(folder):
-    """Relative path -> checksum of every file."""
-    return {
-        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-        for p in sorted(folder.rglob("*"))
-        if p.is_file()
-    }
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """Folder of a complete smoke run."""
-    folder = tmp_path_factory.mktemp("smoke run")  # a space in the path is a user's right
-    snakemake(folder)
-    return folder
 
 
 def test_a_run_ends_in_tables_and_figures(finished):

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,22 @@ def fingerprint_of(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def save_checkpoint(folder: str | Path, fingerprint: str, content: Mapping[str, Any]) -> None:
-    """Write a checkpoint so that a kill during the write leaves the one before it."""
-    payload = {**content, "fingerprint": fingerprint}
+def save_checkpoint(folder: str | Path, made_of: Any, content: Mapping[str, Any]) -> None:
+    """Write a checkpoint so that a kill during the write leaves the one before it.
+
+    Args:
+        folder: of the checkpoint.
+        made_of: plain data that the run depends on (configuration, checksums of the data).
+        content: state of the run.
+    """
+    payload = {**content, "made_of": _text(made_of)}
     write_atomic(Path(folder) / FILE, lambda stream: torch.save(payload, stream))
 
 
-def load_checkpoint(folder: str | Path, fingerprint: str) -> dict[str, Any] | None:
+def load_checkpoint(folder: str | Path, made_of: Any) -> dict[str, Any] | None:
     """The checkpoint of this run, or None if there is none or it belongs to another one.
+
+    One of another run is refused, with a warning that says in what the two differ.
 
     Raises:
         ValueError: the file is damaged.
@@ -43,16 +51,31 @@ def load_checkpoint(folder: str | Path, fingerprint: str) -> dict[str, Any] | No
         return None
     try:
         content = torch.load(path, weights_only=True, map_location="cpu")
-        found = content["fingerprint"]
+        found = content["made_of"]
+        different = list(differences(json.loads(found), json.loads(_text(made_of))))
     except Exception as error:  # torch raises whatever its readers of zip and pickle do
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ValueError(
             f"{path}: damaged checkpoint ({first}); delete it to start this run anew"
         ) from None
-    if found != fingerprint:
-        log.warning("%s: belongs to another configuration or dataset; starting anew", path)
+    if found != _text(made_of):
+        log.warning("%s: of another run, starting anew: %s", path, "; ".join(different))
         return None
     return content
+
+
+def _text(made_of: Any) -> str:
+    return json.dumps(made_of, sort_keys=True, default=str)
+
+
+def differences(there: Any, here: Any, where: str = "") -> Iterator[str]:
+    """What differs between two pieces of plain data, ``a.b is 1 there, 2 here``, a line each."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for key in sorted(there.keys() | here.keys()):
+            below = f"{where}.{key}" if where else key
+            yield from differences(there.get(key), here.get(key), below)
+    elif there != here:
+        yield f"{where or 'it'} is {json.dumps(there)} there, {json.dumps(here)} here"
 
 
 def remove_checkpoint(folder: str | Path) -> None:

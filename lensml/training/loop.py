@@ -22,7 +22,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lensml.training.checkpoint import load_checkpoint, remove_checkpoint, save_checkpoint
-from lensml.training.losses import Losses
+from lensml.training.losses import Losses, NotFiniteError
 from lensml.training.parallel import rank, wait
 from lensml.training.random_state import random_state, restore_random_state
 
@@ -63,7 +63,7 @@ def run_training(
     steps: int,
     steps_per_evaluation: int,
     state: str | Path,
-    fingerprint: str,
+    made_of: Any,
     label: str,
 ) -> Outcome:
     """Train for a number of steps, resuming from ``state`` if a killed run left one.
@@ -73,14 +73,15 @@ def run_training(
         steps: in total.
         steps_per_evaluation: between two rows of the history (the last row comes at the end).
         state: folder of the checkpoint.
-        fingerprint: of configuration and data; another run's checkpoint is not used.
+        made_of: configuration and checksums of the data; another run's checkpoint is not used.
         label: shown by the progress bar.
 
     Raises:
-        FloatingPointError: a loss is not finite; names the step.
+        FloatingPointError: a loss is not finite; names the step, the images of its batch, and the
+            checkpoint of the last good state, which is kept.
     """
     done, rows = 0, []
-    resumed = load_checkpoint(state, fingerprint)
+    resumed = load_checkpoint(state, made_of)
     if resumed is not None:
         task.load_state_dict(resumed["task"])
         restore_random_state(resumed["rng"])
@@ -94,7 +95,15 @@ def run_training(
     with tqdm(total=steps, initial=done, desc=label, unit="step", disable=silent) as bar:
         while done < steps:
             until = min(done + steps_per_evaluation, steps)
-            losses = run_steps(task, done, until, bar)
+            try:
+                losses = run_steps(task, done, until, bar)
+            except NotFiniteError as error:
+                kept = (
+                    f"the state after step {done} is kept in {state}" if done else "none is kept"
+                )
+                raise FloatingPointError(
+                    f"{error} (images of the batch: {images_of_step(task, error.step)}; {kept})"
+                ) from None
             done = until
             row = {"step": done, **losses, **(task.evaluate(done) if writes else {})}
             rows.append(row)
@@ -104,7 +113,7 @@ def run_training(
             log.info("%s", "  ".join(f"{k}={v:.5g}" for k, v in row.items()))
             bar.set_postfix({k: f"{v:.3g}" for k, v in list(row.items())[1:4]})
             content = {"task": task.state_dict(), "rng": generators, "done": done, "rows": rows}
-            save_checkpoint(state, fingerprint, content)
+            save_checkpoint(state, made_of, content)
     seconds = time.perf_counter() - started
     return Outcome(pd.DataFrame(rows), seconds, (steps - first) / max(seconds, 1e-9))
 
@@ -116,6 +125,19 @@ def run_steps(task: Task, start: int, stop: int, bar: tqdm) -> dict[str, float]:
         losses.add(step, task.step(step))
         bar.update()
     return losses.means()
+
+
+def images_of_step(task: Any, step: int) -> str:
+    """Which images a step sees, numbered through the stores in their order: ``3, 17, 40``."""
+    orders = {"source": "source_order", "target": "target_order"}
+    batches = getattr(task, "batches", task)
+    if hasattr(task, "order"):
+        return ", ".join(map(str, task.order(step)))
+    return ", ".join(
+        f"{domain} {' '.join(map(str, getattr(batches, name)(step)))}"
+        for domain, name in orders.items()
+        if hasattr(batches, name)
+    )
 
 
 def finish(state: str | Path) -> None:

@@ -13,6 +13,18 @@ from lensml.training.parallel import mean_over_ranks, world_size
 READ_EVERY = 50  # steps: to read a loss is to wait for the GPU, or for the other processes
 
 
+class NotFiniteError(FloatingPointError):
+    """A loss is not finite.
+
+    Attributes:
+        step: at which.
+    """
+
+    def __init__(self, name: str, value: float, step: int) -> None:
+        super().__init__(f"{name} is {value} at step {step}; the run stops here")
+        self.step = step
+
+
 class Losses:
     """Sums of losses, which are read from the device as seldom as is safe.
 
@@ -30,7 +42,7 @@ class Losses:
         """Add the losses of a step.
 
         Raises:
-            FloatingPointError: a loss is not finite; names the step.
+            NotFiniteError: a loss is not finite; names the step.
         """
         self._waiting.append((step, losses))
         at_once = world_size() == 1 and not any(_on_gpu(value) for value in losses.values())
@@ -51,9 +63,7 @@ class Losses:
         for row, step in enumerate(steps):
             for name, values in columns.items():
                 if not math.isfinite(values[row]):
-                    raise FloatingPointError(
-                        f"{name} is {values[row]} at step {step}; the run stops here"
-                    )
+                    raise NotFiniteError(name, values[row], step)
                 self._totals[name] = self._totals.get(name, 0.0) + values[row]
         self._count += len(steps)
         self._waiting.clear()

@@ -20,7 +20,7 @@ from lensml.schema.adaptation import Oracle
 from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
 from lensml.schema.training import Classifier, Optimization
-from lensml.training.checkpoint import fingerprint_of, load_weights, save_weights
+from lensml.training.checkpoint import load_weights, save_weights
 from lensml.training.classifier import ClassifierTask, batch_order
 from lensml.training.device import prepare_device
 from lensml.training.execution import FLOAT32, Execution, execution_of
@@ -279,15 +279,13 @@ def run_task(
         steps=steps,
         steps_per_evaluation=per_evaluation,
         state=setting.state,
-        fingerprint=fingerprint_of(
-            [
-                config,
-                data,
-                setting.seed,
-                setting.network_input.model_dump(),
-                task.execution.precision,
-            ]
-        ),
+        made_of={
+            "config": config,
+            "data": data,
+            "seed": setting.seed,
+            "network_input": setting.network_input.model_dump(),
+            "precision": task.execution.precision,
+        },
         label=setting.label,
     )
 
