@@ -104,6 +104,7 @@ rule benchmark:
         table("benchmark"),
         figure("benchmark"),
         table("training_speed"),
+        table("workflow_overhead"),
 
 
 rule limit:

@@ -6,13 +6,15 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
 from lensml.data.checksums import record_outputs
+from lensml.data.files import clear_leftovers
+from lensml.data.packing import ENDING, pack, unpack
 
 if TYPE_CHECKING:
     from lensml.evaluation.predictions import Scored
@@ -29,7 +31,8 @@ EXPECTED = (ValueError, OSError, FloatingPointError, MemoryError)
 def job(snakemake: Any) -> Iterator[None]:
     """Run a job: its messages go to the rule's log, an expected error is one line.
 
-    What it wrote is recorded with checksums, for ``lensml verify``.
+    What it wrote is recorded with checksums, for ``lensml verify``. Where results live in object
+    storage, ``results`` is made to lead to the local copies.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
@@ -41,12 +44,48 @@ def job(snakemake: Any) -> Iterator[None]:
         filename=target, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s"
     )
     try:
+        for path in snakemake.output:
+            clear_leftovers(path)
+        _localise(snakemake)
         yield
-        record_outputs("results", snakemake.output, snakemake.rule)
+        for path in _packed(snakemake.output):
+            pack(
+                Path(path[: -len(ENDING)] + ".zarr"), with_images=snakemake.rule != "seal_dataset"
+            )
+        record_outputs(RESULTS, snakemake.output, snakemake.rule)
     except EXPECTED as error:
         logging.error("%s", traceback.format_exc())
         line = " ".join(str(error).split()) or type(error).__name__
         sys.exit(f"{snakemake.rule}: {line} (details: {target})")
+
+
+RESULTS = "results"
+
+
+def _localise(snakemake: Any) -> None:
+    """Of results in object storage: unpack the stores that came, make ``results`` lead to them.
+
+    Snakemake keeps the local copies below a folder of its own, which the first output tells;
+    parameters name files as ``results/...`` wherever these are.
+
+    Raises:
+        OSError: a folder ``results`` is in the way.
+    """
+    above, _, _ = str(snakemake.output[0]).partition(f"{RESULTS}/")
+    if not above:
+        return
+    link, copies = Path(RESULTS), Path(above, RESULTS)
+    copies.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):  # another job's
+        link.symlink_to(copies)
+    if not (link.is_symlink() and link.samefile(copies)):
+        raise OSError(f"{link.absolute()} is in the way of results in storage: work elsewhere")
+    for path in _packed(snakemake.input):
+        unpack(path)
+
+
+def _packed(paths: Any) -> list[str]:
+    return [str(path) for path in paths if str(path).endswith(ENDING)]
 
 
 def encoder_of(section: dict[str, Any]) -> Encoder:
@@ -63,12 +102,12 @@ def setting_of(snakemake: Any) -> Setting:
     from lensml.training.setting import Setting
 
     given = snakemake.params.setting
-    first = Path(snakemake.output[0])
+    _, _, below = str(snakemake.output[0]).partition(f"{RESULTS}/")
     return Setting(
         network_input=NetworkInput.model_validate(given["network_input"]),
         compute=Compute.model_validate(given["compute"]),
         seed=given["seed"],
-        state=str(Path("state", *first.parent.parts[1:])),
+        state=str(Path("state", below).parent),
         label=given["label"],
     )
 

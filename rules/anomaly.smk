@@ -32,6 +32,7 @@ rule make_proxies:
     input:
         manifest=lambda w: manifest(w.domain, "no_sub", "val"),
     output:
+        **packed(PROXIES),
         manifest=PROXY_MANIFEST,
     log:
         "logs/make_proxies/{domain}.log",

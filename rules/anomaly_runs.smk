@@ -32,8 +32,8 @@ def supervised_predictions(wildcards):
 
 def scored_manifests(domain):
     """What a rule that scores waits for."""
-    validation = manifest(domain, "no_sub", "val")
-    return [*manifests(domain, "test"), validation, PROXY_MANIFEST.format(domain=domain)]
+    proxies = store_files(PROXIES.format(domain=domain))
+    return [*manifests(domain, "test"), *manifest(domain, "no_sub", "val"), *proxies]
 
 
 def score_files(folder, scores):
@@ -137,3 +137,9 @@ def fitted_store(wildcards):
         "no_sub" if validation else wildcards.part,
         "val" if validation else "test",
     )
+
+
+def fitted_files(wildcards):
+    """What fits of a part wait for."""
+    split = "val" if wildcards.part == "validation" else "test"
+    return store_files(fitted_store(wildcards), n_blocks(split) * (wildcards.part != "proxy"))

@@ -53,3 +53,27 @@ rule plot_benchmark:
         figures=FIGURE_PARAMS,
     script:
         "../workflow_scripts/plot_benchmark.py"
+
+
+rule benchmark_workflow:
+    input:
+        source=source("evaluation/workflow_overhead.py"),
+    output:
+        tables=table("workflow_overhead"),
+        run="results/tables/workflow_overhead_run.json",
+    log:
+        "logs/benchmark_workflow.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        snakefile=str(workflow.main_snakefile),
+        configs=CONFIG_FILES,
+        domain=CFG.domains[0],
+        n_stores=len(CFG.domains) * len(CLASSES),
+        spec=dump(CFG.benchmark.workflow),
+    script:
+        "../workflow_scripts/benchmark_workflow.py"

@@ -24,11 +24,11 @@ from lensml.schema.sweep import N_TRAIN, configured, retrained, swept
 
 def checked_config():
     """The configuration, or one line per problem and no job."""
-    given = [Path(f) for f in workflow.configfiles]
-    files = list(dict.fromkeys([Path(workflow.basedir) / "config" / "config.yaml", *given]))
     try:
         return load_config(
-            config, catalogue_dir=Path(workflow.basedir) / "config" / "catalogue", files=files
+            config,
+            catalogue_dir=Path(workflow.basedir) / "config" / "catalogue",
+            files=[Path(f) for f in CONFIG_FILES],
         )
     except ConfigError as error:
         for line in error.lines:
@@ -36,6 +36,10 @@ def checked_config():
         sys.exit(1)
 
 
+# Later ones win.
+CONFIG_FILES = list(
+    dict.fromkeys([f"{workflow.basedir}/config/config.yaml", *map(str, workflow.configfiles)])
+)
 CFG = checked_config()
 CLASSES = CFG.substructures
 METHODS = get_args(Method)  # of adaptation
@@ -59,6 +63,8 @@ TRAINING_THREADS = CFG.compute.threads * (1 if GPU else CFG.compute.devices)
 FIGURE_ENDINGS = ["pdf", "png"]
 TABLE_ENDINGS = ["csv", "md", "tex"]
 LIBRARY = f"{workflow.basedir}/lensml"
+# Results in a bucket: snakemake --default-storage-provider s3, see docs/clusters.md.
+IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 
 
 wildcard_constraints:
@@ -87,13 +93,26 @@ def store(domain, substructure, split):
     return f"results/datasets/{domain}/{substructure}/{split}.zarr"
 
 
+def packed(store):
+    """A store's small files in one, for object storage, where files travel one by one."""
+    return {"packed": store.replace(".zarr", ".packed.zip")} if IN_STORAGE else {}
+
+
+def store_files(store, n_chunks=0):
+    """What a rule that reads a store waits for; in object storage, also what the store is made of."""
+    chunks = [f"{store}/image/c/{b}/0/0" for b in range(n_chunks * IN_STORAGE)]
+    return [store.replace(".zarr", ".manifest.json"), *packed(store).values(), *chunks]
+
+
 def manifest(domain, substructure, split):
-    return f"results/datasets/{domain}/{substructure}/{split}.manifest.json"
+    """The same of a dataset; pools without labels are packed whole."""
+    made_by_blocks = substructure in CLASSES
+    return store_files(store(domain, substructure, split), n_blocks(split) * made_by_blocks)
 
 
 def manifests(domain, split):
-    """Manifests of every class: what a rule that reads a domain's images waits for."""
-    return [manifest(domain, s, split) for s in CLASSES]
+    """The same of every class."""
+    return [file for s in CLASSES for file in manifest(domain, s, split)]
 
 
 def stores(domain, split):
@@ -137,4 +156,4 @@ def table(name):
 
 def source(*modules):
     """Code that a table or figure is remade for when it changes."""
-    return [f"{LIBRARY}/{module}" for module in modules]
+    return [local(f"{LIBRARY}/{module}") for module in modules]

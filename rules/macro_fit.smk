@@ -4,7 +4,7 @@
 rule fit_macro_model:
     input:
         train=lambda w: manifest(w.domain, "no_sub", "train"),
-        fitted=lambda w: fitted_store(w).replace(".zarr", ".manifest.json"),
+        fitted=fitted_files,
     output:
         fits=f"{MACRO_FIT}/fits/{{part}}.csv",
     log:

@@ -65,7 +65,9 @@ rule predict_regression:
 rule regress_baselines:
     input:
         manifests=lambda w: [
-            manifest(w.domain, w.substructure, split) for split in ("train", "val", "test")
+            file
+            for split in ("train", "val", "test")
+            for file in manifest(w.domain, w.substructure, split)
         ],
     output:
         prior="results/regression/{domain}/{substructure}/prior/predictions.csv",

@@ -34,10 +34,10 @@ def block_range(wildcards):
 
 def all_manifests():
     return [
-        manifest(d, s, split)
+        file
         for d in CFG.domains
-        for s in CLASSES
         for split in ("train", "val", "test")
+        for file in manifests(d, split)
     ]
 
 

@@ -31,6 +31,7 @@ rule seal_dataset:
             for b in range(n_blocks(w.split))
         ],
     output:
+        **packed("results/datasets/{domain}/{substructure}/{split}.zarr"),
         manifest="results/datasets/{domain}/{substructure}/{split}.manifest.json",
     log:
         "logs/seal_dataset/{domain}/{substructure}/{split}.log",
@@ -52,6 +53,7 @@ rule pool_unlabelled:
     input:
         manifests=lambda w: manifests(w.domain, "train"),
     output:
+        **packed("results/datasets/{domain}/unlabelled/train.zarr"),
         manifest="results/datasets/{domain}/unlabelled/train.manifest.json",
     log:
         "logs/pool_unlabelled/{domain}.log",

@@ -171,8 +171,11 @@ def _daemons(folder: Path) -> list[list[str]]:
 
 def _start(command: list[str], cluster: Cluster) -> subprocess.Popen:
     name = Path(command[0]).name
+    own = {**os.environ, "SLURM_CONF": str(cluster.folder / "slurm.conf")}  # with its gres.conf
     with (cluster.folder / f"{name}.out").open("wb") as out:
-        daemon = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        daemon = subprocess.Popen(
+            command, env=own, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
     if name == "munged":
         deadline = time.monotonic() + 20
         while not (cluster.folder / "munge.socket").exists() and time.monotonic() < deadline:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Name, Section
+from lensml.schema.base import Count, Name, Section, _check_unique
 from lensml.schema.training import Benchmark
 
 
@@ -19,7 +19,15 @@ class TrainingSpeed(Section):
     repeats: Annotated[int, Field(ge=2)]  # turns
 
 
+class WorkflowSpeed(Section):
+    """Costs of the workflow itself."""
+
+    n_jobs: Annotated[list[Count], AfterValidator(_check_unique)]  # planned in dry runs
+    repeats: Count
+
+
 class Benchmarks(Benchmark):
-    """Speed of the simulator, of the loader and of training."""
+    """Speed of the simulator, of the loader, of training and of the workflow."""
 
     training: TrainingSpeed
+    workflow: WorkflowSpeed
