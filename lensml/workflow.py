@@ -43,6 +43,7 @@ def job(snakemake: Any) -> Iterator[None]:
     logging.basicConfig(
         filename=target, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s"
     )
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
     try:
         for path in snakemake.output:
             clear_leftovers(path)

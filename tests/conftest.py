@@ -124,6 +124,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a complete smoke run; tests add to it, and change nothing in it."""
     from smoke_run import snakemake
 
-    folder = tmp_path_factory.mktemp("smoke run")  # a space in the path is a user's right
+    folder = tmp_path_factory.mktemp("smoke run λ")  # such names are a user's right
     snakemake(folder)
     return folder
