@@ -184,11 +184,12 @@ def test_a_gpu_that_torch_cannot_use_is_wrong(monkeypatch):
     assert gpu.status == "wrong"
 
 
-def test_a_controller_that_does_not_answer_is_wrong(monkeypatch):
+def test_a_controller_that_does_not_answer_is_a_note(monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(doctor, "_output", lambda *command: None)
     (slurm,) = finding("SLURM")
-    assert slurm.status == "wrong"
+    assert slurm.status == "note"
+    assert "no controller" in slurm.says
 
 
 def test_a_cluster_without_accounting_is_told_what_to_change(monkeypatch):

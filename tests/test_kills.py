@@ -33,7 +33,7 @@ TARGETS = [
 # Long enough for a kill to find them at work.
 LONGER = {
     "classifier": {"epochs": 120},
-    "adaptation": {"adda": {"start": "source", "steps": 300, "warmup_steps": 30}},
+    "adaptation": {"adda": {"start": "source_only", "steps": 300, "warmup_steps": 30}},
     "anomaly": {"mae": {"epochs": 60}, "autoencoders": {"epochs": 60}},
 }
 SCRIPT = re.compile(r"\.snakemake/scripts/tmp\w+\.(\w+)\.py$")

@@ -138,7 +138,7 @@ def _slurm() -> Iterator[Finding]:
         return
     partitions = _output("sinfo", "--noheader", "--format", "%P %D %G")
     if partitions is None:
-        yield Finding("wrong", "SLURM", "sbatch is installed, but no controller answers sinfo")
+        yield Finding("note", "SLURM", "sbatch is installed, but no controller answers sinfo")
         return
     yield Finding("ok", "SLURM", "; ".join(partitions.split("\n")) or "no partition")
     if _output("sacct", "--noheader", "--allocations") is None:
