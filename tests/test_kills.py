@@ -76,7 +76,7 @@ class Killer:
         """Kill those jobs below a process whose moment has come."""
         for process in parent.children(recursive=True):
             try:
-                found = SCRIPT.search(process.cmdline()[1]) if process.cmdline()[1:] else None
+                found = SCRIPT.search(" ".join(process.cmdline()[:2]))
                 if found:
                     self.consider(process, found[1])
             except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
@@ -120,15 +120,19 @@ def run_once(killer: Killer, arguments: list[str], patience: float | None) -> in
         )
     started = time.monotonic()
     parent = psutil.Process(process.pid)
-    while process.poll() is None:
-        killer.look(parent)
-        if patience is not None and time.monotonic() - started > patience:
+    try:
+        while process.poll() is None:
+            killer.look(parent)
+            if patience is not None and time.monotonic() - started > patience:
+                event = Event("all", "snakemake", "SIGKILL", patience, "with its jobs")
+                killer.events.append(event)
+                return None
+            time.sleep(0.002)
+        return process.returncode
+    finally:
+        if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            killer.events.append(Event("all", "snakemake", "SIGKILL", patience, "with its jobs"))
-            return None
-        time.sleep(0.002)
-    return process.returncode
 
 
 def table_of(events: list[Event]) -> str:
