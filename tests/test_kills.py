@@ -37,19 +37,20 @@ LONGER = {
     "anomaly": {"mae": {"epochs": 60}, "autoencoders": {"epochs": 60}},
 }
 SCRIPT = re.compile(r"\.snakemake/scripts/tmp\w+\.(\w+)\.py$")
-STAGES = {
-    "simulate": ("simulate_block", "seal_dataset", "pool_unlabelled"),
-    "classify": ("train_classifier", "predict"),
-    "adapt": ("adapt_adda", "adapt_jointly"),
-    "anomaly": ("train_mae", "train_autoencoder", "make_proxies", "score_anomalies"),
+KILLS = {  # stage -> script -> how often
+    "simulate": {"simulate_block": 6, "seal_dataset": 3, "pool_unlabelled": 2},
+    "classify": {"train_classifier": 9, "predict": 3},
+    "adapt": {"adapt_adda": 8, "adapt_jointly": 7},
+    "anomaly": {
+        "train_mae": 8,
+        "train_autoencoder": 6,
+        "make_proxies": 2,
+        "score_anomalies": 2,
+    },
 }
-KILLS = {"simulate": 14, "classify": 14, "adapt": 14, "anomaly": 14}
+STAGE = {script: stage for stage, scripts in KILLS.items() for script in scripts}
 RESTARTS = 4  # of Snakemake itself
 WORK = {"train": 9.0, "adapt": 9.0}  # seconds within which a job is killed, by its name's start
-
-
-def stage_of(script: str) -> str | None:
-    return next((stage for stage, scripts in STAGES.items() if script in scripts), None)
 
 
 @dataclass
@@ -83,8 +84,8 @@ class Killer:
                 continue
 
     def consider(self, process: psutil.Process, script: str) -> None:
-        stage = stage_of(script)
-        if stage is None or self.count(stage) >= KILLS[stage]:
+        stage = STAGE.get(script)
+        if stage is None or self.count("job", script) >= KILLS[stage][script]:
             return
         if process.pid not in self.planned:
             limit = next((s for start, s in WORK.items() if script.startswith(start)), 3.0)
@@ -105,11 +106,8 @@ class Killer:
     def half_written(self) -> list[Path]:
         return list((self.folder / "state").rglob(".checkpoint.pt.*.tmp"))
 
-    def count(self, stage: str) -> int:
-        return sum(event.stage == stage for event in self.events)
-
-    def done(self) -> bool:
-        return all(self.count(stage) >= wanted for stage, wanted in KILLS.items())
+    def count(self, what: str, name: str) -> int:
+        return sum(getattr(event, what) == name for event in self.events)
 
 
 def run_once(killer: Killer, arguments: list[str], patience: float | None) -> int | None:
@@ -176,8 +174,8 @@ def test_killed_runs_end_in_the_same_bytes(tmp_path, capsys):
         print("\n" + table_of(killer.events))
     assert status == 0, (killed / "killed.log").read_text()[-3000:]
     assert len(killer.events) >= 50
-    for stage in STAGES:
-        assert killer.count(stage) >= 5, f"too few kills of {stage} to say anything"
+    for stage in KILLS:
+        assert killer.count("stage", stage) >= 5, f"too few kills of {stage} to say anything"
     assert any(event.where == "writing a checkpoint" for event in killer.events)
     there, here = artefacts(whole), artefacts(killed)
     differing = sorted(n for n in there.keys() | here.keys() if there.get(n) != here.get(n))

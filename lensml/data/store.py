@@ -133,7 +133,8 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
 
 
 def _arrays(group: zarr.Group, name: str) -> dict[str, zarr.Array]:
-    return dict(group[name].arrays()) if name in group else {}  # type: ignore[union-attr]
+    """Arrays by name, in the order of names: that of a folder's entries differs between disks."""
+    return dict(sorted(group[name].arrays())) if name in group else {}  # type: ignore[union-attr]
 
 
 def _map_images(path: Path, manifest: dict[str, Any]) -> ChunkedImages:
