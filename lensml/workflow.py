@@ -55,6 +55,8 @@ def job(snakemake: Any) -> Iterator[None]:
             )
         record_outputs(RESULTS, snakemake.output, snakemake.rule)
     except EXPECTED as error:
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:
+            error.filename = str(snakemake.output[0])  # a full disk says not even where it is
         logging.error("%s", traceback.format_exc())
         line = " ".join(str(error).split()) or type(error).__name__
         sys.exit(f"{snakemake.rule}: {line} (details: {target})")

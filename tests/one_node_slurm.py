@@ -106,7 +106,7 @@ class Cluster:
 
 
 @contextmanager
-def one_node(folder: Path, *, cpus: int = 8, gpus: int = 2) -> Iterator[Cluster]:
+def one_node(folder: Path, *, cpus: int = 8, gpus: int = 8) -> Iterator[Cluster]:
     """Start a SLURM in a new folder, and stop it afterwards."""
     for name in ("", "slurmctld", "slurmd", "gpus"):
         (folder / name).mkdir(mode=0o755, exist_ok=True)

@@ -64,6 +64,12 @@ class Event:
     where: str
 
 
+def being_written(process: psutil.Process) -> list[Path]:
+    """Checkpoints that a process is just writing."""
+    paths = [Path(opened.path) for opened in process.open_files()]
+    return [path for path in paths if path.name.startswith(".checkpoint.pt.")]
+
+
 @dataclass
 class Killer:
     """Kills the jobs of a run at moments drawn at random."""
@@ -93,7 +99,7 @@ class Killer:
             self.planned[process.pid] = (self.chance.uniform(0.2, limit), writing)
         moment, writing = self.planned[process.pid]
         age = time.time() - process.create_time()
-        half_written = self.half_written() if writing else []
+        half_written = being_written(process) if writing else []
         if half_written or (age > moment and not (writing and age < 15)):
             chosen = signal.SIGKILL if writing else self.chance.choice([9, signal.SIGTERM])
             process.send_signal(chosen)
@@ -102,9 +108,6 @@ class Killer:
             where = "writing a checkpoint" if left else "at work"
             name = signal.Signals(chosen).name
             self.events.append(Event(stage, script, name, age, where))
-
-    def half_written(self) -> list[Path]:
-        return list((self.folder / "state").rglob(".checkpoint.pt.*.tmp"))
 
     def count(self, what: str, name: str) -> int:
         return sum(getattr(event, what) == name for event in self.events)

@@ -23,7 +23,8 @@ def write_atomic(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_beside(path, write)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk has no name of its own
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)  # a full disk does not say what there was no place for
         raise
 
 

@@ -69,12 +69,18 @@ def verify(store: str | Path) -> dict[str, Any]:
         try:
             content = (store / name).read_bytes()
         except FileNotFoundError:
-            raise DamagedStoreError(f"{where}: missing; simulate the dataset again") from None
+            raise DamagedStoreError(f"{where}: missing; {_remedy(store)}") from None
         if len(content) != size:
-            raise DamagedStoreError(f"{where}: holds {len(content)} bytes, should hold {size}")
+            wrong = f"holds {len(content)} bytes, should hold {size}"
+            raise DamagedStoreError(f"{where}: {wrong}; {_remedy(store)}")
         if checksum(content) != crc:
-            raise DamagedStoreError(f"{where}: checksum differs from the manifest's")
+            wrong = "checksum differs from the manifest's"
+            raise DamagedStoreError(f"{where}: {wrong}; {_remedy(store)}")
     return manifest
+
+
+def _remedy(store: Path) -> str:
+    return f"delete it, and {manifest_path(store).name} beside the store, to have it made again"
 
 
 def _images_in(name: str, manifest: Mapping[str, Any]) -> str:

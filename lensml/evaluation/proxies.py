@@ -7,6 +7,7 @@ patch of the arc of a validation image is displaced; nothing about subhalos or v
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,4 @@ def _write(path: Path, images: np.ndarray, source: Store) -> None:
         image_shape=images.shape[1:],
         attributes=attributes,
     )
+    shutil.rmtree(parts[0].parent)  # all is in the store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,7 @@ def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: 
         image_shape=stores[0].image.shape[1:],
         attributes=attributes,
     )
+    shutil.rmtree(parts[0].parent)  # a pool does not grow block by block
 
 
 def _write_pool_block(
