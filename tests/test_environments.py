@@ -42,3 +42,15 @@ def test_every_rule_names_an_environment_that_exists():
 def test_lenstronomy_stays_below_the_version_with_a_restrictive_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert "lenstronomy>=1.13.6,<1.14" in project["project"]["dependencies"]
+
+
+def test_the_container_copies_what_there_is_and_follows_the_lock():
+    text = (ROOT / "container" / "Dockerfile").read_text()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    for line in re.findall(r"^COPY (.+)$", text, re.M):
+        for name in line.split()[:-1]:
+            assert (ROOT / name).exists(), name
+            assert name not in ignored
+    assert all("--locked" in line for line in text.splitlines() if "uv sync" in line)
+    copied = re.findall(r"^COPY (\S+) \1$", text, re.M)
+    assert {"rules", "workflow_scripts", "config", "profiles", "slurm", "lensml"} <= set(copied)
