@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from one_node_slurm import Cluster, missing, one_node
 from smoke_run import ROOT, SMOKE, digests, overlay, snakemake
@@ -85,6 +86,16 @@ def test_the_smoke_run_through_slurm_gives_what_a_local_run_gives(cluster, finis
     submissions = len(re.findall(r"SLURM jobid \d+", run.output()))
     steps = int(re.findall(r"\d+ of (\d+) steps \(100%\) done", run.output())[-1])
     assert submissions < 0.75 * steps  # small jobs shared one
+    assert most_trainings_at_once(run.output()) >= 3  # though one machine's GPU is for one
+
+
+def most_trainings_at_once(output: str) -> int:
+    """Largest number of trainings that were submitted and had not finished."""
+    events = re.findall(
+        r"SLURM jobid \d+ .*/rule_((?:train|adapt)_\w+)|Rule: ((?:train|adapt)_\w+)", output
+    )
+    running = np.cumsum([1 if submitted else -1 for submitted, _ in events])
+    return int(running.max())
 
 
 @pytest.fixture(scope="module")
