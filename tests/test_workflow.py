@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from typing import get_args
 
@@ -158,3 +159,26 @@ def test_a_mistake_stops_with_one_line_before_any_job(mistake, tmp_path):
     assert "overlay.yaml" in lines[0]
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_a_million_images_are_planned_block_by_block(tmp_path):
+    million = {"simulation": {"n_train": 166_000, "images_per_block": 1000}}
+    rules = planned(tmp_path, "datasets", overlays=[overlay(tmp_path, million)])
+    assert rules["simulate_block"] == 2 * 3 * (166 + 2)  # 996,000 images to train on
+
+
+def test_the_cost_of_the_workflow_is_measured(tmp_path):
+    snakemake(tmp_path, "benchmark_workflow", cores=1)
+    table = pd.read_csv(tmp_path / "results/tables/workflow_overhead.csv")
+    seconds = table.set_index("task")["seconds"]
+    assert np.all(table["least"] <= table["seconds"])
+    assert np.all(table["seconds"] <= table["largest"])
+    assert seconds["dry run of 60 jobs"] > seconds["start of Python"] > 0
+    assert seconds["a job"] > seconds["start of Python"]
+    assert (tmp_path / "results/tables/workflow_overhead_run.json").exists()
+
+
+@pytest.mark.parametrize("module", ["simulate.dataset", "figures", "workflow", "commands.verify"])
+def test_light_jobs_start_without_torch(module):
+    code = f"import sys, lensml.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
