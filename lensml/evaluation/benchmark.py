@@ -15,10 +15,10 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from lensml.data.files import write_bytes, write_csv, write_json
+from lensml.data.files import write_json
 from lensml.data.store_writer import chunk_file, write_block
 from lensml.data.torch_dataset import Images
-from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.tables import write_formats
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.simulation import Domain
 from lensml.schema.training import Benchmark
@@ -328,13 +328,7 @@ def write_benchmark(table: pd.DataFrame, outputs: Sequence[str]) -> None:
     for column in ("spread", "ratio_spread"):
         shown[column] = ["" if np.isnan(v) else f"{v:.0%}" for v in table[column]]
     shown = shown.fillna("")
-    for output in outputs:
-        suffix = Path(output).suffix
-        if suffix == ".csv":
-            write_csv(output, table, float_format="%.6g")
-        else:
-            text = (markdown if suffix == ".md" else latex)(shown, CAPTION)
-            write_bytes(output, text.encode())
+    write_formats(outputs, table, shown, CAPTION)
 
 
 def _digits(value: float) -> str:

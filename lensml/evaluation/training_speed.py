@@ -15,12 +15,12 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
-from lensml.data.files import write_bytes, write_csv, write_json
+from lensml.data.files import write_json
 from lensml.data.store import SCHEMA_VERSION
 from lensml.data.store_writer import chunk_file, seal_store, write_block
 from lensml.evaluation.benchmark import cpu_name
 from lensml.evaluation.bootstrap import interval
-from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.tables import write_formats
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema.anomaly import Mae
@@ -217,14 +217,7 @@ def write_training_speed(
     table: pd.DataFrame, outputs: Sequence[str], *, confidence: float
 ) -> None:
     """Write the tidy table as CSV, and one row per network as Markdown and LaTeX."""
-    shown = _shown(table)
-    for output in outputs:
-        suffix = Path(output).suffix
-        if suffix == ".csv":
-            write_csv(output, table, float_format="%.6g")
-        else:
-            text = markdown if suffix == ".md" else latex
-            write_bytes(output, text(shown, CAPTION.format(confidence=confidence)).encode())
+    write_formats(outputs, table, _shown(table), CAPTION.format(confidence=confidence))
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,9 +15,9 @@ import pandas as pd
 import yaml
 from tqdm import tqdm
 
-from lensml.data.files import write_bytes, write_csv, write_json
+from lensml.data.files import write_json
 from lensml.evaluation.benchmark import cpu_name
-from lensml.evaluation.tables import latex, markdown
+from lensml.evaluation.tables import write_formats
 from lensml.schema.speed import WorkflowSpeed
 from lensml.training.record import git_commit, package_versions
 
@@ -161,10 +161,4 @@ def _write(table: pd.DataFrame, outputs: Sequence[str], repeats: int) -> None:
             ],
         }
     )
-    for output in outputs:
-        suffix = Path(output).suffix
-        if suffix == ".csv":
-            write_csv(output, table, float_format="%.6g")
-        else:
-            text = markdown if suffix == ".md" else latex
-            write_bytes(output, text(shown, CAPTION.format(repeats=repeats)).encode())
+    write_formats(outputs, table, shown, CAPTION.format(repeats=repeats))
