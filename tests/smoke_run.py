@@ -10,6 +10,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 SMOKE = ROOT / "config" / "smoke.yaml"
+# For runs elsewhere: of methods that differ only within a job, some stand for all.
+SHORTER = {
+    "adaptation": {"methods": ["source_only", "strong_augmentation", "adabn", "adda", "oracle"]},
+    "anomaly": {"autoencoders": {"methods": ["vae"]}},
+}
 
 
 def command(*arguments, overlays=(), cores=2):

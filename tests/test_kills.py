@@ -34,12 +34,12 @@ TARGETS = [
 LONGER = {
     "classifier": {"epochs": 120},
     "adaptation": {"adda": {"start": "source_only", "steps": 300, "warmup_steps": 30}},
-    "anomaly": {"mae": {"epochs": 60}, "autoencoders": {"epochs": 60}},
+    "anomaly": {"mae": {"epochs": 120}, "autoencoders": {"epochs": 60}},
 }
 SCRIPT = re.compile(r"\.snakemake/scripts/tmp\w+\.(\w+)\.py$")
 KILLS = {  # stage -> script -> how often
-    "simulate": {"simulate_block": 6, "seal_dataset": 3, "pool_unlabelled": 2},
-    "classify": {"train_classifier": 9, "predict": 3},
+    "simulate": {"simulate_block": 9, "seal_dataset": 3, "pool_unlabelled": 2},
+    "classify": {"train_classifier": 10, "predict": 3},
     "adapt": {"adapt_adda": 8, "adapt_jointly": 7},
     "anomaly": {
         "train_mae": 8,

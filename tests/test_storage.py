@@ -1,7 +1,4 @@
-"""The smoke run with its results in a bucket, of a real S3 server on this machine.
-
-Of methods that differ in nothing that storage sees, one stands for all.
-"""
+"""The smoke run with its results in a bucket, of a real S3 server on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from typing import Any
 
 import boto3
 import pytest
-from smoke_run import command, digests, overlay
+from smoke_run import SHORTER, command, digests, overlay
 
 from lensml.data.packing import unpack
 from lensml.data.store import open_store
@@ -25,12 +22,6 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 BUCKET, PREFIX = "lensml", "run"
 KEYS = {"access_key": "anyone", "secret_key": "anything"}
-
-
-SHORTER = {
-    "adaptation": {"methods": ["source_only", "strong_augmentation", "adabn", "adda", "oracle"]},
-    "anomaly": {"autoencoders": {"methods": ["vae"]}},
-}
 
 
 def serve(connection: Connection) -> None:
