@@ -125,7 +125,7 @@ class _Snakemake:
         few, many = (
             self(
                 [f"{store}/image/c/{block}/0/0" for block in range(n)],
-                {"n_train": MANY, "images_per_block": 1},
+                {"images_per_block": 1},
             )
             for n in (FEW, MANY)
         )
