@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from lensml.data.checksums import record_outputs
 from lensml.data.files import clear_leftovers
-from lensml.data.packing import ENDING, pack, unpack
+from lensml.data.packing import ENDING, pack, packed_store, unpack
 
 if TYPE_CHECKING:
     from lensml.evaluation.predictions import Scored
@@ -50,9 +50,7 @@ def job(snakemake: Any) -> Iterator[None]:
         _localise(snakemake)
         yield
         for path in _packed(snakemake.output):
-            pack(
-                Path(path[: -len(ENDING)] + ".zarr"), with_images=snakemake.rule != "seal_dataset"
-            )
+            pack(packed_store(path), with_images=snakemake.rule != "seal_dataset")
         record_outputs(RESULTS, snakemake.output, snakemake.rule)
     except EXPECTED as error:
         if isinstance(error, OSError) and error.errno is not None and error.filename is None:

@@ -55,6 +55,15 @@ def overlay(folder, content, name="overlay.yaml"):
     return path
 
 
+def refusals(folder, content):
+    """The lines with which a configuration is refused, before any job and without a traceback."""
+    done = snakemake(folder, overlays=[overlay(folder, content)], check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert not (folder / "results").exists()
+    return [line for line in done.stderr.splitlines() if "configuration error" in line]
+
+
 def digests(folder):
     """Relative path -> checksum of every file."""
     return {

@@ -45,8 +45,8 @@ def test_lenstronomy_stays_below_the_version_with_a_restrictive_dependency():
 
 
 def test_the_container_copies_what_there_is_and_follows_the_lock():
-    text = (ROOT / "container" / "Dockerfile").read_text()
-    ignored = (ROOT / ".dockerignore").read_text().split()
+    text = (ROOT / "envs" / "Dockerfile").read_text()
+    ignored = (ROOT / "envs" / "Dockerfile.dockerignore").read_text().split()
     for line in re.findall(r"^COPY (.+)$", text, re.M):
         for name in line.split()[:-1]:
             assert (ROOT / name).exists(), name

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from smoke_run import ROOT
+from smoke_run import ROOT, digests
 
-from lensml.commands.sagemaker import JobError, command_of, overlay_of, run_job
+from lensml.commands.sagemaker import JobError, bring_channels, command_of, overlay_of, run_job
 
 
 def describe(root: Path, **given: str) -> None:
@@ -79,6 +80,27 @@ def test_configurations_of_a_channel_are_found(tmp_path):
     (channel / "mine.yaml").write_text(yaml.safe_dump({"seed": 3}))
     command = command_of({"configfiles": "config/smoke.yaml mine.yaml"}, tmp_path)
     assert command[-3:-1] == [str(ROOT / "config/smoke.yaml"), str(channel / "mine.yaml")]
+
+
+def test_a_channel_is_brought_whole_though_the_copy_was_cut_off(tmp_path, monkeypatch):
+    channel, target = tmp_path / "input/data/datasets", tmp_path / "checkpoints/results/datasets"
+    for name in ("a/one", "b/two"):
+        (channel / name).parent.mkdir(parents=True)
+        (channel / name).write_text(name)
+    copy = shutil.copytree
+
+    def cut_off(source: Path, begun: Path) -> None:
+        copy(source / "a", begun / "a")
+        raise OSError("the instance is taken away")
+
+    monkeypatch.setattr(shutil, "copytree", cut_off)
+    with pytest.raises(OSError, match="taken away"):
+        bring_channels(tmp_path)
+    assert not target.exists()
+    monkeypatch.undo()
+    bring_channels(tmp_path)
+    assert digests(target) == digests(channel)
+    assert [path.name for path in target.parent.iterdir()] == ["datasets"]
 
 
 def test_shell_characters_reach_no_shell(tmp_path):

@@ -11,7 +11,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
-from smoke_run import command, digests, overlay, planned, snakemake
+from smoke_run import command, digests, overlay, planned, refusals, snakemake
 
 from lensml.schema.adaptation import Method
 
@@ -151,14 +151,9 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_stops_with_one_line_before_any_job(mistake, tmp_path):
     content, named = MISTAKES[mistake]
-    done = snakemake(tmp_path, overlays=[overlay(tmp_path, content)], check=False)
-    assert done.returncode != 0
-    lines = [line for line in done.stderr.splitlines() if "configuration error" in line]
-    assert len(lines) == 1
-    assert named in lines[0]
-    assert "overlay.yaml" in lines[0]
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "results").exists()
+    (line,) = refusals(tmp_path, content)
+    assert named in line
+    assert "overlay.yaml" in line
 
 
 def test_a_million_images_are_planned_block_by_block(tmp_path):

@@ -112,7 +112,10 @@ def bring_channels(root: Path) -> None:
     for channel in sorted((root / "input/data").glob("*")):
         target = root / "checkpoints/results" / channel.name
         if channel.is_dir() and not target.exists():
-            shutil.copytree(channel, target)
+            begun = target.with_name(f".{channel.name}.tmp")  # of a job that was taken away, too
+            shutil.rmtree(begun, ignore_errors=True)
+            shutil.copytree(channel, begun)
+            begun.rename(target)
 
 
 def hand_over(root: Path) -> None:

@@ -11,9 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from lensml.data.checksums import FOLDER, checksum_of_file, records
-from lensml.data.manifest import DamagedStoreError, manifest_path, verify
-
-MANIFEST = ".manifest.json"
+from lensml.data.manifest import ENDING, DamagedStoreError, manifest_path, store_of, verify
 
 
 @dataclass
@@ -49,8 +47,7 @@ def verify_results(results: str | Path) -> Verdict:
 
 
 def _check_stores(results: Path, verdict: Verdict) -> None:
-    manifests = sorted(results.rglob(f"*{MANIFEST}"))
-    stores = {p.with_name(p.name.removesuffix(MANIFEST) + ".zarr") for p in manifests}
+    stores = set(map(store_of, results.rglob(f"*{ENDING}")))
     unsealed = {p for p in results.rglob("*.zarr") if p.is_dir() and p not in stores}
     for store in sorted(unsealed):
         verdict.problems.append(f"{store}: unfinished, {manifest_path(store).name} is missing")
@@ -96,7 +93,7 @@ def _files(results: Path) -> Iterator[Path]:
     for folder, below, names in os.walk(results):
         below[:] = sorted(d for d in below if d != FOLDER and not d.endswith(".zarr"))
         for name in sorted(names):
-            if not name.endswith(MANIFEST) and name != ".snakemake_timestamp":
+            if not name.endswith(ENDING) and name != ".snakemake_timestamp":
                 yield Path(folder) / name
 
 

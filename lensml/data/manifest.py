@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import google_crc32c
-
+from lensml.data.checksums import checksum_of_file
 from lensml.data.files import write_json
+
+ENDING = ".manifest.json"
 
 
 class DamagedStoreError(ValueError):
@@ -19,12 +20,13 @@ class DamagedStoreError(ValueError):
 def manifest_path(store: str | Path) -> Path:
     """``train.zarr`` has its manifest beside it: ``train.manifest.json``."""
     store = Path(store)
-    return store.with_name(f"{store.stem}.manifest.json")
+    return store.with_name(store.stem + ENDING)
 
 
-def checksum(content: bytes) -> str:
-    """crc32c as eight hexadecimal digits."""
-    return f"{google_crc32c.value(content):08x}"
+def store_of(manifest: str | Path) -> Path:
+    """The store that a manifest is of: the other way round."""
+    manifest = Path(manifest)
+    return manifest.with_name(manifest.name.removesuffix(ENDING) + ".zarr")
 
 
 def write_manifest(store: str | Path, files: Iterable[Path], summary: Mapping[str, Any]) -> None:
@@ -32,8 +34,7 @@ def write_manifest(store: str | Path, files: Iterable[Path], summary: Mapping[st
     store = Path(store)
     entries = {}
     for file in sorted(files):
-        content = file.read_bytes()
-        entries[file.relative_to(store).as_posix()] = [len(content), checksum(content)]
+        entries[file.relative_to(store).as_posix()] = list(checksum_of_file(file))
     write_json(manifest_path(store), {**summary, "files": entries})
 
 
@@ -67,13 +68,13 @@ def verify(store: str | Path) -> dict[str, Any]:
     for name, (size, crc) in manifest["files"].items():
         where = f"{store / name}{_images_in(name, manifest)}"
         try:
-            content = (store / name).read_bytes()
+            found_size, found_crc = checksum_of_file(store / name)
         except FileNotFoundError:
             raise DamagedStoreError(f"{where}: missing; {_remedy(store)}") from None
-        if len(content) != size:
-            wrong = f"holds {len(content)} bytes, should hold {size}"
+        if found_size != size:
+            wrong = f"holds {found_size} bytes, should hold {size}"
             raise DamagedStoreError(f"{where}: {wrong}; {_remedy(store)}")
-        if checksum(content) != crc:
+        if found_crc != crc:
             wrong = "checksum differs from the manifest's"
             raise DamagedStoreError(f"{where}: {wrong}; {_remedy(store)}")
     return manifest

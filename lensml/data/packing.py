@@ -19,6 +19,12 @@ def packed_path(store: str | Path) -> Path:
     return store.with_name(store.stem + ENDING)
 
 
+def packed_store(packed: str | Path) -> Path:
+    """The store that is packed in a file: the other way round."""
+    packed = Path(packed)
+    return packed.with_name(packed.name.removesuffix(ENDING) + ".zarr")
+
+
 def pack(store: str | Path, *, with_images: bool) -> None:
     """Pack the files of a sealed store; equal stores give equal bytes.
 
@@ -50,8 +56,7 @@ def unpack(packed: str | Path) -> None:
     Raises:
         DamagedStoreError: not a packed store, or one that names files outside of it.
     """
-    packed = Path(packed)
-    store = packed.with_name(packed.name.removesuffix(ENDING) + ".zarr")
+    store = packed_store(packed)
     try:
         with zipfile.ZipFile(packed) as archive:
             for name in archive.namelist():
@@ -59,5 +64,5 @@ def unpack(packed: str | Path) -> None:
                 if path.is_absolute() or ".." in path.parts:
                     raise DamagedStoreError(f"{packed}: names a file outside of it, {name}")
                 write_bytes(store / name, archive.read(name))
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except (zipfile.BadZipFile, NotImplementedError) as error:  # of a compression
         raise DamagedStoreError(f"{packed}: not a packed dataset ({error})") from None

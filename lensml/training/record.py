@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from lensml.data.checksums import checksum_of_file
 from lensml.data.files import write_json
-from lensml.data.manifest import checksum, manifest_path
+from lensml.data.manifest import manifest_path
 
 PACKAGES = (
     "lensml",
@@ -30,12 +31,12 @@ PACKAGES = (
 
 def data_fingerprint(stores: Sequence[str | Path]) -> list[str]:
     """Checksum of every store's manifest: it changes with any byte of the data."""
-    return [checksum(manifest_path(store).read_bytes()) for store in stores]
+    return [file_checksum(manifest_path(store)) for store in stores]
 
 
 def file_checksum(path: str | Path) -> str:
     """Checksum of a file that a run starts from."""
-    return checksum(Path(path).read_bytes())
+    return checksum_of_file(path)[1]
 
 
 def write_run(
