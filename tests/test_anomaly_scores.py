@@ -55,7 +55,7 @@ def spec() -> Anomaly:
 @pytest.fixture
 def images(tmp_path: Path) -> Images:
     rng = np.random.default_rng(0)
-    truth = {"theta_E": np.linspace(1, 1.6, 7)}
+    truth = {"theta_E_total": np.linspace(1, 1.6, 7)}
     store = write_store(tmp_path / "test.zarr", 20 * blobs(7, rng) + noise(7, rng), truth=truth)
     return Images([store], NETWORK_INPUT, max_memory_fraction=IN_MEMORY)
 
@@ -251,9 +251,9 @@ def test_a_score_that_is_brightness_is_nothing_without_it():
 
 def test_scores_are_written_with_flux_and_einstein_radius(images, tmp_path):
     path = str(tmp_path / "scores.csv")
-    write_scores(path, np.arange(7.0), images, ["no_sub"])
+    write_scores(path, np.array([3.0, 1, 4, 1, 5, 9, 2]), images, ["no_sub"])
     table = pd.read_csv(path)
-    assert table["theta_E"].tolist() == pytest.approx(np.linspace(1, 1.6, 7).tolist())
+    assert table["theta_E_total"].tolist() == pytest.approx(np.linspace(1, 1.6, 7).tolist())
     flux = unstretch(images.rows(np.arange(7)), NETWORK_INPUT).sum((1, 2))
     np.testing.assert_allclose(table["flux"], flux, rtol=1e-5)
     table = pd.concat([table] * 20, ignore_index=True)
@@ -262,6 +262,41 @@ def test_scores_are_written_with_flux_and_einstein_radius(images, tmp_path):
     table.to_csv(path, index=False)
     names = [row.metric for row in anomaly_metrics(path, EVALUATION, seed=0)]
     assert names == ["roc_auc_cdm", "roc_auc_any", "tpr_at_fpr_0.1", "roc_auc_any_adjusted"]
+
+
+def test_the_flux_has_nothing_left_without_flux(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 200
+    table = pd.DataFrame(
+        {
+            "system_id": np.arange(n),
+            "label": np.where(np.arange(n) % 2, "cdm", "no_sub"),
+            "flux": rng.normal(5, 1, n),
+            "theta_E_total": rng.normal(1.3, 0.1, n),
+        }
+    )
+    path = str(tmp_path / "scores.csv")
+    for score, left in [
+        (table["flux"], False),
+        (3 * table["flux"] ** 2 + table["theta_E_total"], False),
+        (table["flux"] + 1e-3 * rng.normal(size=n), True),
+    ]:
+        table.assign(score=score).to_csv(path, index=False, float_format="%.9g")
+        names = [row.metric for row in anomaly_metrics(path, EVALUATION, seed=0)]
+        assert ("roc_auc_any_adjusted" in names) is left
+
+
+def test_what_is_taken_out_of_a_score_tells_no_class(domain, simulate_store, tmp_path):
+    classes = ["no_sub", "cdm", "vortex"]
+    lens = domain("euclid", num_pix=16)
+    stores = [simulate_store(tmp_path, lens, name) for name in classes]
+    images = Images(list(map(str, stores)), NETWORK_INPUT, max_memory_fraction=IN_MEMORY)
+    write_scores(str(tmp_path / "scores.csv"), np.zeros(30), images, classes)
+    radius = pd.read_csv(tmp_path / "scores.csv")["theta_E_total"].to_numpy().reshape(3, 10)
+    np.testing.assert_array_equal(radius[1:], radius[:1].repeat(2, 0))
+    # The lens's own, which gives room to the substructure, would have told.
+    own = images.truth("theta_E").reshape(3, 10)
+    assert np.all(own[1:] < own[0])
 
 
 def test_a_score_nobody_knows_is_named(tmp_path):

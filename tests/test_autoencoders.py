@@ -212,7 +212,8 @@ def test_the_score_is_the_mean_squared_error_of_the_reconstruction(few, tmp_path
         setting=setting(tmp_path),
     )
     table, images = pd.read_csv(output), images_of(stores)
-    assert table.columns.tolist() == ["system_id", "index", "label", "score", "flux", "theta_E"]
+    identity = ["system_id", "index", "label"]
+    assert table.columns.tolist() == [*identity, "score", "flux", "theta_E_total"]
     assert table["label"].tolist() == ["no_sub"] * 5 + ["cdm"] * 4
     for i, score in enumerate(table["score"]):
         x = images.batch(np.array([i]))

@@ -38,6 +38,7 @@ def write_store(
         "background_rms": np.full(n, RMS),
         "exposure_time": np.full(n, EXPOSURE),
         "theta_E": np.full(n, 1.2),
+        "theta_E_total": np.full(n, 1.2),
         **(truth or {}),
     }
     perturbers = dict(perturbers or {})

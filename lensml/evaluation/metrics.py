@@ -17,7 +17,12 @@ from lensml.evaluation.bootstrap import (
 )
 from lensml.schema.training import Evaluation
 
-COVARIATES = ["flux", "theta_E"]  # that an anomaly score must not be
+# That an anomaly score must not be. Where the lens gives up the mass of its substructure, its own
+# theta_E tells the classes apart though no image does: theta_E_total is what they share.
+COVARIATES = ["flux", "theta_E_total"]
+NOTHING_LEFT = (
+    1e-6  # of a score's spread: it is a function of the covariates, what is left rounding
+)
 SLOW_RESAMPLINGS = 200  # for metrics without a weighted form
 SMALLEST_PROBABILITY = 1e-12  # lower ones count as this in a logarithm
 
@@ -106,7 +111,8 @@ def probability_metrics(
 def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]:
     """AUC of ``no_sub`` against each class and against any, and true positive rates.
 
-    ``roc_auc_any_adjusted``: of what flux and Einstein radius do not foretell of a score.
+    ``roc_auc_any_adjusted``: of what flux and Einstein radius do not foretell of a score; none
+    where they foretell all of it, as of the flux itself.
 
     Raises:
         ValueError: a column is missing or a class has no images.
@@ -130,11 +136,12 @@ def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]
     weights = system_weights(system_id, spec.n_bootstrap, seed)
     rows += _true_positive_rates(score, label != "no_sub", weights, spec)
     if set(COVARIATES) <= set(table.columns):
-        rest = without_brightness(score, table[COVARIATES].to_numpy(float), label == "no_sub")
-        samples = weighted_auc(rest, label != "no_sub", weights)
-        value = float(roc_auc_score(label != "no_sub", rest))
-        adjusted = Measured("roc_auc_any_adjusted", value, *interval(samples, spec.confidence), 0)
-        rows.append(adjusted._replace(n=len(label)))
+        normal = label == "no_sub"
+        rest = without_brightness(score, table[COVARIATES].to_numpy(float), normal)
+        if rest[normal].std() > NOTHING_LEFT * score[normal].std():
+            value = float(roc_auc_score(~normal, rest))
+            limits = interval(weighted_auc(rest, ~normal, weights), spec.confidence)
+            rows.append(Measured("roc_auc_any_adjusted", value, *limits, len(label)))
     return rows
 
 
