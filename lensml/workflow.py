@@ -17,11 +17,11 @@ from lensml.data.files import clear_leftovers
 from lensml.data.packing import ENDING, pack, packed_store, unpack
 
 if TYPE_CHECKING:
-    from lensml.evaluation.predictions import Scored
+    from lensml.evaluation.statistics.predictions import Scored
     from lensml.schema.encoders import Encoder
     from lensml.schema.limit import Grid
-    from lensml.training.search import Shipped
-    from lensml.training.setting import Results, Setting
+    from lensml.training.classification.search import Shipped
+    from lensml.training.engine.setting import Results, Setting
 
 # Mistakes of data, configuration or machine: the message says it all, a traceback would hide it.
 EXPECTED = (ValueError, OSError, FloatingPointError, MemoryError)
@@ -100,7 +100,7 @@ def setting_of(snakemake: Any) -> Setting:
     """What every run with networks shares; its checkpoints lie under ``state/``."""
     from lensml.schema.encoders import NetworkInput
     from lensml.schema.training import Compute
-    from lensml.training.setting import Setting
+    from lensml.training.engine.setting import Setting
 
     given = snakemake.params.setting
     _, _, below = str(snakemake.output[0]).partition(f"{RESULTS}/")
@@ -115,7 +115,7 @@ def setting_of(snakemake: Any) -> Setting:
 
 def scored_of(snakemake: Any) -> list[Scored]:
     """Images that get anomaly scores: those of the test, and proxies."""
-    from lensml.evaluation.predictions import Scored
+    from lensml.evaluation.statistics.predictions import Scored
 
     given, output = snakemake.params.scored, snakemake.output
     return [
@@ -126,7 +126,7 @@ def scored_of(snakemake: Any) -> list[Scored]:
 
 def results_of(output: Any) -> Results:
     """Files that a training run writes."""
-    from lensml.training.setting import Results
+    from lensml.training.engine.setting import Results
 
     return Results(output.weights, output.history, output.run)
 
@@ -141,7 +141,7 @@ def grid_of(section: dict[str, Any]) -> Grid:
 def shipped_of(start: dict[str, Any], classes: Sequence[str]) -> Shipped:
     """What a search starts from."""
     from lensml.schema.studies import Recipe
-    from lensml.training.search import Shipped
+    from lensml.training.classification.search import Shipped
 
     lists = {"domains": ["this"], "encoders": ["this"], "seeds": [0]}
     classifier = {**start["recipe"]["classifier"], **lists}

@@ -6,8 +6,7 @@ rule render_attribution_truth:
     input:
         manifests=lambda w: manifests(w.domain, "test"),
         source=source(
-            "evaluation/attribution_truth.py",
-            "evaluation/rendered.py",
+            "evaluation/attribution/truth.py",
             "simulate/convergence.py",
         ),
     output:
@@ -36,7 +35,7 @@ rule map_classifier:
         truth="results/attribution/{domain}/truth.npz",
         weights=f"{CLASSIFIER_RUN}/weights.safetensors",
         predictions=f"{CLASSIFIER_RUN}/predictions.csv",
-        source=source("evaluation/attribution.py", "models/attribution.py"),
+        source=source("evaluation/attribution/maps.py", "models/attribution.py"),
     output:
         scores=f"{MAPS_RUN}/scores.csv",
         examples=f"{MAPS_RUN}/examples.npz",
@@ -65,10 +64,10 @@ rule tabulate_attribution:
         scores=[row["path"] for row in attribution_rows()],
         audits=audits(attribution_rows(), "domain"),
         source=source(
-            "evaluation/attribution.py",
-            "evaluation/tables.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/attribution/maps.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("attribution"),

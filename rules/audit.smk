@@ -7,9 +7,9 @@ rule audit_domain:
     input:
         manifests=lambda w: [m for split in AUDIT_SPLITS for m in manifests(w.domain, split)],
         source=source(
-            "evaluation/audit.py",
-            "evaluation/audit_data.py",
-            "evaluation/audit_statistics.py",
+            "evaluation/audit/tests.py",
+            "evaluation/audit/data.py",
+            "evaluation/audit/statistics.py",
             "physics/einstein_radius.py",
         ),
     output:
@@ -36,7 +36,7 @@ rule tabulate_audit:
     input:
         audits=[f"results/audit/{d}.csv" for d in CFG.domains],
         source=source(
-            "evaluation/audit_table.py", "evaluation/tables.py", "evaluation/verdicts.py"
+            "evaluation/audit/table.py", "evaluation/statistics/tables.py", "evaluation/audit/verdicts.py"
         ),
     output:
         AUDIT_TABLES,

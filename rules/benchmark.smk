@@ -4,7 +4,7 @@
 rule run_benchmark:
     input:
         source=source(
-            "evaluation/benchmark.py",
+            "evaluation/speed/rendering.py",
             "simulate/kernel.py",
             "simulate/halo_kernel.py",
             "simulate/light_kernel.py",
@@ -57,7 +57,7 @@ rule plot_benchmark:
 
 rule benchmark_workflow:
     input:
-        source=source("evaluation/workflow_overhead.py"),
+        source=source("evaluation/speed/workflow.py"),
     output:
         tables=table("workflow_overhead"),
         run="results/tables/workflow_overhead_run.json",

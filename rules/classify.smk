@@ -81,7 +81,7 @@ rule predict_validation:
 rule calibrate_classifier:
     input:
         validation=f"{CLASSIFIER_RUN}/validation.csv",
-        source=source("evaluation/calibration.py"),
+        source=source("evaluation/classification/calibration.py"),
     output:
         calibration=f"{CLASSIFIER_RUN}/calibration.json",
     log:

@@ -73,7 +73,7 @@ use rule predict_adapted as predict_development with:
 rule tabulate_development:
     input:
         predictions=lambda w: [row["path"] for row in development_rows()],
-        source=source("evaluation/development.py", "evaluation/tables.py"),
+        source=source("evaluation/adaptation/development.py", "evaluation/statistics/tables.py"),
     output:
         table("development"),
         best="results/development/best.yaml",

@@ -14,12 +14,12 @@ rule tabulate_classification:
         predictions=[file for d in CFG.classifier.domains for file in classification_files(d)],
         audits=audits(classification_rows(), "domain"),
         source=source(
-            "evaluation/tables.py",
-            "evaluation/calibration.py",
-            "evaluation/comparison.py",
-            "evaluation/metrics.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/classification/calibration.py",
+            "evaluation/statistics/comparison.py",
+            "evaluation/statistics/metrics.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("classification"),
@@ -45,12 +45,12 @@ rule tabulate_adaptation:
         predictions=[row["path"] for row in adaptation_rows()],
         audits=audits(adaptation_rows(), "source_domain", "target_domain"),
         source=source(
-            "evaluation/tables.py",
-            "evaluation/comparison.py",
-            "evaluation/harm.py",
-            "evaluation/metrics.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/comparison.py",
+            "evaluation/adaptation/harm.py",
+            "evaluation/statistics/metrics.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("adaptation"),
@@ -77,10 +77,10 @@ rule tabulate_anomaly:
         proxies=[row["proxies"] for row in anomaly_rows() if row["proxies"]],
         audits=audits(anomaly_rows(), "domain"),
         source=source(
-            "evaluation/tables.py",
-            "evaluation/metrics.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/metrics.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("anomaly"),
@@ -105,7 +105,7 @@ rule tabulate_strength:
     input:
         predictions=lambda w: [r["path"] for r in classification_rows() if r["domain"] == w.domain],
         manifests=lambda w: manifests(w.domain, "test"),
-        source=source("evaluation/examples.py", "evaluation/bootstrap.py"),
+        source=source("evaluation/gallery.py", "evaluation/statistics/bootstrap.py"),
     output:
         table="results/tables/strength_{domain}.csv",
     log:
@@ -129,7 +129,7 @@ use rule tabulate_strength as tabulate_anomaly_strength with:
     input:
         scores=lambda w: flat(anomaly_scores(w.domain)),
         manifests=lambda w: manifests(w.domain, "test"),
-        source=source("evaluation/examples.py", "evaluation/bootstrap.py"),
+        source=source("evaluation/gallery.py", "evaluation/statistics/bootstrap.py"),
     output:
         table="results/tables/anomaly_strength_{domain}.csv",
     log:
@@ -148,7 +148,7 @@ use rule tabulate_strength as tabulate_anomaly_strength with:
 rule tabulate_reliability:
     input:
         predictions=lambda w: classification_files(w.domain),
-        source=source("evaluation/calibration.py", "evaluation/bootstrap.py"),
+        source=source("evaluation/classification/calibration.py", "evaluation/statistics/bootstrap.py"),
     output:
         table="results/tables/reliability_{domain}.csv",
     log:

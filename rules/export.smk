@@ -6,7 +6,7 @@ rule export_classifier:
         test=lambda w: manifests(w.domain, "test"),
         weights=f"{CLASSIFIER_RUN}/weights.safetensors",
         calibration=f"{CLASSIFIER_RUN}/calibration.json",
-        source=source("models/export.py", "evaluation/export.py"),
+        source=source("models/export.py", "evaluation/classification/export.py"),
     output:
         network="results/export/{domain}/{encoder}/seed{seed}/classifier.onnx",
         description="results/export/{domain}/{encoder}/seed{seed}/classifier.json",

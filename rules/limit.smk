@@ -12,7 +12,7 @@ LIMIT += [file for d in LIMIT_GRIDS for file in figure(f"limit/auc_{d}")]
 
 rule measure_limit:
     input:
-        source=source("evaluation/limit.py", "evaluation/fisher.py", "simulate/response.py"),
+        source=source("evaluation/limit/bounds.py", "evaluation/limit/fisher.py", "simulate/response.py"),
     output:
         table="results/limit/{domain}.csv",
     log:
@@ -36,7 +36,7 @@ rule measure_limit:
 rule tabulate_limit:
     input:
         tables=LIMIT_TABLES,
-        source=source("evaluation/limit.py", "evaluation/tables.py"),
+        source=source("evaluation/limit/bounds.py", "evaluation/statistics/tables.py"),
     output:
         table("limit"),
     log:

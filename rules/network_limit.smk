@@ -84,7 +84,7 @@ rule measure_network_limit:
     input:
         limit="results/limit/{domain}.csv",
         predictions=lambda w: network_limit_files(w.domain),
-        source=source("evaluation/network_limit.py", "evaluation/bootstrap.py"),
+        source=source("evaluation/limit/networks.py", "evaluation/statistics/bootstrap.py"),
     output:
         table="results/limit/networks/{domain}.csv",
     log:
@@ -106,7 +106,7 @@ rule measure_network_limit:
 rule tabulate_network_limit:
     input:
         tables=expand("results/limit/networks/{domain}.csv", domain=NETWORK_DOMAINS),
-        source=source("evaluation/network_limit.py", "evaluation/tables.py"),
+        source=source("evaluation/limit/networks.py", "evaluation/statistics/tables.py"),
     output:
         table("network_limit"),
     log:

@@ -86,11 +86,11 @@ use rule tabulate_classification as tabulate_pretraining with:
         predictions=[row["path"] for row in pretraining_rows()],
         audits=audits(pretraining_rows(), "domain"),
         source=source(
-            "evaluation/tables.py",
-            "evaluation/comparison.py",
-            "evaluation/metrics.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/comparison.py",
+            "evaluation/statistics/metrics.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("pretraining"),

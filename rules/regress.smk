@@ -95,10 +95,10 @@ rule tabulate_regression:
         predictions=[row["path"] for row in regression_rows()],
         audits=audits(regression_rows(), "domain"),
         source=source(
-            "evaluation/regression.py",
-            "evaluation/tables.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/regression/metrics.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("regression"),

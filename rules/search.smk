@@ -35,7 +35,7 @@ rule tabulate_search:
         records=expand(
             "results/search/worker{worker}/record.json", worker=range(CFG.search.workers)
         ),
-        source=source("evaluation/search.py", "evaluation/comparison.py", "evaluation/tables.py"),
+        source=source("evaluation/classification/search.py", "evaluation/statistics/comparison.py", "evaluation/statistics/tables.py"),
     output:
         table("search_trials"),
         importance="results/tables/search_importance.csv",

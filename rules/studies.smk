@@ -90,7 +90,7 @@ rule tabulate_study:
         predictions=lambda w: [row["path"] for row in study_rows(w.study)],
         runs=lambda w: [row["run"] for row in study_rows(w.study) if row["run"]],
         audits=lambda w: audits([{"domain": study_domain(w.study)}], "domain"),
-        source=source("evaluation/studies.py", "evaluation/tables.py", "evaluation/metrics.py"),
+        source=source("evaluation/classification/studies.py", "evaluation/statistics/tables.py", "evaluation/statistics/metrics.py"),
     output:
         table("{study}"),
         curves="results/tables/{study}_curves.csv",

@@ -43,10 +43,10 @@ use rule tabulate_anomaly as tabulate_sweep with:
         proxies=[row["proxies"] for row in sweep_rows()],
         audits=audits(sweep_rows(), "domain"),
         source=source(
-            "evaluation/tables.py",
-            "evaluation/metrics.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/metrics.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("sweep"),

@@ -4,13 +4,13 @@
 rule benchmark_training:
     input:
         source=source(
-            "evaluation/training_speed.py",
-            "training/loop.py",
-            "training/losses.py",
-            "training/classifier.py",
-            "training/mae.py",
-            "training/averaging.py",
-            "training/stopwatch.py",
+            "evaluation/speed/training.py",
+            "training/engine/loop.py",
+            "training/engine/losses.py",
+            "training/classification/task.py",
+            "training/anomaly/mae.py",
+            "training/engine/averaging.py",
+            "training/engine/stopwatch.py",
             "models/symmetry.py",
             "models/encoders.py",
             "models/mae.py",

@@ -39,10 +39,10 @@ use rule tabulate_adaptation as tabulate_transfer with:
         predictions=[row["path"] for row in transfer_rows()],
         audits=audits(transfer_rows(), "domain", "target_domain"),
         source=source(
-            "evaluation/tables.py",
-            "evaluation/metrics.py",
-            "evaluation/bootstrap.py",
-            "evaluation/verdicts.py",
+            "evaluation/statistics/tables.py",
+            "evaluation/statistics/metrics.py",
+            "evaluation/statistics/bootstrap.py",
+            "evaluation/audit/verdicts.py",
         ),
     output:
         table("transfer"),

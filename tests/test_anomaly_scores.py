@@ -14,20 +14,20 @@ from toy_stores import EXPOSURE, IN_MEMORY, NETWORK_INPUT, RMS, blobs, noise, wr
 
 from lensml.data.images import unstretch
 from lensml.data.torch_dataset import Images
-from lensml.evaluation.anomaly_scores import (
+from lensml.evaluation.anomaly.metrics import anomaly_metrics, without_brightness
+from lensml.evaluation.anomaly.scores import (
     MASK_SEED,
     Restored,
     anomaly_score,
     restore,
     score_masks,
 )
-from lensml.evaluation.metrics import anomaly_metrics, without_brightness
-from lensml.evaluation.predictions import write_scores
+from lensml.evaluation.statistics.predictions import write_scores
 from lensml.models.mae import MaskedAutoencoder, complementary_masking
 from lensml.schema import ConfigError
 from lensml.schema.anomaly import COMPARING, Anomaly, Score
 from lensml.schema.training import Evaluation
-from lensml.training.loop import step_generator
+from lensml.training.engine.order import step_generator
 
 EVALUATION = Evaluation(
     n_bootstrap=200,

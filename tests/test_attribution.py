@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from toy_stores import RMS, noise, setting
 
 from lensml.data.store import open_store
-from lensml.evaluation.attribution import attribution_metrics, map_classifier, tabulate_attribution
-from lensml.evaluation.attribution_truth import METRICS, pointing_auc, render_truth, score_rows
-from lensml.evaluation.audit_data import systems_of
-from lensml.evaluation.examples import render_convergence
+from lensml.evaluation.attribution.maps import map_classifier
+from lensml.evaluation.attribution.table import attribution_metrics, tabulate_attribution
+from lensml.evaluation.attribution.truth import METRICS, pointing_auc, render_truth, score_rows
+from lensml.evaluation.gallery import render_convergence
 from lensml.figures import Style, plot_attribution
 from lensml.models import attribution as maps
 from lensml.models.encoders import Classifier, build_classifier
@@ -30,9 +30,10 @@ from lensml.schema.simulation import Domain
 from lensml.schema.training import Evaluation
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 from lensml.simulate.convergence import substructure_convergence
+from lensml.simulate.stored import systems_of
 from lensml.simulate.substructure import population_distances
 from lensml.simulate.systems import Systems, draw_systems
-from lensml.training.checkpoint import save_weights
+from lensml.training.engine.checkpoint import save_weights
 
 CONFIG_DIR = Path(__file__).parents[1] / "config"
 SIZE = 32

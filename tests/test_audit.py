@@ -12,17 +12,17 @@ import pandas as pd
 import pytest
 
 from lensml.data.store import ChunkedImages, Store, open_store
-from lensml.evaluation import audit
-from lensml.evaluation.audit import Dataset, audit_domain
-from lensml.evaluation.audit_statistics import (
+from lensml.evaluation.audit import tests as audit
+from lensml.evaluation.audit.statistics import (
     Finding,
     auc_standard_error,
     boosted_trees,
     macro_auc,
     split_systems,
 )
-from lensml.evaluation.audit_table import tabulate_audit
-from lensml.evaluation.verdicts import MEANING, verdicts
+from lensml.evaluation.audit.table import tabulate_audit
+from lensml.evaluation.audit.tests import Dataset, audit_domain
+from lensml.evaluation.audit.verdicts import MEANING, verdicts
 from lensml.physics.einstein_radius import (
     disc_share,
     effective_einstein_radius,

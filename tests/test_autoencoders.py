@@ -17,23 +17,23 @@ from toy_stores import blobs, noise, setting, write_store
 from toy_study import AUTOENCODER, images_of, results_in
 
 from lensml.data.torch_dataset import Images
-from lensml.evaluation.autoencoders import score_autoencoder
-from lensml.evaluation.predictions import Scored
+from lensml.evaluation.anomaly.autoencoders import score_autoencoder
+from lensml.evaluation.statistics.predictions import Scored
 from lensml.models.autoencoders import (
     build_autoencoder,
     code_discriminator,
     kl_to_standard_normal,
 )
 from lensml.schema.anomaly import Autoencoder, AutoencoderMethod
-from lensml.training.autoencoder_runs import train_autoencoder
-from lensml.training.autoencoders import (
+from lensml.training.anomaly.autoencoder_run import train_autoencoder
+from lensml.training.anomaly.autoencoders import (
     AutoencoderTask,
     deception_loss,
     discriminator_loss,
     image_errors,
     kl_weight_at,
 )
-from lensml.training.checkpoint import load_weights, save_weights
+from lensml.training.engine.checkpoint import load_weights, save_weights
 
 METHODS: tuple[AutoencoderMethod, ...] = get_args(AutoencoderMethod)
 every_method = pytest.mark.parametrize("method", METHODS)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lensml.evaluation.benchmark import COLUMNS, SHIPPED, TASKS, repeated, run_benchmark
+from lensml.evaluation.speed.rendering import COLUMNS, SHIPPED, TASKS, repeated, run_benchmark
 from lensml.figures import Style, plot_benchmark
 from lensml.schema.training import Benchmark
 from lensml.simulate.lenstronomy_bridge import ReusedModels, render_with_lenstronomy

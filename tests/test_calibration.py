@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from scipy.special import softmax
 
-from lensml.evaluation.bootstrap import system_weights
-from lensml.evaluation.calibration import (
+from lensml.evaluation.classification.calibration import (
     BOUNDS,
     apply_temperature,
     calibrate_classifier,
@@ -21,9 +20,13 @@ from lensml.evaluation.calibration import (
     reliability_bins,
     tabulate_reliability,
 )
-from lensml.evaluation.comparison import auc_gain
-from lensml.evaluation.metrics import classification_metrics, expected_calibration_error
-from lensml.evaluation.tables import resolution_notes, tabulate
+from lensml.evaluation.classification.metrics import (
+    classification_metrics,
+    expected_calibration_error,
+)
+from lensml.evaluation.statistics.bootstrap import system_weights
+from lensml.evaluation.statistics.comparison import auc_gain
+from lensml.evaluation.statistics.tables import resolution_notes, tabulate
 from lensml.figures.reliability import calibration_error
 from lensml.schema.training import Evaluation
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from test_config import CONFIG_DIR, DEFAULT, load_files
 
-from lensml.evaluation.development import settings_text, tabulate_development
+from lensml.evaluation.adaptation.development import settings_text, tabulate_development
 from lensml.schema import ConfigError
 from lensml.schema.development import changed, configured_values, trial_values
 from lensml.schema.training import Evaluation

@@ -25,41 +25,35 @@ from toy_stores import EXPOSURE, NETWORK_INPUT, RMS, blobs, noise, setting, writ
 from lensml.data.images import stretch
 from lensml.data.store import open_store
 from lensml.data.torch_dataset import Images
-from lensml.evaluation.anomaly_scores import anomaly_score, restore, score_masks
-from lensml.evaluation.baselines import (
+from lensml.evaluation.adaptation.embedding import embed_domains
+from lensml.evaluation.anomaly.baselines import score_pca, score_supervised, score_total_flux
+from lensml.evaluation.anomaly.mae import score_anomalies
+from lensml.evaluation.anomaly.metrics import anomaly_metrics
+from lensml.evaluation.anomaly.scores import MASK_SEED, anomaly_score, restore, score_masks
+from lensml.evaluation.classification.baselines import (
     N_RINGS,
     all_images,
     predict_radial_profile,
     radial_profile,
-    score_pca,
-    score_supervised,
-    score_total_flux,
 )
-from lensml.evaluation.bootstrap import (
+from lensml.evaluation.classification.metrics import (
+    classification_metrics,
+    expected_calibration_error,
+)
+from lensml.evaluation.classification.predict import predict
+from lensml.evaluation.classification.strength import N_BINS, tabulate_strength
+from lensml.evaluation.gallery import collect_gallery
+from lensml.evaluation.statistics.bootstrap import (
     interval,
     resampled,
     system_weights,
     weighted_auc,
     weighted_mean,
 )
-from lensml.evaluation.comparison import auc_gain, gap_closed
-from lensml.evaluation.embedding import embed_domains
-from lensml.evaluation.examples import N_BINS, collect_gallery, tabulate_strength
-from lensml.evaluation.metrics import (
-    Measured,
-    anomaly_metrics,
-    classification_metrics,
-    expected_calibration_error,
-    read_predictions,
-    tpr_at_fpr,
-)
-from lensml.evaluation.predict import (
-    MASK_SEED,
-    predict,
-    score_anomalies,
-)
-from lensml.evaluation.predictions import Scored, write_predictions
-from lensml.evaluation.tables import (
+from lensml.evaluation.statistics.comparison import auc_gain, gap_closed
+from lensml.evaluation.statistics.metrics import Measured, tpr_at_fpr
+from lensml.evaluation.statistics.predictions import Scored, read_predictions, write_predictions
+from lensml.evaluation.statistics.tables import (
     summarise,
     tabulate,
 )
@@ -69,8 +63,8 @@ from lensml.models.symmetry import SYMMETRIES, transform
 from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Cnn
 from lensml.schema.training import Evaluation
-from lensml.training.checkpoint import save_weights
-from lensml.training.loop import step_generator
+from lensml.training.engine.checkpoint import save_weights
+from lensml.training.engine.order import step_generator
 
 CLASSES = ["no_sub", "cdm", "vortex"]
 EVALUATION = Evaluation(
@@ -1242,8 +1236,9 @@ def test_jobs_without_a_network_start_without_torch():
     # Its import takes longer than what these jobs do.
     code = """
 import sys
-import lensml.evaluation.audit, lensml.evaluation.baselines, lensml.evaluation.examples
-import lensml.evaluation.tables, lensml.simulate.dataset, lensml.figures, lensml.workflow
+import lensml.evaluation.audit.tests, lensml.evaluation.classification.baselines
+import lensml.evaluation.gallery, lensml.evaluation.statistics.tables
+import lensml.simulate.dataset, lensml.figures, lensml.workflow
 print(sorted({"torch", "timm"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -16,15 +16,15 @@ from toy_stores import NETWORK_INPUT, RMS, blobs, noise, setting, write_store
 from lensml.data.images import stretch
 from lensml.data.store import open_store
 from lensml.data.torch_dataset import Images
-from lensml.evaluation import export
-from lensml.evaluation.calibration import apply_temperature
-from lensml.evaluation.export import export_classifier, to_onnx
-from lensml.evaluation.metrics import SMALLEST_PROBABILITY
+from lensml.evaluation.classification import export
+from lensml.evaluation.classification.calibration import apply_temperature
+from lensml.evaluation.classification.export import export_classifier, to_onnx
+from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY
 from lensml.models.encoders import Classifier, build_classifier
 from lensml.models.export import ExportedClassifier
 from lensml.models.symmetry import SYMMETRIES, transform
 from lensml.schema.encoders import Cnn, Encoder, Vit, VitConvStem
-from lensml.training.checkpoint import save_weights
+from lensml.training.engine.checkpoint import save_weights
 
 CLASSES = ["no_sub", "cdm", "vortex"]
 SIZE = 16

@@ -24,14 +24,14 @@ from lensml.models.encoders import batch_norm_layers, build_classifier, build_en
 from lensml.models.masked_image import TokenDecoder, hidden_pixels
 from lensml.models.tokens import tokens_of
 from lensml.schema import adaptation as schema
-from lensml.training.adaptation_runs import adapt_jointly, equal_steps
-from lensml.training.checkpoint import FILE, load_weights
-from lensml.training.joint import TASKS
-from lensml.training.joint.adamatch import pseudo_labels
-from lensml.training.joint.coral import coral_distance
-from lensml.training.joint.dann import rise
-from lensml.training.joint.task import TARGET_MASKS, JointTask
-from lensml.training.loop import step_generator
+from lensml.training.adaptation.joint import TASKS
+from lensml.training.adaptation.joint.adamatch import pseudo_labels
+from lensml.training.adaptation.joint.coral import coral_distance
+from lensml.training.adaptation.joint.dann import rise
+from lensml.training.adaptation.joint.task import TARGET_MASKS, JointTask
+from lensml.training.adaptation.run import adapt_jointly, equal_steps
+from lensml.training.engine.checkpoint import FILE, load_weights
+from lensml.training.engine.order import step_generator
 
 JOINT = schema.Joint(
     batch_size=8,

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lensml.evaluation.fisher import (
+from lensml.evaluation.limit.bounds import (
+    COLUMNS,
+    measure_limit,
+    pair_rows,
+    simulate_lenses,
+    tabulate_limit,
+)
+from lensml.evaluation.limit.fisher import (
     Noise,
     auc,
     bank_evidence,
     gaussian_evidence,
     oracle_auc,
     pooled_oracle_auc,
-)
-from lensml.evaluation.limit import (
-    COLUMNS,
-    measure_limit,
-    pair_rows,
-    simulate_lenses,
-    tabulate_limit,
 )
 from lensml.figures import Style, plot_limit
 from lensml.schema import ConfigError, load_config

@@ -14,8 +14,8 @@ from test_config import DEFAULT, load_files
 from toy_stores import setting
 
 from lensml.data.store import open_store
-from lensml.evaluation import macro_fit
-from lensml.evaluation.macro_fit import (
+from lensml.evaluation.anomaly import macro_fit
+from lensml.evaluation.anomaly.macro_fit import (
     FREE,
     TRUTH_COLUMNS,
     SmoothModel,
@@ -25,12 +25,12 @@ from lensml.evaluation.macro_fit import (
     fit_store,
     noise_map,
 )
-from lensml.evaluation.predictions import Scored
-from lensml.evaluation.rendered import rendered_again
+from lensml.evaluation.statistics.predictions import Scored
 from lensml.schema import ConfigError
 from lensml.schema.anomaly import MacroFit
 from lensml.schema.simulation import Domain
 from lensml.simulate.render import render
+from lensml.simulate.stored import rendered_again
 from lensml.simulate.systems import Systems, draw_systems
 
 CLASSES = ["no_sub", "cdm"]

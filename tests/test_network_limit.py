@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from toy_stores import setting
 
 from lensml.data.store import open_store
-from lensml.evaluation.network_limit import (
+from lensml.evaluation.limit.networks import (
     efficiency,
     measure_network_limit,
     pair_aucs,
@@ -27,7 +27,7 @@ from lensml.schema.training import Evaluation
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 from lensml.simulate.grid import cell_stores, simulate_grid
 from lensml.simulate.systems import draw_systems
-from lensml.training.checkpoint import save_weights
+from lensml.training.engine.checkpoint import save_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 CLASSES = ["no_sub", "cdm", "vortex"]

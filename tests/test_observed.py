@@ -27,7 +27,7 @@ from lensml.models.mae import MaskedAutoencoder
 from lensml.schema import ConfigError
 from lensml.schema.encoders import Cnn
 from lensml.schema.observed import ObservedLens
-from lensml.training.checkpoint import save_weights
+from lensml.training.engine.checkpoint import save_weights
 
 GRID = Grid(num_pix=32, pixel_scale=0.1, psf_fwhm=0.3)
 SIGMA = 1 / (2 * np.sqrt(2 * np.log(2)))  # of a FWHM

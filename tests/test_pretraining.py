@@ -16,15 +16,15 @@ from test_config import DEFAULT, load_files
 from toy_stores import blobs, noise, setting, write_store
 from toy_study import CLASSIFIER, images_of, results_in
 
-from lensml.evaluation.probe import embeddings, probe_mae
+from lensml.evaluation.classification.probe import embeddings, probe_mae
 from lensml.models.encoders import build_classifier
 from lensml.models.initial import start_from_mae
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema import ConfigError
 from lensml.schema.anomaly import Mae
 from lensml.schema.pretraining import mae_encoder, pretraining_recipe
-from lensml.training.checkpoint import save_weights
-from lensml.training.variants import train_variant
+from lensml.training.classification.variants import train_variant
+from lensml.training.engine.checkpoint import save_weights
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 CLASSES = ["no_sub", "cdm"]

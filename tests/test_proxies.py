@@ -10,10 +10,10 @@ import pytest
 from test_config import DEFAULT, load_files
 
 from lensml.data.store import Store, open_store
-from lensml.evaluation.proxies import displaced, make_proxies
-from lensml.evaluation.rendered import rendered_again
+from lensml.evaluation.anomaly.proxies import displaced, make_proxies
 from lensml.schema.anomaly import Proxies
 from lensml.simulate.dataset import seal_dataset, simulate_block
+from lensml.simulate.stored import rendered_again
 
 SCALE = 0.1  # arcsec
 

@@ -18,11 +18,12 @@ from lensml.data.store import open_store
 from lensml.physics import halos, profiles
 from lensml.physics.cosmology import lens_distances
 from lensml.schema.simulation import SPLITS, Cosmology
+from lensml.simulate.axes import ray_axis
 from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.halo_kernel import enclosed_table, halo_deflection
 from lensml.simulate.noise import add_noise
 from lensml.simulate.priors import draw
-from lensml.simulate.render import ray_axis, render, render_lens_light, with_lens_light
+from lensml.simulate.render import render, render_lens_light, with_lens_light
 from lensml.simulate.substructure import expected_mass, mean_total_mass, population_distances
 from lensml.simulate.systems import Systems, draw_systems
 from tests.conftest import DOMAINS

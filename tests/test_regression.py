@@ -18,9 +18,10 @@ from toy_study import STEM
 from lensml.data.store import open_store
 from lensml.data.targets import Target
 from lensml.data.torch_dataset import Images
-from lensml.evaluation import regression as metrics
-from lensml.evaluation.regression_baselines import regress_baselines
-from lensml.evaluation.regression_predict import predict_regression
+from lensml.evaluation.regression import metrics
+from lensml.evaluation.regression.baselines import regress_baselines
+from lensml.evaluation.regression.predict import predict_regression
+from lensml.evaluation.regression.table import tabulate_regression
 from lensml.figures.regression import coverage, running_quantiles
 from lensml.models.encoders import build_classifier
 from lensml.models.regressor import Regressor, build_regressor
@@ -32,10 +33,10 @@ from lensml.schema import training as schema
 from lensml.schema.regression import Regression
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 from lensml.simulate.systems import draw_systems
-from lensml.training.checkpoint import save_weights
-from lensml.training.regression import RegressionTask, gaussian_nll, predict_gaussian
-from lensml.training.regression_run import load_regressor, train_regression
-from lensml.training.setting import Results
+from lensml.training.engine.checkpoint import save_weights
+from lensml.training.engine.setting import Results
+from lensml.training.regression.run import load_regressor, train_regression
+from lensml.training.regression.task import RegressionTask, gaussian_nll, predict_gaussian
 
 CPU = torch.device("cpu")
 CONFIG_DIR = Path(__file__).parents[1] / "config"
@@ -421,7 +422,7 @@ def test_the_table_names_targets_and_models(tmp_path):
     common = {"domain": "euclid", "substructure": "cdm", "target": "log10_mass_fraction"}
     runs = [{**common, "model": m, "seed": 0, "path": p} for m, p in paths.items()]
     outputs = [str(tmp_path / f"regression.{e}") for e in ("csv", "md", "tex")]
-    metrics.tabulate_regression(runs, outputs, EVALUATION, seed=0)
+    tabulate_regression(runs, outputs, EVALUATION, seed=0)
     table = pd.read_csv(outputs[0])
     assert set(table["model"]) == {"prior", "vit"}
     assert {"rmse", "nll", "nll_raw", "coverage_68_raw", "pull_std"} <= set(table["metric"])

@@ -13,18 +13,18 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from toy_stores import NETWORK_INPUT, blobs, noise, setting, write_store
 
-from lensml.evaluation.search import (
+from lensml.evaluation.classification.search import (
     candidate_values,
     choose_recipe,
     judge_with,
     tabulate_trials,
 )
-from lensml.evaluation.studies import tabulate_study
+from lensml.evaluation.classification.studies import tabulate_study
 from lensml.schema.encoders import Encoder
 from lensml.schema.search import Choices, Range, Search, changes_of, space_around
 from lensml.schema.studies import Recipe
 from lensml.schema.training import Classifier, Evaluation
-from lensml.training.search import (
+from lensml.training.classification.search import (
     Shipped,
     Work,
     finished_trials,
@@ -34,7 +34,7 @@ from lensml.training.search import (
     study_folder,
     train_changed,
 )
-from lensml.training.setting import Results
+from lensml.training.engine.setting import Results
 
 CLASSES = ["no_sub", "cdm"]
 SPEC = Evaluation.model_validate(

@@ -33,6 +33,7 @@ from lensml.physics.light import flux_of_magnitude, sersic_amplitude
 from lensml.schema.priors import Position, Prior
 from lensml.schema.simulation import SPLITS, Domain
 from lensml.simulate import vector_math
+from lensml.simulate.axes import pixel_axis, ray_axis
 from lensml.simulate.lenstronomy_bridge import (
     image_model,
     lenstronomy_model,
@@ -42,7 +43,7 @@ from lensml.simulate.lenstronomy_bridge import (
 from lensml.simulate.noise import add_noise, noise_variance
 from lensml.simulate.noise_kernel import draw_noise
 from lensml.simulate.priors import draw, draw_count, draw_positions
-from lensml.simulate.render import binned_gaussian, pixel_axis, ray_axis, render
+from lensml.simulate.render import binned_gaussian, render
 from lensml.simulate.substructure import LINE_UNITS, POINT_UNITS
 from lensml.simulate.systems import (
     INTEGER_COLUMNS,

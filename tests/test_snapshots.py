@@ -13,11 +13,12 @@ from sklearn.linear_model import LogisticRegression
 from toy_stores import setting
 from toy_study import ADABN, ADDA, CNN, STEM, Study, images_of, results_in
 
-from lensml.evaluation.selection_on_test import select_on_test
+from lensml.evaluation.adaptation.selection_on_test import select_on_test
 from lensml.models.encoders import build_classifier
-from lensml.training.adaptation_runs import adapt_adda
-from lensml.training.adda import AddaTask, embed
-from lensml.training.snapshots import read_snapshots, save_snapshots
+from lensml.training.adaptation.adda import AddaTask
+from lensml.training.adaptation.run import adapt_adda
+from lensml.training.adaptation.snapshots import read_snapshots, save_snapshots
+from lensml.training.engine.prediction import embed
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

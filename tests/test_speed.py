@@ -19,7 +19,7 @@ from torch import Tensor
 from toy_stores import IN_MEMORY, NETWORK_INPUT, blobs, noise, write_store
 
 from lensml.data.torch_dataset import Images
-from lensml.evaluation.training_speed import (
+from lensml.evaluation.speed.training import (
     MASKED_AUTOENCODER,
     Recipes,
     benchmark_training,
@@ -32,17 +32,19 @@ from lensml.schema import training as schema
 from lensml.schema.anomaly import Mae
 from lensml.schema.speed import TrainingSpeed
 from lensml.simulate.dataset import pool_unlabelled
-from lensml.training.adda import AddaTask
-from lensml.training.checkpoint import FILE, load_checkpoint, save_checkpoint
-from lensml.training.classifier import ClassifierTask
-from lensml.training.execution import FLOAT32, Execution, execution_of
-from lensml.training.losses import READ_EVERY, Losses
-from lensml.training.mae import MaeTask
-from lensml.training.parallel import on_every_device, rank, share, weight_of
-from lensml.training.random_state import random_state, restore_random_state
-from lensml.training.runs import train_classifier, train_mae
-from lensml.training.setting import Results, Setting
-from lensml.training.stopwatch import PIECES, Stopwatch
+from lensml.training.adaptation.adda import AddaTask
+from lensml.training.anomaly.mae import MaeTask
+from lensml.training.anomaly.mae_run import train_mae
+from lensml.training.classification.run import train_classifier
+from lensml.training.classification.task import ClassifierTask
+from lensml.training.engine.checkpoint import FILE, load_checkpoint, save_checkpoint
+from lensml.training.engine.execution import FLOAT32, Execution, execution_of
+from lensml.training.engine.losses import READ_EVERY, Losses
+from lensml.training.engine.parallel import on_every_device
+from lensml.training.engine.random_state import random_state, restore_random_state
+from lensml.training.engine.ranks import rank, share, weight_of
+from lensml.training.engine.setting import Results, Setting
+from lensml.training.engine.stopwatch import PIECES, Stopwatch
 
 CPU = torch.device("cpu")
 TRANSFORMER: dict[str, Any] = {
@@ -251,7 +253,7 @@ def test_losses_that_wait_are_the_same_and_name_their_step(monkeypatch):
     at_once = Losses()
     for step, value in enumerate(values):
         at_once.add(step, {"loss": value})
-    monkeypatch.setattr("lensml.training.losses._on_gpu", lambda value: True)
+    monkeypatch.setattr("lensml.training.engine.losses._on_gpu", lambda value: True)
     late = Losses()
     for step, value in enumerate(values):
         late.add(step, {"loss": value})
@@ -290,9 +292,9 @@ def test_the_random_state_is_restored_and_a_new_process_keeps_its_own():
 @pytest.mark.parametrize(("n", "copies", "count"), [(12, 1, 5), (36, 3, 2), (36, 3, 5), (4, 2, 2)])
 def test_shares_hold_whole_systems_and_every_image_once(monkeypatch, n, copies, count):
     shares = []
-    monkeypatch.setattr("lensml.training.parallel.world_size", lambda: count)
+    monkeypatch.setattr("lensml.training.engine.ranks.world_size", lambda: count)
     for number in range(count):
-        monkeypatch.setattr("lensml.training.parallel.rank", lambda number=number: number)
+        monkeypatch.setattr("lensml.training.engine.ranks.rank", lambda number=number: number)
         rows = share(n, copies)
         systems = (rows % (n // copies)).reshape(copies, -1)
         assert (systems == systems[0]).all()
@@ -304,7 +306,7 @@ def test_shares_hold_whole_systems_and_every_image_once(monkeypatch, n, copies, 
 
 
 def test_more_processes_than_systems_are_refused(monkeypatch):
-    monkeypatch.setattr("lensml.training.parallel.world_size", lambda: 4)
+    monkeypatch.setattr("lensml.training.engine.ranks.world_size", lambda: 4)
     with pytest.raises(ValueError, match=r"devices = 4: a batch of 3 systems cannot be divided"):
         share(9, 3)
 
@@ -384,7 +386,7 @@ with Path(sys.argv[1]).open("a") as file:
     file.write("started\\n")
 sys.path.insert(0, sys.argv[2])
 from test_speed import MAE, results_in, setting_with
-from lensml.training.runs import train_mae
+from lensml.training.anomaly.mae_run import train_mae
 
 folder = Path(sys.argv[1]).parent
 given = {"mae": MAE, "symmetry": "square", "setting": setting_with(folder, devices=2)}

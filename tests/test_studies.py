@@ -15,8 +15,8 @@ from toy_stores import IN_MEMORY, NETWORK_INPUT, RMS, blobs, noise, setting, wri
 from lensml.data.images import StretchedImages, stretch, unstretch
 from lensml.data.store import open_store
 from lensml.data.torch_dataset import Images, RedrawnImages
-from lensml.evaluation.encoder_size import measure_encoder
-from lensml.evaluation.studies import tabulate_study
+from lensml.evaluation.classification.encoder_size import measure_encoder
+from lensml.evaluation.classification.studies import tabulate_study
 from lensml.figures import Style, plot_study
 from lensml.models.encoders import build_classifier, build_encoder
 from lensml.models.initial import start_from_mae
@@ -25,9 +25,10 @@ from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.studies import SHIPPED, Variant, resolve_variant
 from lensml.schema.training import Classifier, Evaluation
-from lensml.training.classifier import ClassifierTask, predict_probabilities
-from lensml.training.setting import Results
-from lensml.training.variants import equal_steps, train_variant
+from lensml.training.classification.task import ClassifierTask
+from lensml.training.classification.variants import equal_steps, train_variant
+from lensml.training.engine.prediction import predict_probabilities
+from lensml.training.engine.setting import Results
 
 VIT = {
     "kind": "vit",

@@ -11,12 +11,12 @@ import pytest
 from test_config import DEFAULT, load_files
 from toy_stores import blobs, setting, write_store
 
-from lensml.evaluation.tables import tabulate
+from lensml.evaluation.statistics.tables import tabulate
 from lensml.schema import ConfigError
 from lensml.schema.sweep import Factor, configured, retrained, swept
 from lensml.schema.training import Evaluation
-from lensml.training.runs import train_mae
-from lensml.training.setting import Results
+from lensml.training.anomaly.mae_run import train_mae
+from lensml.training.engine.setting import Results
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 

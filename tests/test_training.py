@@ -70,13 +70,18 @@ from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.schema.anomaly import AutoencoderMethod, Mae
 from lensml.simulate.dataset import pool_unlabelled
-from lensml.training import classifier as classifier_module
-from lensml.training.adaptation_runs import adapt_adabn, adapt_adda
-from lensml.training.adda import AddaTask, adapt_batch_norm, embed, embedding_statistics
-from lensml.training.autoencoder_runs import train_autoencoder
-from lensml.training.autoencoders import AutoencoderTask
-from lensml.training.averaging import WeightAverage
-from lensml.training.checkpoint import (
+from lensml.training.adaptation.adda import AddaTask, adapt_batch_norm, embedding_statistics
+from lensml.training.adaptation.oracle import train_oracle
+from lensml.training.adaptation.run import adapt_adabn, adapt_adda
+from lensml.training.anomaly.autoencoder_run import train_autoencoder
+from lensml.training.anomaly.autoencoders import AutoencoderTask
+from lensml.training.anomaly.mae import MaeTask
+from lensml.training.anomaly.mae_run import train_mae
+from lensml.training.classification import task as classifier_module
+from lensml.training.classification.run import train_classifier
+from lensml.training.classification.task import ClassifierTask, macro_auc
+from lensml.training.engine.averaging import WeightAverage
+from lensml.training.engine.checkpoint import (
     FILE,
     fingerprint_of,
     load_checkpoint,
@@ -84,23 +89,12 @@ from lensml.training.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from lensml.training.classifier import (
-    ClassifierTask,
-    batch_order,
-    macro_auc,
-    optimizer_of,
-    predict_probabilities,
-    set_learning_rate,
-)
-from lensml.training.device import prepare_device
-from lensml.training.loop import BatchOrder, learning_rate_at, run_training, step_generator
-from lensml.training.mae import MaeTask
-from lensml.training.record import data_fingerprint, file_checksum
-from lensml.training.runs import (
-    train_classifier,
-    train_mae,
-    train_oracle,
-)
+from lensml.training.engine.device import prepare_device
+from lensml.training.engine.loop import run_training
+from lensml.training.engine.optimizer import learning_rate_at, optimizer_of, set_learning_rate
+from lensml.training.engine.order import BatchOrder, batch_order, step_generator
+from lensml.training.engine.prediction import embed, predict_probabilities
+from lensml.training.engine.record import data_fingerprint, file_checksum
 
 CPU = torch.device("cpu")
 MAE = Mae(

@@ -11,7 +11,7 @@ from lensml.data.store import SCHEMA_VERSION
 from lensml.data.store_writer import chunk_file, seal_store, write_block
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.training import Compute
-from lensml.training.setting import Setting
+from lensml.training.engine.setting import Setting
 
 NETWORK_INPUT = NetworkInput(stretch="asinh", noise_units=5.0, scale=2.0, center_crop=None)
 IN_MEMORY = 0.5  # max_memory_fraction

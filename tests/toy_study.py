@@ -14,7 +14,7 @@ from lensml.schema import encoders as encoder_schema
 from lensml.schema import training as schema
 from lensml.schema.anomaly import Autoencoder
 from lensml.simulate.dataset import pool_unlabelled
-from lensml.training.runs import Results, train_classifier
+from lensml.training.classification.run import Results, train_classifier
 
 # Paths are dropped at random, so that a resumed run must restore torch's generator.
 STEM = encoder_schema.VitConvStem(

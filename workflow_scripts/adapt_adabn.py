@@ -1,7 +1,7 @@
 """Adapter of the rule adapt_adabn."""
 
 from lensml.schema.adaptation import AdaBn
-from lensml.training.adaptation_runs import adapt_adabn
+from lensml.training.adaptation.run import adapt_adabn
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

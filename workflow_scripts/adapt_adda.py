@@ -1,7 +1,7 @@
 """Adapter of the rule adapt_adda."""
 
 from lensml.schema.adaptation import AdaBn, Adda
-from lensml.training.adaptation_runs import adapt_adda
+from lensml.training.adaptation.run import adapt_adda
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of the rule adapt_jointly."""
 
 from lensml.schema.adaptation import JOINT_METHODS, AdaBn, Adda, Distortion, Joint
-from lensml.training.adaptation_runs import adapt_jointly
+from lensml.training.adaptation.run import adapt_jointly
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

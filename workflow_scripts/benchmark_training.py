@@ -1,6 +1,6 @@
 """Adapter of the rule benchmark_training."""
 
-from lensml.evaluation.training_speed import Recipes, benchmark_training
+from lensml.evaluation.speed.training import Recipes, benchmark_training
 from lensml.schema.anomaly import Mae
 from lensml.schema.simulation import Domain
 from lensml.schema.speed import TrainingSpeed

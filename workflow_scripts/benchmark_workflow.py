@@ -1,6 +1,6 @@
 """Adapter of the rule benchmark_workflow."""
 
-from lensml.evaluation.workflow_overhead import benchmark_workflow
+from lensml.evaluation.speed.workflow import benchmark_workflow
 from lensml.schema.speed import WorkflowSpeed
 from lensml.workflow import job
 

@@ -1,6 +1,6 @@
 """Adapter of the rule calibrate_classifier."""
 
-from lensml.evaluation.calibration import calibrate_classifier
+from lensml.evaluation.classification.calibration import calibrate_classifier
 from lensml.workflow import job
 
 with job(snakemake):

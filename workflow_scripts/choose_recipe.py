@@ -1,6 +1,6 @@
 """Adapter of the rule choose_recipe."""
 
-from lensml.evaluation.search import choose_recipe
+from lensml.evaluation.classification.search import choose_recipe
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

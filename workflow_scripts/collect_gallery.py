@@ -1,6 +1,6 @@
 """Adapter of the rule collect_gallery."""
 
-from lensml.evaluation.examples import collect_gallery
+from lensml.evaluation.gallery import collect_gallery
 from lensml.workflow import job
 
 with job(snakemake):

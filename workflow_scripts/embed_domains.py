@@ -1,6 +1,6 @@
 """Adapter of the rule embed_domains."""
 
-from lensml.evaluation.embedding import embed_domains
+from lensml.evaluation.adaptation.embedding import embed_domains
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule export_classifier."""
 
-from lensml.evaluation.export import export_classifier
+from lensml.evaluation.classification.export import export_classifier
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):

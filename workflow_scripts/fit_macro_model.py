@@ -1,6 +1,6 @@
 """Adapter of the rule fit_macro_model."""
 
-from lensml.evaluation.macro_fit import fit_store
+from lensml.evaluation.anomaly.macro_fit import fit_store
 from lensml.schema.anomaly import MacroFit
 from lensml.workflow import job, setting_of
 

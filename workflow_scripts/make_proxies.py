@@ -1,6 +1,6 @@
 """Adapter of the rule make_proxies."""
 
-from lensml.evaluation.proxies import make_proxies
+from lensml.evaluation.anomaly.proxies import make_proxies
 from lensml.schema.anomaly import Proxies
 from lensml.workflow import job
 

@@ -1,6 +1,6 @@
 """Adapter of the rule map_classifier."""
 
-from lensml.evaluation.attribution import map_classifier
+from lensml.evaluation.attribution.maps import map_classifier
 from lensml.schema.attribution import MapSpec
 from lensml.workflow import encoder_of, job, setting_of
 

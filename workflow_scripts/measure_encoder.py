@@ -1,6 +1,6 @@
 """Adapter of the rule measure_encoder."""
 
-from lensml.evaluation.encoder_size import measure_encoder
+from lensml.evaluation.classification.encoder_size import measure_encoder
 from lensml.workflow import encoder_of, job
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule measure_limit."""
 
-from lensml.evaluation.limit import measure_limit
+from lensml.evaluation.limit.bounds import measure_limit
 from lensml.schema.limit import Limit
 from lensml.schema.simulation import Domain
 from lensml.schema.training import Evaluation

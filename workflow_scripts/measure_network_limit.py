@@ -1,6 +1,6 @@
 """Adapter of the rule measure_network_limit."""
 
-from lensml.evaluation.network_limit import measure_network_limit
+from lensml.evaluation.limit.networks import measure_network_limit
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

@@ -1,6 +1,6 @@
 """Adapter of the rules that predict: predict_classifier, predict_adapted and their like."""
 
-from lensml.evaluation.predict import predict
+from lensml.evaluation.classification.predict import predict
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule predict_grid."""
 
-from lensml.evaluation.network_limit import predict_grid
+from lensml.evaluation.limit.networks import predict_grid
 from lensml.workflow import encoder_of, grid_of, job, setting_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule predict_grid_radial_profile."""
 
-from lensml.evaluation.network_limit import predict_grid_radial_profile
+from lensml.evaluation.limit.networks import predict_grid_radial_profile
 from lensml.workflow import grid_of, job, setting_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule predict_radial_profile."""
 
-from lensml.evaluation.baselines import predict_radial_profile
+from lensml.evaluation.classification.baselines import predict_radial_profile
 from lensml.workflow import job, setting_of
 
 with job(snakemake):

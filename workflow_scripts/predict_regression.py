@@ -1,7 +1,7 @@
 """Adapter of the rule predict_regression."""
 
 from lensml.data.targets import Target
-from lensml.evaluation.regression_predict import predict_regression
+from lensml.evaluation.regression.predict import predict_regression
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule probe_mae."""
 
-from lensml.evaluation.probe import probe_mae
+from lensml.evaluation.classification.probe import probe_mae
 from lensml.schema.anomaly import Mae
 from lensml.workflow import job, setting_of
 

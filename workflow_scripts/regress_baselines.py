@@ -1,7 +1,7 @@
 """Adapter of the rule regress_baselines."""
 
 from lensml.data.targets import Target
-from lensml.evaluation.regression_baselines import regress_baselines
+from lensml.evaluation.regression.baselines import regress_baselines
 from lensml.workflow import job, setting_of
 
 with job(snakemake):

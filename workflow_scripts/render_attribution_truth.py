@@ -1,6 +1,6 @@
 """Adapter of the rule render_attribution_truth."""
 
-from lensml.evaluation.attribution_truth import render_truth
+from lensml.evaluation.attribution.truth import render_truth
 from lensml.schema.encoders import NetworkInput
 from lensml.workflow import job
 

@@ -1,6 +1,6 @@
 """Adapter of the rule render_convergence."""
 
-from lensml.evaluation.examples import render_convergence
+from lensml.evaluation.gallery import render_convergence
 from lensml.workflow import job
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule run_benchmark."""
 
-from lensml.evaluation.benchmark import run_benchmark
+from lensml.evaluation.speed.rendering import run_benchmark
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.simulation import Domain
 from lensml.schema.training import Benchmark

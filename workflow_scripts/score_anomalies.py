@@ -1,6 +1,6 @@
 """Adapter of the rule score_anomalies."""
 
-from lensml.evaluation.predict import score_anomalies
+from lensml.evaluation.anomaly.mae import score_anomalies
 from lensml.schema.anomaly import Scoring
 from lensml.workflow import job, scored_of, setting_of
 

@@ -1,6 +1,6 @@
 """Adapter of the rule score_autoencoder."""
 
-from lensml.evaluation.autoencoders import score_autoencoder
+from lensml.evaluation.anomaly.autoencoders import score_autoencoder
 from lensml.schema.anomaly import Autoencoder
 from lensml.workflow import job, scored_of, setting_of
 

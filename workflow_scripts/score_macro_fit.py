@@ -1,6 +1,6 @@
 """Adapter of the rule score_macro_fit."""
 
-from lensml.evaluation.macro_fit import collect_fits
+from lensml.evaluation.anomaly.macro_fit import collect_fits
 from lensml.workflow import job, scored_of, setting_of
 
 with job(snakemake):

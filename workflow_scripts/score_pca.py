@@ -1,6 +1,6 @@
 """Adapter of the rule score_pca."""
 
-from lensml.evaluation.baselines import score_pca
+from lensml.evaluation.anomaly.baselines import score_pca
 from lensml.workflow import job, scored_of, setting_of
 
 with job(snakemake):

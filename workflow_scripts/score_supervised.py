@@ -1,6 +1,6 @@
 """Adapter of the rule score_supervised."""
 
-from lensml.evaluation.baselines import score_supervised
+from lensml.evaluation.anomaly.baselines import score_supervised
 from lensml.workflow import job, setting_of
 
 with job(snakemake):

@@ -1,8 +1,8 @@
 """Adapter of the rule search_worker."""
 
-from lensml.evaluation.search import judge_with
+from lensml.evaluation.classification.search import judge_with
 from lensml.schema.search import Search
-from lensml.training.search import Work, run_worker
+from lensml.training.classification.search import Work, run_worker
 from lensml.workflow import job, setting_of, shipped_of
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rules tabulate_classification, tabulate_adaptation and their like."""
 
-from lensml.evaluation.tables import tabulate
+from lensml.evaluation.statistics.tables import tabulate
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

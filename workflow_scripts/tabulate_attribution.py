@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_attribution."""
 
-from lensml.evaluation.attribution import tabulate_attribution
+from lensml.evaluation.attribution.table import tabulate_attribution
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

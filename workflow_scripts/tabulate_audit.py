@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_audit."""
 
-from lensml.evaluation.audit_table import tabulate_audit
+from lensml.evaluation.audit.table import tabulate_audit
 from lensml.workflow import job
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_development."""
 
-from lensml.evaluation.development import tabulate_development
+from lensml.evaluation.adaptation.development import tabulate_development
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

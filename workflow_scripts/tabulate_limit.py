@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_limit."""
 
-from lensml.evaluation.limit import tabulate_limit
+from lensml.evaluation.limit.bounds import tabulate_limit
 from lensml.workflow import job
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_network_limit."""
 
-from lensml.evaluation.network_limit import tabulate_network_limit
+from lensml.evaluation.limit.networks import tabulate_network_limit
 from lensml.workflow import job
 
 with job(snakemake):

@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_regression."""
 
-from lensml.evaluation.regression import tabulate_regression
+from lensml.evaluation.regression.table import tabulate_regression
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

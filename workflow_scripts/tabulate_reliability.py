@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_reliability."""
 
-from lensml.evaluation.calibration import tabulate_reliability
+from lensml.evaluation.classification.calibration import tabulate_reliability
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

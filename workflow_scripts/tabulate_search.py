@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_search."""
 
-from lensml.evaluation.search import tabulate_trials
+from lensml.evaluation.classification.search import tabulate_trials
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

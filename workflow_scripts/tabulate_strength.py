@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_strength."""
 
-from lensml.evaluation.examples import tabulate_strength
+from lensml.evaluation.classification.strength import tabulate_strength
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

@@ -1,6 +1,6 @@
 """Adapter of the rule tabulate_study."""
 
-from lensml.evaluation.studies import tabulate_study
+from lensml.evaluation.classification.studies import tabulate_study
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
 

@@ -1,7 +1,7 @@
 """Adapter of the rule train_autoencoder."""
 
 from lensml.schema.anomaly import Autoencoder
-from lensml.training.autoencoder_runs import train_autoencoder
+from lensml.training.anomaly.autoencoder_run import train_autoencoder
 from lensml.workflow import job, results_of, setting_of
 
 with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of the rule train_candidate."""
 
-from lensml.evaluation.search import candidate_values, judge_with
-from lensml.training.search import Work, train_changed
+from lensml.evaluation.classification.search import candidate_values, judge_with
+from lensml.training.classification.search import Work, train_changed
 from lensml.workflow import job, results_of, setting_of, shipped_of
 
 with job(snakemake):

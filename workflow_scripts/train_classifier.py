@@ -1,7 +1,7 @@
 """Adapter of the rule train_classifier."""
 
 from lensml.schema.training import Classifier
-from lensml.training.runs import train_classifier
+from lensml.training.classification.run import train_classifier
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

@@ -1,7 +1,7 @@
 """Adapter of the rule train_mae."""
 
 from lensml.schema.anomaly import Mae
-from lensml.training.runs import train_mae
+from lensml.training.anomaly.mae_run import train_mae
 from lensml.workflow import job, results_of, setting_of
 
 with job(snakemake):

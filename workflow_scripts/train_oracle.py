@@ -2,7 +2,7 @@
 
 from lensml.schema.adaptation import Oracle
 from lensml.schema.training import Classifier
-from lensml.training.runs import train_oracle
+from lensml.training.adaptation.oracle import train_oracle
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

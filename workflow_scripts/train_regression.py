@@ -2,7 +2,7 @@
 
 from lensml.data.targets import Target
 from lensml.schema.regression import Regression
-from lensml.training.regression_run import train_regression
+from lensml.training.regression.run import train_regression
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

@@ -1,8 +1,8 @@
 """Adapter of the rule train_variant."""
 
-from lensml.evaluation.predict import predict
+from lensml.evaluation.classification.predict import predict
 from lensml.schema.training import Classifier
-from lensml.training.variants import equal_steps, train_variant
+from lensml.training.classification.variants import equal_steps, train_variant
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):

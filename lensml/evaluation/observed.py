@@ -13,20 +13,19 @@ from sklearn.neighbors import NearestNeighbors
 from lensml.data.images import unstretch
 from lensml.data.observed import Cutout, Grid, UnusableImageError, read_cutout
 from lensml.data.torch_dataset import Cutouts, Images
-from lensml.evaluation.anomaly_scores import anomaly_score, restore, score_masks
-from lensml.evaluation.calibration import apply_temperature, read_temperature
-from lensml.evaluation.predictions import write_examples
-from lensml.evaluation.tables import write_formats
+from lensml.evaluation.anomaly.scores import anomaly_score, restore, score_masks
+from lensml.evaluation.classification.calibration import apply_temperature, read_temperature
+from lensml.evaluation.statistics.predictions import write_examples
+from lensml.evaluation.statistics.tables import write_formats
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema.anomaly import COMPARING, Scoring
 from lensml.schema.encoders import Encoder
 from lensml.schema.observed import ObservedLens
-from lensml.training.adda import embed
-from lensml.training.checkpoint import load_weights
-from lensml.training.classifier import predict_probabilities
-from lensml.training.device import prepare_device
-from lensml.training.runs import load_classifier
-from lensml.training.setting import Setting
+from lensml.training.classification.run import load_classifier
+from lensml.training.engine.checkpoint import load_weights
+from lensml.training.engine.device import prepare_device
+from lensml.training.engine.prediction import embed, predict_probabilities
+from lensml.training.engine.setting import Setting
 
 N_NEIGHBOURS = 10
 EDGE = 95.0  # percentile of the distance beyond which an image lies at the domain's edge
@@ -86,7 +85,7 @@ def score_observed(
         examples: npz for a figure, of the images that can be used.
         grid: of the domain.
         n_reference: images of every store that are compared with.
-        setting: see :class:`lensml.training.setting.Setting`.
+        setting: see :class:`lensml.training.engine.setting.Setting`.
     """
     cutouts, reasons = read_all(lenses, grid)
     names = pd.Index(list(lenses), name="lens")

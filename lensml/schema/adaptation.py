@@ -171,7 +171,7 @@ Method = Literal[
     "masked_reconstruction",
     "oracle",
 ]
-# Methods of one task each (lensml/training/joint), with the section of settings of their own.
+# Methods of one task each (lensml/training/adaptation/joint), with the section of their settings.
 JOINT_METHODS: dict[str, type[JointMethod]] = {
     "source_continued": SourceContinued,
     "strong_augmentation": StrongAugmentation,

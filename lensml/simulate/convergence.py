@@ -9,8 +9,9 @@ from tqdm import tqdm
 
 from lensml.physics.profiles import line_mass_deflection
 from lensml.schema.simulation import Domain
+from lensml.simulate.axes import pixel_axis
 from lensml.simulate.halo_kernel import enclosed_table, halo_deflection
-from lensml.simulate.render import halo_columns, pixel_axis
+from lensml.simulate.render import halo_columns
 from lensml.simulate.systems import Systems
 
 STEPS = 8  # of the trapezoidal rule along the edge of a pixel

@@ -18,8 +18,8 @@ from lensml.physics.profiles import (
     line_mass_potential,
 )
 from lensml.schema.simulation import Domain
+from lensml.simulate.axes import pixel_axis, ray_axis
 from lensml.simulate.galaxy_sources import load_galaxies
-from lensml.simulate.render import pixel_axis, ray_axis
 from lensml.simulate.systems import Systems
 
 

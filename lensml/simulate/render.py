@@ -9,6 +9,7 @@ import numpy as np
 from lensml.physics.ellipticity import MAX_MODULUS, phis_qs
 from lensml.physics.light import SMOOTHING, b_ns
 from lensml.schema.simulation import CdmTnfw, Domain
+from lensml.simulate.axes import ray_axis
 from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.systems import Systems
 
@@ -17,30 +18,6 @@ SERIES_TOLERANCE = {"float32": 1e-8, "float64": 1e-15}
 MAX_SERIES_TERMS = 400
 LENS_LIGHT_SAMPLING = {"supersampling_factor": 5, "refinement_factor": 5}
 LIGHT_COLUMNS = ("amp", "R_sersic", "n_sersic", "e1", "e2")
-
-
-def pixel_axis(num_pix: int, pixel_scale: float) -> np.ndarray:
-    """Pixel centres of either axis.
-
-    Returns:
-        (num_pix,) float64 arcsec, symmetric about zero.
-    """
-    return -(num_pix - 1) / 2 * pixel_scale + np.arange(num_pix) * pixel_scale
-
-
-def ray_axis(domain: Domain) -> np.ndarray:
-    """Ray coordinates of either axis, to the last bit those of lenstronomy's sub-grid.
-
-    Returns:
-        (num_pix supersampling_factor,) float64 arcsec.
-    """
-    pixels = pixel_axis(domain.num_pix, domain.instrument.pixel_scale)
-    ss = domain.supersampling_factor
-    rays = np.empty(domain.num_pix * ss)
-    step = pixels[1] - pixels[0]
-    for j in range(ss):
-        rays[j::ss] = pixels + step * (-1 / 2.0 + 1 / (2.0 * ss) + j / float(ss))
-    return rays
 
 
 def binned_gaussian(

@@ -1,0 +1,1 @@
+"""Classifiers that were carried to another domain."""

@@ -1,0 +1,1 @@
+"""Anomaly scores of images, and what they are worth."""

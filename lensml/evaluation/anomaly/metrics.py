@@ -1,0 +1,88 @@
+"""Metrics of anomaly scores, each with its interval."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_auc_score
+
+from lensml.evaluation.statistics.bootstrap import (
+    interval,
+    system_weights,
+    weighted_auc,
+)
+from lensml.evaluation.statistics.metrics import Measured, true_positive_rates
+from lensml.schema.training import Evaluation
+
+# That an anomaly score must not be. Where the lens gives up the mass of its substructure, its own
+# theta_E tells the classes apart though no image does: theta_E_total is what they share.
+COVARIATES = ["flux", "theta_E_total"]
+NOTHING_LEFT = (
+    1e-6  # of a score's spread: it is a function of the covariates, what is left rounding
+)
+
+
+def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]:
+    """AUC of ``no_sub`` against each class and against any, and true positive rates.
+
+    ``roc_auc_any_adjusted``: of what flux and Einstein radius do not foretell of a score; none
+    where they foretell all of it, as of the flux itself.
+
+    Raises:
+        ValueError: a column is missing or a class has no images.
+    """
+    table = pd.read_csv(path)
+    if not {"system_id", "label", "score"} <= set(table.columns) or table.empty:
+        raise ValueError(f"{path}: needs rows and the columns system_id, label, score")
+    label, score = table["label"].to_numpy(str), table["score"].to_numpy()
+    if not 0 < (label != "no_sub").sum() < len(label):
+        raise ValueError(f"{path}: needs images of no_sub and of another class")
+    system_id = table["system_id"].to_numpy()
+    rows = []
+    for name in [*dict.fromkeys(label[label != "no_sub"]), "any"]:
+        keep = np.ones(len(label), bool) if name == "any" else np.isin(label, ["no_sub", name])
+        positive = label[keep] != "no_sub"
+        weights = system_weights(system_id[keep], spec.n_bootstrap, seed)
+        samples = weighted_auc(score[keep], positive, weights)
+        value = float(roc_auc_score(positive, score[keep]))
+        low, high = interval(samples, spec.confidence)
+        rows.append(Measured(f"roc_auc_{name}", value, low, high, int(keep.sum())))
+    weights = system_weights(system_id, spec.n_bootstrap, seed)
+    rows += true_positive_rates(score, label != "no_sub", weights, spec)
+    if set(COVARIATES) <= set(table.columns):
+        normal = label == "no_sub"
+        rest = without_brightness(score, table[COVARIATES].to_numpy(float), normal)
+        if rest[normal].std() > NOTHING_LEFT * score[normal].std():
+            value = float(roc_auc_score(~normal, rest))
+            limits = interval(weighted_auc(rest, ~normal, weights), spec.confidence)
+            rows.append(Measured("roc_auc_any_adjusted", value, *limits, len(label)))
+    return rows
+
+
+def proxy_auc(path: str, spec: Evaluation, *, seed: int) -> Measured:
+    """AUC of smooth lenses against their own images distorted (``roc_auc_proxy``).
+
+    Raises:
+        ValueError: a column is missing or a class has no images.
+    """
+    rows = {row.metric: row for row in anomaly_metrics(path, spec, seed=seed)}
+    return rows["roc_auc_proxy"]
+
+
+def without_brightness(
+    score: np.ndarray, covariates: np.ndarray, normal: np.ndarray
+) -> np.ndarray:
+    """What of a score flux and Einstein radius do not foretell, (N,).
+
+    A quadratic polynomial of them is fitted to the score of images without substructure.
+
+    Args:
+        score: (N,).
+        covariates: (N, 2).
+        normal: (N,) bool, without substructure.
+    """
+    center, spread = covariates[normal].mean(0), covariates[normal].std(0)
+    u, v = ((covariates - center) / np.where(spread > 0, spread, 1)).T
+    terms = np.stack([np.ones_like(u), u, v, u * u, u * v, v * v], 1)
+    fitted, *_ = np.linalg.lstsq(terms[normal], score[normal], rcond=None)
+    return score - terms @ fitted

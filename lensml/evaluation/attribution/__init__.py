@@ -1,0 +1,1 @@
+"""Where a classifier looks, beside where the substructure is."""

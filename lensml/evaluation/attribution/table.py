@@ -1,0 +1,89 @@
+"""Table of the attribution maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from lensml.evaluation.attribution.maps import (
+    NOTE,
+    REFERENCE,
+)
+from lensml.evaluation.attribution.truth import IDENTITY, METRICS
+from lensml.evaluation.audit.verdicts import verdicts_of
+from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_mean
+from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.tables import KEYS, write_table
+from lensml.schema.training import Evaluation
+
+
+def tabulate_attribution(
+    runs: Sequence[Mapping[str, str]],
+    outputs: Sequence[str],
+    spec: Evaluation,
+    *,
+    seed: int,
+    audits: Sequence[str] = (),
+) -> None:
+    """Table of how well maps point at the substructure.
+
+    Args:
+        runs: mappings with ``path`` of a scores.csv, ``reference`` of the domain's baselines,
+            ``domain``, ``model`` and ``seed``.
+        outputs: the .csv, .md and .tex files to write.
+        spec: bootstrap.
+        seed: of the bootstrap.
+        audits: .csv of the domains; those that failed are named below the table.
+    """
+    rows = []
+    for run in runs:
+        scores, reference = (read_scores(run[key]) for key in ("path", "reference"))
+        identity = {key: run[key] for key in ("domain", "model", "seed")}
+        same = reference.loc[reference["method"] == REFERENCE]
+        for _, group in scores.groupby(["label", "method"], sort=False):
+            of = {key: group[key].iloc[0] for key in ("label", "method")}
+            found = attribution_metrics(group, same, spec, seed=seed)
+            rows += [{**identity, **of, **measured._asdict()} for measured in found]
+    keys = [*KEYS["attribution"], "seed"]
+    table = pd.DataFrame(rows, columns=[*keys, *Measured._fields])
+    notes = [NOTE, *verdicts_of(audits)]
+    write_table(table, outputs, kind="attribution", confidence=spec.confidence, notes=notes)
+
+
+def read_scores(path: str) -> pd.DataFrame:
+    """Read a scores.csv of maps.
+
+    Raises:
+        ValueError: a column is missing or the file has no rows.
+    """
+    table = pd.read_csv(path)
+    columns = [*IDENTITY, "method", *METRICS]
+    if not set(columns) <= set(table.columns) or table.empty:
+        raise ValueError(f"{path}: needs rows and the columns {', '.join(columns)}")
+    return table
+
+
+def attribution_metrics(
+    scores: pd.DataFrame, reference: pd.DataFrame, spec: Evaluation, *, seed: int
+) -> list[Measured]:
+    """Mean scores of one method's maps of one class, and their gain over the reference.
+
+    Args:
+        scores: rows of :func:`lensml.evaluation.attribution.truth.score_rows`.
+        reference: rows of the same images.
+        spec: bootstrap over lens systems.
+        seed: of the bootstrap.
+    """
+    joined = scores.merge(reference, on=list(IDENTITY), suffixes=("", "_reference"))
+    rows = []
+    for metric in METRICS:
+        # Without substructure inside the image there is nothing to point at.
+        some = joined.loc[joined[metric].notna()]
+        weights = system_weights(some["system_id"].to_numpy(), spec.n_bootstrap, seed)
+        value = some[metric].to_numpy()
+        gain = value - some[f"{metric}_reference"].to_numpy()
+        for name, terms in ((metric, value), (f"{metric}_gain", gain)):
+            low, high = interval(weighted_mean(terms, weights), spec.confidence)
+            rows.append(Measured(name, float(terms.mean()), low, high, len(terms)))
+    return rows

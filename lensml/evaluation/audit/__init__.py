@@ -1,0 +1,1 @@
+"""Whether anything but substructure tells the classes of a dataset apart."""

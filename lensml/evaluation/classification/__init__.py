@@ -1,0 +1,1 @@
+"""Classifiers on test images: predictions, calibration, studies, export."""

@@ -1,0 +1,1 @@
+"""What any method can reach on one image, and what networks reach of it."""

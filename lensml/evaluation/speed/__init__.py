@@ -1,0 +1,1 @@
+"""Speed of simulation, training and workflow on this machine."""

@@ -1,0 +1,1 @@
+"""Metrics with intervals, comparisons, and the tables that hold them."""

@@ -1,0 +1,133 @@
+"""Files of predictions and anomaly scores, one CSV row per test image, and of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lensml.data.files import write_atomic, write_csv
+from lensml.data.images import StretchedImages, unstretch
+
+PIECE = 1000  # images at a time
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Images that get anomaly scores.
+
+    Attributes:
+        stores: one per class.
+        classes: in the order of the stores.
+        outputs: CSV of every score.
+        limit: images of every store; None for all.
+    """
+
+    stores: Sequence[str]
+    classes: Sequence[str]
+    outputs: Mapping[str, str]
+    limit: int | None = None
+
+
+def write_predictions(
+    output: str, probabilities: np.ndarray, images: StretchedImages, classes: Sequence[str]
+) -> None:
+    """Write probabilities (N, K) of labelled images as ``predictions.csv``."""
+    write_csv(output, predictions_table(probabilities, images, classes))
+
+
+def predictions_table(
+    probabilities: np.ndarray, images: StretchedImages, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Probabilities (N, K) of labelled images, one row each."""
+    table = _identity(images, classes)
+    for k, name in enumerate(classes):
+        table[f"p_{name}"] = probabilities[:, k]
+    return table
+
+
+def write_scores(
+    output: str, score: np.ndarray, images: StretchedImages, classes: Sequence[str]
+) -> None:
+    """Write anomaly scores (N,) of labelled images as ``scores.csv``.
+
+    Flux (in units of the background's rms) and Einstein radius (arcsec, of lens and substructure
+    together, which tells no class) stand beside them, so that
+    what is owed to these can be told from the rest.
+    """
+    table = _identity(images, classes)
+    table["score"] = score
+    table["flux"] = total_flux(images)
+    table["theta_E_total"] = images.truth("theta_E_total")
+    write_csv(output, table)
+
+
+def total_flux(images: StretchedImages) -> np.ndarray:
+    """Flux of every image in units of its background's rms, (N,).
+
+    Raises:
+        ValueError: the stretch has lost it.
+    """
+    pieces = np.array_split(np.arange(len(images)), max(len(images) // PIECE, 1))
+    fluxes = [unstretch(images.rows(p), images.network_input) for p in pieces]
+    return np.concatenate([flux.sum((1, 2), dtype=float) for flux in fluxes])
+
+
+def write_regression(
+    output: str,
+    images: StretchedImages,
+    *,
+    truth: np.ndarray,
+    mean: np.ndarray,
+    std_raw: np.ndarray,
+    std: np.ndarray,
+) -> None:
+    """Write a Gaussian for every image of one class as ``predictions.csv``.
+
+    Args:
+        output: CSV with system_id, index, truth, mean, std_raw, std.
+        images: N test images.
+        truth: (N,) dex, as the rest.
+        mean: (N,).
+        std_raw: (N,) as predicted.
+        std: (N,) after the scale that was fitted on validation images.
+    """
+    identity = {"system_id": images.system_id, "index": images.index}
+    columns = {"truth": truth, "mean": mean, "std_raw": std_raw, "std": std}
+    write_csv(output, pd.DataFrame({**identity, **columns}))
+
+
+def _identity(images: StretchedImages, classes: Sequence[str]) -> pd.DataFrame:
+    if images.labels is None:
+        raise ValueError("predictions are written for labelled test images only")
+    label = np.array(list(classes))[images.labels]
+    return pd.DataFrame({"system_id": images.system_id, "index": images.index, "label": label})
+
+
+def write_examples(output: str, **arrays: np.ndarray) -> None:
+    """Write arrays for a figure as an npz file."""
+    write_atomic(output, lambda stream: np.savez_compressed(stream, **arrays))  # type: ignore[arg-type]
+
+
+def read_predictions(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Predictions of test images.
+
+    Returns:
+        system_id (N,), label (N,) int, probabilities (N, K), names of the classes.
+
+    Raises:
+        ValueError: a column is missing or the file has no rows.
+    """
+    table = pd.read_csv(path)
+    missing = {"system_id", "index", "label"} - set(table.columns)
+    classes = [c.removeprefix("p_") for c in table.columns if c.startswith("p_")]
+    if missing or not classes or table.empty:
+        raise ValueError(f"{path}: needs rows and the columns system_id, index, label, p_<class>")
+    unknown = set(table["label"]) - set(classes)
+    if unknown:
+        raise ValueError(f"{path}: label {sorted(unknown)[0]!r} has no column p_<class>")
+    label = np.array([classes.index(name) for name in table["label"]])
+    probabilities = table[[f"p_{name}" for name in classes]].to_numpy()
+    return table["system_id"].to_numpy(), label, probabilities, classes

@@ -1,0 +1,1 @@
+"""A classifier carried to another domain without labels."""

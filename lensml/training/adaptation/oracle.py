@@ -1,0 +1,60 @@
+"""The upper reference of adaptation: training on labelled target images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lensml.schema.adaptation import Oracle
+from lensml.schema.encoders import Encoder
+from lensml.schema.training import Classifier
+from lensml.training.classification.run import (
+    fit_classifier,
+    source_classifier,
+)
+from lensml.training.engine.device import prepare_device
+from lensml.training.engine.record import data_fingerprint, file_checksum
+from lensml.training.engine.setting import Results, Setting
+
+
+def train_oracle(
+    train: Sequence[str],
+    validation: Sequence[str],
+    source_weights: str,
+    results: Results,
+    *,
+    encoder: Encoder,
+    classifier: Classifier,
+    oracle: Oracle,
+    symmetry: str,
+    setting: Setting,
+) -> None:
+    """Train the source classifier further on *labelled* target stores: an upper reference.
+
+    Args: as for :func:`train_classifier`, and ``source_weights``, where it starts.
+    """
+    device = prepare_device(setting.compute)
+    images = setting.images(train, device)
+    network = source_classifier(source_weights, encoder, images.img_size, len(train))
+    fit_classifier(
+        network,
+        images,
+        setting.images(validation, device),
+        results,
+        spec=oracle,
+        epochs=oracle.epochs,
+        evaluations=oracle.evaluations_per_epoch,
+        symmetry=symmetry if classifier.augment else "none",
+        label_smoothing=classifier.label_smoothing,
+        ema_decay=classifier.ema_decay,
+        paired=classifier.paired_batches,
+        config={
+            "encoder": encoder.model_dump(),
+            "oracle": oracle.model_dump(),
+            "classifier": classifier.model_dump(
+                include={"augment", "label_smoothing", "ema_decay", "paired_batches"}
+            ),
+        },
+        data=[*data_fingerprint([*train, *validation]), file_checksum(source_weights)],
+        setting=setting,
+        device=device,
+    )

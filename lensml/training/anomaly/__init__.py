@@ -1,0 +1,1 @@
+"""Autoencoders of lenses without substructure."""

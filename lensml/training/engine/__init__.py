@@ -1,0 +1,1 @@
+"""What every training shares: loop, order, optimiser, checkpoints, records, devices."""

@@ -1,0 +1,102 @@
+"""``run.json``: what a result was made of."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lensml.data.checksums import checksum_of_file
+from lensml.data.files import write_json
+from lensml.data.manifest import manifest_path
+
+PACKAGES = (
+    "lensml",
+    "torch",
+    "timm",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "zarr",
+    "numba",
+    "lenstronomy",
+    "snakemake",
+)
+
+
+def data_fingerprint(stores: Sequence[str | Path]) -> list[str]:
+    """Checksum of every store's manifest: it changes with any byte of the data."""
+    return [file_checksum(manifest_path(store)) for store in stores]
+
+
+def file_checksum(path: str | Path) -> str:
+    """Checksum of a file that a run starts from."""
+    return checksum_of_file(path)[1]
+
+
+def write_run(
+    path: str | Path,
+    *,
+    config: Mapping[str, Any],
+    data: Sequence[str],
+    device: torch.device,
+    seconds: float,
+    images_per_second: float,
+    **further: Any,
+) -> None:
+    """Write ``run.json``.
+
+    Args:
+        path: of the file.
+        config: every section that the run depended on.
+        data: checksums of the stores' manifests and of the weights that it started from.
+        device: where it ran.
+        seconds: wall time of training (of its last leg, if it was resumed).
+        images_per_second: throughput.
+        further: what else belongs to the run.
+    """
+    content = {
+        "config": dict(config),
+        "data": list(data),
+        "device": _device_name(device),
+        "threads": torch.get_num_threads(),
+        "seconds": round(seconds, 2),
+        "images_per_second": round(images_per_second, 1),
+        "versions": {"python": platform.python_version(), **package_versions()},
+        "git_commit": git_commit(),
+        **further,
+    }
+    write_json(path, content)
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"cpu ({platform.machine()})"
+
+
+def package_versions() -> dict[str, str]:
+    """Installed versions of what a result depends on."""
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def git_commit() -> str | None:
+    """Commit of the source tree, with ``-dirty`` if it was changed; None outside a checkout."""
+    root = Path(__file__).resolve().parents[3]
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip() or None
