@@ -88,6 +88,7 @@ class Config(ConfigFile):
     resolved: dict[str, Domain]
     timed: dict[str, Domain]  # of the benchmark
     timed_in_training: Domain
+    labels: dict[str, str]  # of every domain, for figures
 
     @property
     def results(self) -> str:
@@ -180,7 +181,9 @@ def _resolved(raw: ConfigFile, entries: Entries, origins: Origins) -> dict[str, 
     domains = {name: resolved(name) for name in raw.domains}
     if any(variant.redraw_noise for variant in raw.ablation.variants.values()):
         domains |= _without_noise(domains[raw.ablation.domain or raw.classifier.domains[0]])
+    named = {*raw.domains, *raw.benchmark.domains}
     return {
+        "labels": {name: entries["domains"][name].content.get("label") or name for name in named},
         "resolved": domains,
         "timed": {name: resolved(name) for name in raw.benchmark.domains},
         "timed_in_training": resolved(raw.benchmark.training.domain),
