@@ -1,14 +1,9 @@
 """What the workflow plans is what was recorded, so that a change of a plan is seen."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import golden
+from toy import golden_plans as golden
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -17,7 +12,7 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 def test_the_same_jobs_with_the_same_files_are_planned(case):
     recorded = json.loads(golden.RECORD.read_text(encoding="utf-8"))
     changes = golden.differences(golden.plan_of(case), recorded[case])
-    assert not changes, "\n".join([*changes, "record them anew: python tests/workflow/golden.py"])
+    assert not changes, "\n".join([*changes, "record them anew: python tests/toy/golden_plans.py"])
 
 
 def test_a_job_more_and_another_file_are_differences():
