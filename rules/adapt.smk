@@ -227,7 +227,7 @@ use rule plot as plot_roc_adaptation with:
     params:
         made_by="figures.roc:plot_roc_adaptation",
         predictions=adaptation.predictions,
-        title=lambda w: f"Adaptation from {w.source} to {w.target}",
+        title=lambda w: f"Adaptation from {adaptation.label(w)}",
         figures=FIGURE_STYLE,
 
 
@@ -242,7 +242,7 @@ use rule plot as plot_confusion_adaptation with:
     params:
         made_by="figures.confusion:plot_confusion",
         predictions=adaptation.predictions,
-        title=lambda w: f"Adaptation from {w.source} to {w.target}",
+        title=lambda w: f"Adaptation from {adaptation.label(w)}",
         figures=FIGURE_STYLE,
 
 
@@ -258,6 +258,7 @@ use rule plot as plot_adaptation_summary with:
         made_by="figures.summary:plot_adaptation_summary",
         source_domain=lambda w: w.source,
         target_domain=lambda w: w.target,
+        title=lambda w: f"Adaptation from {adaptation.label(w)}",
         figures=FIGURE_STYLE,
 
 
@@ -271,7 +272,7 @@ use rule plot as plot_history_adda with:
         "<logs>/plot_history_adda/{source}_{target}_{encoder}.log",
     params:
         made_by="figures.history:plot_history_adda",
-        title=lambda w: f"ADDA from {w.source} to {w.target}",
+        title=lambda w: f"ADDA from {adaptation.label(w)}",
         figures=FIGURE_STYLE,
 
 
@@ -285,5 +286,6 @@ use rule plot as plot_embedding with:
         "<logs>/plot_embedding/{source}_{target}_{encoder}.log",
     params:
         made_by="figures.embedding:plot_embedding",
-        title=lambda w: f"Embedding, {w.source} to {w.target}",
+        title=lambda w: f"Embedding, {adaptation.label(w)}",
+        labels=adaptation.labels,
         figures=FIGURE_STYLE,

@@ -202,7 +202,7 @@ use rule plot as plot_anomaly_strength with:
         "<logs>/plot_anomaly_strength/{domain}.log",
     params:
         made_by="figures.summary:plot_strength",
-        title=lambda w: f"Anomaly detection by strength of the substructure, {w.domain}",
+        title=lambda w: f"Anomaly detection by strength of the substructure, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -217,7 +217,7 @@ use rule plot as plot_roc_anomaly with:
     params:
         made_by="figures.roc:plot_roc_anomaly",
         scores=lambda w: anomaly.headline_scores(w.domain),
-        title=lambda w: f"Anomaly detection, {w.domain}",
+        title=lambda w: f"Anomaly detection, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -232,7 +232,7 @@ use rule plot as plot_score_distributions with:
     params:
         made_by="figures.scores:plot_score_distributions",
         scores=lambda w: anomaly.headline_scores(w.domain),
-        title=lambda w: f"Anomaly scores, {w.domain}",
+        title=lambda w: f"Anomaly scores, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -246,7 +246,7 @@ use rule plot as plot_history_mae with:
         "<logs>/plot_history_mae/{domain}.log",
     params:
         made_by="figures.history:plot_history_mae",
-        title=lambda w: f"Masked autoencoder, {w.domain}",
+        title=lambda w: f"Masked autoencoder, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -261,6 +261,7 @@ use rule plot as plot_anomaly_summary with:
     params:
         made_by="figures.summary:plot_anomaly_summary",
         domain=lambda w: w.domain,
+        title=lambda w: f"AUC against no substructure, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -275,7 +276,7 @@ use rule plot as plot_reconstructions with:
         "<logs>/plot_reconstructions/{domain}.log",
     params:
         made_by="figures.reconstruction:plot_reconstructions",
-        title=lambda w: f"Masked autoencoder, {w.domain}",
+        title=lambda w: f"Masked autoencoder, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 

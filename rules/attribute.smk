@@ -79,7 +79,7 @@ use rule plot as plot_attribution with:
         "<logs>/plot_attribution/{domain}/{encoder}.log",
     params:
         made_by="figures.attribution:plot_attribution",
-        title=lambda w: f"Attribution maps, {w.domain}",
+        title=lambda w: f"Attribution maps, {CFG.labels[w.domain]}",
         encoder=lambda w: w.encoder,
         figures=FIGURE_STYLE,
 

@@ -35,6 +35,7 @@ use rule plot as plot_benchmark with:
         "<logs>/plot_benchmark.log",
     params:
         made_by="figures.benchmark:plot_benchmark",
+        labels={name: CFG.labels[name] for name in CFG.timed},
         figures=FIGURE_STYLE,
 
 

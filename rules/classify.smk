@@ -166,7 +166,7 @@ use rule plot as plot_roc_classification with:
     params:
         made_by="figures.roc:plot_roc_classification",
         predictions=lambda w: classification.predictions(w.domain),
-        title=lambda w: f"Classification, {w.domain}",
+        title=lambda w: f"Classification, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -181,7 +181,7 @@ use rule plot as plot_confusion with:
     params:
         made_by="figures.confusion:plot_confusion",
         predictions=lambda w: classification.predictions(w.domain),
-        title=lambda w: f"Classification, {w.domain}",
+        title=lambda w: f"Classification, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -196,7 +196,7 @@ use rule plot as plot_history_classifier with:
     params:
         made_by="figures.history:plot_history_classifier",
         histories=lambda w: classification.histories(w.domain),
-        title=lambda w: f"Classifier training, {w.domain}",
+        title=lambda w: f"Classifier training, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -210,7 +210,7 @@ use rule plot as plot_strength with:
         "<logs>/plot_strength/{domain}.log",
     params:
         made_by="figures.summary:plot_strength",
-        title=lambda w: f"Strength of the substructure, {w.domain}",
+        title=lambda w: f"Strength of the substructure, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -224,5 +224,5 @@ use rule plot as plot_reliability with:
         "<logs>/plot_reliability/{domain}.log",
     params:
         made_by="figures.reliability:plot_reliability",
-        title=lambda w: f"Reliability of probabilities, {w.domain}",
+        title=lambda w: f"Reliability of probabilities, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,

@@ -47,7 +47,7 @@ use rule plot as plot_limit with:
         "<logs>/plot_limit/{domain}.log",
     params:
         made_by="figures.limit:plot_limit",
-        title=lambda w: f"Physical limit of one image, {w.domain}",
+        title=lambda w: f"Physical limit of one image, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -164,7 +164,7 @@ use rule plot as plot_network_limit with:
         "<logs>/plot_network_limit/{domain}.log",
     params:
         made_by="figures.limit:plot_limit",
-        title=lambda w: f"Networks and the physical limit, {w.domain}",
+        title=lambda w: f"Networks and the physical limit, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 
@@ -178,7 +178,7 @@ use rule plot as plot_efficiency with:
         "<logs>/plot_efficiency/{domain}.log",
     params:
         made_by="figures.network_limit:plot_efficiency",
-        title=lambda w: f"Networks and the physical limit, {w.domain}",
+        title=lambda w: f"Networks and the physical limit, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 

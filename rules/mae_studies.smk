@@ -66,7 +66,7 @@ use rule plot as plot_sweep with:
         "<logs>/plot_sweep.log",
     params:
         made_by="figures.sweep:plot_sweep",
-        title=f"Masked autoencoder, one setting at a time, {sweep.domain}",
+        title=f"Masked autoencoder, one setting at a time, {CFG.labels[sweep.domain]}",
         shipped=sweep.shipped(),
         figures=FIGURE_STYLE,
 
@@ -179,7 +179,7 @@ use rule plot as plot_pretraining with:
         "<logs>/plot_pretraining.log",
     params:
         made_by="figures.pretraining:plot_pretraining",
-        title=f"Masked autoencoder as a start, {pretraining.domain}",
+        title=f"Masked autoencoder as a start, {CFG.labels[pretraining.domain]}",
         figures=FIGURE_STYLE,
 
 

@@ -47,7 +47,7 @@ use rule plot as plot_observed with:
     params:
         made_by="figures.observed:plot_observed",
         classes=CLASSES,
-        title=f"Observed lenses, networks of {observed.domain}",
+        title=f"Observed lenses, networks of {CFG.labels[observed.domain]}",
         figures=FIGURE_STYLE,
 
 

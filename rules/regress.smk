@@ -107,7 +107,7 @@ use rule plot as plot_regression with:
     params:
         made_by="figures.regression:plot_regression",
         runs=lambda w: regression.networks(w.domain),
-        title=lambda w: f"Regression, {w.domain}",
+        title=lambda w: f"Regression, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
 
 

@@ -91,5 +91,5 @@ use rule plot as plot_gallery with:
         "<logs>/plot_gallery/{domain}.log",
     params:
         made_by="figures.gallery:plot_gallery",
-        title=lambda w: CFG.domain(w.domain).population.description + f", {w.domain}",
+        title=lambda w: f"{CFG.domain(w.domain).population.description}, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,

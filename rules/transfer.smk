@@ -59,6 +59,7 @@ use rule plot as plot_transfer with:
         "<logs>/plot_transfer.log",
     params:
         made_by="figures.transfer:plot_transfer",
+        labels={name: CFG.labels[name] for name in CFG.domains},
         figures=FIGURE_STYLE,
 
 

@@ -70,6 +70,14 @@ class Adaptation(Datasets):
         """Embeddings before and after ADDA of the first seed."""
         return f"{filled(self.of('adda'), wildcards, seed=self.seeds[0])}/embedding.csv"
 
+    def labels(self, wildcards: Any) -> dict[str, str]:
+        """Labels of both domains of a pair."""
+        return {name: self.config.labels[name] for name in (wildcards.source, wildcards.target)}
+
+    def label(self, wildcards: Any) -> str:
+        """A pair as a title has it."""
+        return " to ".join(self.labels(wildcards).values())
+
     def source_weights(self, wildcards: Any) -> str:
         """The classifier that is adapted."""
         return self.classifiers.weights(wildcards.source, wildcards.encoder, wildcards.seed)

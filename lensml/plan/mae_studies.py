@@ -11,7 +11,7 @@ from lensml.plan.datasets import Datasets, dump
 from lensml.plan.layout import filled
 from lensml.schema.anomaly import Scoring
 from lensml.schema.pretraining import STARTS, mae_encoder, pretraining_recipe
-from lensml.schema.studies import steps_of
+from lensml.schema.steps import steps_of
 from lensml.schema.sweep import N_TRAIN, Factor, configured, retrained, swept
 
 SCRATCH = "scratch"

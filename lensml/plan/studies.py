@@ -9,7 +9,8 @@ from lensml.plan.classification import Classification, Row
 from lensml.plan.datasets import Datasets, dump
 from lensml.plan.layout import filled
 from lensml.schema.config import noiseless
-from lensml.schema.studies import SHIPPED, Recipe, Variant, resolve_variant, steps_of
+from lensml.schema.steps import steps_of
+from lensml.schema.studies import SHIPPED, Recipe, Variant, resolve_variant
 from lensml.schema.training import BASELINE
 
 TITLES = {
@@ -59,12 +60,12 @@ class Studies(Datasets):
 
     def title(self, study: str) -> str:
         """Of the figure."""
-        return f"{TITLES[study]}, {self.domain(study)}"
+        return f"{TITLES[study]}, {self.config.labels[self.domain(study)]}"
 
     def search_title(self) -> str:
         """Of the figures of the search's trials."""
         encoder = self.config.search.encoder
-        return f"Search of hyperparameters, {encoder}, {self.domain('search')}"
+        return f"Search of hyperparameters, {encoder}, {self.config.labels[self.domain('search')]}"
 
     def encoder_size(self, encoder: str, domain: str) -> str:
         """Size of an encoder for the images of a domain."""

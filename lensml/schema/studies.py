@@ -67,21 +67,6 @@ class Scaling(Section):
     n_train: Annotated[list[Count], Field(min_length=1), AfterValidator(check_unique)]
 
 
-def steps_of(classifier: ClassifierRecipe, *, n_train: int, n_classes: int) -> int:
-    """Optimisation steps of a recipe's epochs.
-
-    Args:
-        classifier: recipe.
-        n_train: images per class.
-        n_classes: number of classes.
-    """
-    if classifier.paired_batches:
-        per_epoch = n_train // min(max(classifier.batch_size // n_classes, 1), n_train)
-    else:
-        per_epoch = n_train * n_classes // min(classifier.batch_size, n_train * n_classes)
-    return classifier.epochs * per_epoch
-
-
 class Recipe(Section):
     """Everything that a run of a study is trained with."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from toy.configuration import ROOT
 from toy.drawings import COMPARED, DRAWINGS, draw_for_comparison, draw_history_mae
@@ -18,11 +19,13 @@ from toy.figure_tables import (
     PIXEL_SCALE,
     STYLE,
     write_columns,
+    write_embedding,
     write_gallery,
     write_observed,
 )
 
 from lensml import figures
+from lensml.figures.embedding import _handles as embedding_handles
 from lensml.figures.style import apply_style, colors_of, new_figure, readable, save
 
 
@@ -100,12 +103,13 @@ def test_a_gallery_draws_chains_of_points_and_classes_of_unequal_size(tmp_path: 
         figures.plot_gallery(path, title="", style=STYLE, output=[tmp_path / "b.png"])
 
 
-def test_titles_call_domains_by_their_names():
-    with apply_style(STYLE):
-        figure, _ = new_figure(
-            STYLE, rows=1, columns=1, height=2, title="ADDA from euclid to hst, euclid_other"
-        )
-    assert figure.get_suptitle() == "ADDA from Euclid to HST, euclid_other"
+def test_domains_are_called_by_their_labels(tmp_path: Path):
+    points = pd.read_csv(write_embedding(tmp_path / "embedding.csv"))
+    colors = dict.fromkeys(points["label"], "black")
+    labels = {"euclid": "Euclid"}
+    texts = [str(handle.get_label()) for handle in embedding_handles(points, colors, labels)]
+    assert "source domain (Euclid)" in texts
+    assert "target domain (hst)" in texts  # which has no label
 
 
 @pytest.mark.parametrize("output", [[], ["figure.svg"], ["figure.png", "figure"]])

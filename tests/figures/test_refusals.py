@@ -53,14 +53,14 @@ def test_missing_columns_are_named(column, write, how, name, wrap, tmp_path: Pat
 @pytest.mark.parametrize(
     ("column", "write", "name", "how"),
     [
-        ("role", write_embedding, "embedding", {"title": ""}),
+        ("role", write_embedding, "embedding", {"title": "", "labels": {}}),
         ("bin_low", write_strength, "strength", {"title": ""}),
-        ("ci_low", write_anomaly, "anomaly_summary", {"domain": "euclid"}),
+        ("ci_low", write_anomaly, "anomaly_summary", {"domain": "euclid", "title": ""}),
         (
             "method",
             write_adaptation,
             "adaptation_summary",
-            {"source_domain": "euclid", "target_domain": "hst"},
+            {"source_domain": "euclid", "target_domain": "hst", "title": ""},
         ),
     ],
 )
@@ -116,4 +116,4 @@ def test_a_class_without_images_is_refused(tmp_path: Path):
 def test_domains_without_rows_are_refused(tmp_path: Path):
     path = write_anomaly(tmp_path / "anomaly.csv")
     with pytest.raises(ValueError, match=r"anomaly\.csv: no row of domain 'jwst'"):
-        figures.plot_anomaly_summary(path, domain="jwst", style=STYLE, output=["a.png"])
+        figures.plot_anomaly_summary(path, domain="jwst", title="", style=STYLE, output=["a.png"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy.configuration import CATALOGUE, DEFAULT, load_files
+from toy.configuration import CATALOGUE, DEFAULT, configured, load_files
 
 from lensml.simulate.systems import draw_systems
 
@@ -224,3 +224,17 @@ def test_a_wrong_distribution_is_shown_as_found(problem):
 def test_an_unknown_domain_of_a_pair_is_one_line_about_the_pair(problem):
     line = problem("adaptation: {pairs: [{source: euclid, target: lsst}]}")
     assert "adaptation.pairs[0].target = 'lsst'" in line
+
+
+def test_every_shipped_domain_has_a_label_of_its_own(default_config):
+    labels = default_config.labels
+    assert set(default_config.domains) <= set(labels)
+    assert len(set(labels.values())) == len(labels)
+    assert not [name for name, label in labels.items() if label == name]
+
+
+def test_a_domain_without_label_is_called_by_its_name():
+    mine = {"description": "Mine", "instrument": "euclid_vis", "population": "deeplense_varied"}
+    mine |= {"num_pix": 64, "supersampling_factor": 3}
+    changes = {"domains": ["euclid", "hst", "mine"], "catalogue": {"domains": {"mine": mine}}}
+    assert configured(changes).labels["mine"] == "mine"

@@ -79,7 +79,8 @@ def draw_transfer(folder: Path, style: Style, output: Sequence[Path]) -> None:
     table = pd.DataFrame(rows).assign(metric="roc_auc_ovr_macro")
     table["ci_low"], table["ci_high"] = table["value"] - 0.02, table["value"] + 0.02
     table.to_csv(folder / "transfer.csv", index=False)
-    figures.plot_transfer(folder / "transfer.csv", style=style, output=output)
+    labels = {"euclid": "Euclid", "hst": "HST"}
+    figures.plot_transfer(folder / "transfer.csv", labels=labels, style=style, output=output)
 
 
 def draw_history_classifier(folder: Path, style: Style, output: Sequence[Path]) -> None:
@@ -122,19 +123,27 @@ def draw_gallery(folder: Path, style: Style, output: Sequence[Path]) -> None:
 
 def draw_embedding(folder: Path, style: Style, output: Sequence[Path]) -> None:
     table = write_embedding(folder / "embedding.csv")
-    figures.plot_embedding(table, title="ADDA", style=style, output=output)
+    labels = {"euclid": "Euclid", "hst": "HST"}
+    figures.plot_embedding(table, title="ADDA", labels=labels, style=style, output=output)
 
 
 def draw_adaptation_summary(folder: Path, style: Style, output: Sequence[Path]) -> None:
     table = write_adaptation(folder / "adaptation.csv")
     figures.plot_adaptation_summary(
-        table, source_domain="euclid", target_domain="hst", style=style, output=output
+        table,
+        source_domain="euclid",
+        target_domain="hst",
+        title="Adaptation from Euclid to HST",
+        style=style,
+        output=output,
     )
 
 
 def draw_anomaly_summary(folder: Path, style: Style, output: Sequence[Path]) -> None:
     table = write_anomaly(folder / "anomaly.csv")
-    figures.plot_anomaly_summary(table, domain="euclid", style=style, output=output)
+    figures.plot_anomaly_summary(
+        table, domain="euclid", title="Euclid", style=style, output=output
+    )
 
 
 def draw_strength(folder: Path, style: Style, output: Sequence[Path]) -> None:
@@ -152,7 +161,8 @@ def draw_benchmark(folder: Path, style: Style, output: Sequence[str | Path]) -> 
     columns = ["domain", "substructure", "supersampling_factor", "what", "engine"]
     columns += ["images_per_second", "ratio_to_lenstronomy"]
     pd.DataFrame(rows, columns=columns).to_csv(folder / "benchmark.csv", index=False)
-    figures.plot_benchmark(folder / "benchmark.csv", style=style, output=output)
+    labels = {"euclid": "Euclid", "hst": "HST"}
+    figures.plot_benchmark(folder / "benchmark.csv", labels=labels, style=style, output=output)
 
 
 def draw_limit(folder: Path, style: Style, output: Sequence[str | Path]) -> None:

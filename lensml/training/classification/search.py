@@ -23,7 +23,8 @@ from tqdm import tqdm
 from lensml.data.files import write_json
 from lensml.models.encoder_size import encoder_size
 from lensml.schema.search import Choices, Range, Search, changes_of, space_around, values_of
-from lensml.schema.studies import Recipe, resolve_variant, steps_of
+from lensml.schema.steps import steps_at_equal_cost, steps_of
+from lensml.schema.studies import Recipe, resolve_variant
 from lensml.training.classification.variants import train_variant
 from lensml.training.engine.checkpoint import fingerprint_of, remove_checkpoint
 from lensml.training.engine.record import data_fingerprint
@@ -69,7 +70,7 @@ class Shipped:
         """Steps that cost a recipe as many operations as a trial's epochs cost the shipped one."""
         shipped, own = (self._flops(each) for each in (self.recipe, recipe))
         steps = steps_of(recipe.classifier, n_train=self.n_train, n_classes=self.n_classes)
-        return max(round(steps * shipped / own), 1)
+        return steps_at_equal_cost(steps, cost=own, reference_cost=shipped)
 
     def _flops(self, recipe: Recipe) -> int:
         img_size = recipe.network_input.img_size(self.num_pix)

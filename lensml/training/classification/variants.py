@@ -13,6 +13,7 @@ from lensml.data.torch_dataset import RedrawnImages
 from lensml.models.encoders import build_classifier
 from lensml.models.initial import start_from_mae
 from lensml.schema.encoders import Encoder
+from lensml.schema.steps import steps_at_equal_cost
 from lensml.schema.training import ClassifierRecipe
 from lensml.training.classification.run import fit_classifier
 from lensml.training.engine.device import prepare_device
@@ -109,4 +110,4 @@ def equal_steps(steps: int | None, sizes: Sequence[str]) -> int | None:
     if steps is None or not sizes:
         return steps
     reference, own = (json.loads(Path(path).read_text())["flops"] for path in sizes)
-    return max(round(steps * reference / own), 1)
+    return steps_at_equal_cost(steps, cost=own, reference_cost=reference)

@@ -104,7 +104,7 @@ def test_markdown_latex_and_figure_are_made_of_the_table(written):
     assert r"images\_per\_second" in (written / "benchmark.tex").read_text()
     output = [written / "figure.pdf", written / "figure.png"]
     style = Style(dpi=60, font_size=9.0, width=7.1, color_map="magma")
-    plot_benchmark(written / "benchmark.csv", style=style, output=output)
+    plot_benchmark(written / "benchmark.csv", labels={}, style=style, output=output)
     assert all(file.stat().st_size > 2000 for file in output)
 
 
