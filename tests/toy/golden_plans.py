@@ -1,6 +1,6 @@
 """Plans of the workflow in short: of every rule the number of jobs, and a hash of their files.
 
-``python tests/toy/golden_plans.py`` records them anew.
+``PYTHONPATH=tests python -m toy.golden_plans`` records them anew.
 """
 
 from __future__ import annotations
