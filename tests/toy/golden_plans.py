@@ -1,6 +1,6 @@
 """Plans of the workflow in short: of every rule the number of jobs, and a hash of their files.
 
-``PYTHONPATH=tests python -m toy.golden_plans`` records them anew.
+``python tests/toy/golden_plans.py`` records them anew.
 """
 
 from __future__ import annotations
