@@ -4,7 +4,7 @@
 rule audit_domain:
     input:
         manifests=lambda w: data.manifests(w.domain, *SPLITS),
-        source=code("evaluation.audit.tests"),
+        source=code("evaluation.audit.domain"),
     output:
         audit=at.audit,
     log:

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def code_of(module: str) -> list[str]:
-    """A module and what it imports of its own floor, as files.
+    """A module and what it imports of its own floor and of ``lensml.tables``, as files.
 
     Args:
         module: dotted, below ``lensml``: ``figures.roc``. What lies on other floors is left out,
@@ -42,5 +42,5 @@ def _imported(module: str, floor: str) -> frozenset[str]:
     """Modules of a floor that a module imports by name."""
     tree = ast.parse(_file(module).read_text(encoding="utf-8"))
     names = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module]
-    prefix = f"lensml.{floor}."
-    return frozenset(name.removeprefix("lensml.") for name in names if name.startswith(prefix))
+    near = (f"lensml.{floor}.", "lensml.tables")
+    return frozenset(name.removeprefix("lensml.") for name in names if name.startswith(near))

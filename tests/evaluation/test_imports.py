@@ -14,7 +14,7 @@ def test_jobs_without_a_network_start_without_torch():
     # Its import takes longer than what these jobs do.
     code = """
 import sys
-import lensml.evaluation.audit.tests, lensml.evaluation.classification.baselines
+import lensml.evaluation.audit.domain, lensml.evaluation.classification.baselines
 import lensml.evaluation.gallery, lensml.evaluation.statistics.tables
 import lensml.simulate.dataset, lensml.figures, lensml.workflow
 print(sorted({"torch", "timm"} & set(sys.modules)))

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from toy.stores import setting
 from toy.study import ADABN, ADDA, CNN, STEM, Study, images_of, results_in
 
-from lensml.evaluation.adaptation.selection_on_test import select_on_test
+from lensml.evaluation.adaptation.published_protocol import select_on_test
 from lensml.models.encoders import build_classifier
 from lensml.training.adaptation.adda import AddaTask
 from lensml.training.adaptation.run import adapt_adda

@@ -1,4 +1,7 @@
-"""Reading what figures are made of, with errors that name the file and what it lacks."""
+"""Reading tables and arrays that jobs write, with errors that name the file and what it lacks.
+
+It lies below every floor that reads results: figures are made of these alone.
+"""
 
 from __future__ import annotations
 

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 
 from lensml.data.store import ChunkedImages, Store, open_store
-from lensml.evaluation.audit import tests as audit
+from lensml.evaluation.audit import domain as audit
+from lensml.evaluation.audit.domain import Dataset, audit_domain
 from lensml.evaluation.audit.statistics import Finding
 from lensml.evaluation.audit.table import tabulate_audit
-from lensml.evaluation.audit.tests import Dataset, audit_domain
 from lensml.evaluation.audit.verdicts import MEANING, verdicts
 from lensml.schema import Config
 from lensml.schema.encoders import NetworkInput
