@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -133,15 +134,21 @@ def simulate_store() -> Callable[..., Path]:
     return make
 
 
-@pytest.fixture
-def results(tmp_path, domain, simulate_store) -> Path:
+@pytest.fixture(scope="session")
+def written_results(tmp_path_factory, domain, simulate_store) -> Path:
     """A folder of results with one dataset and the files of one job."""
-    folder = tmp_path / "results"
+    folder = tmp_path_factory.mktemp("written") / "results"
     simulate_store(folder / "datasets", domain(num_pix=16), "cdm")
     for name in ("tables/a.csv", "tables/a.md"):
         write_bytes(folder / name, name.encode() * 10)
     record_outputs(folder, [folder / "tables/a.csv", folder / "tables/a.md"], "tabulate")
     return folder
+
+
+@pytest.fixture
+def results(tmp_path, written_results) -> Path:
+    """The same to damage."""
+    return shutil.copytree(written_results, tmp_path / "results")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
