@@ -32,10 +32,26 @@ def _mapping(loader: _StrictLoader, node: yaml.MappingNode, deep: bool = False) 
                 problem=f"key '{key}' appears twice (lines {seen[key]} and {line}); remove one"
             )
         seen[key] = line
-    return yaml.SafeLoader.construct_mapping(loader, node, deep)
+    return yaml.constructor.SafeConstructor.construct_mapping(loader, node, deep)
 
 
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictCLoader(_SafeLoader):
+    """The same in C, where PyYAML was built with it: five times as fast, with shorter messages."""
+
+
+for _loader in (_StrictLoader, _StrictCLoader):
+    _loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _parsed(text: str) -> Any:
+    """What YAML text says; neither loader has a tag that builds anything but plain data."""
+    try:
+        return yaml.load(text, Loader=_StrictCLoader)
+    except yaml.YAMLError:
+        return yaml.load(text, Loader=_StrictLoader)  # says more of the mistake
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
@@ -46,8 +62,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        # The loader derives from SafeLoader: no tag can build anything but plain data.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        content = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
     except UnicodeDecodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,12 @@ from lensml.schema.simulation import Domain
 CLASSES = ["no_sub", "cdm", "vortex"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def camera(domain) -> Domain:
     return domain("euclid", num_pix=PIX, supersampling_factor=1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stores(tmp_path_factory, camera, simulate_store) -> dict[str, Path]:
     """A sealed store of every class, which no test may change."""
     folder = tmp_path_factory.mktemp("stores")
@@ -28,6 +29,7 @@ def stores(tmp_path_factory, camera, simulate_store) -> dict[str, Path]:
 
 
 @pytest.fixture
-def store(tmp_path, camera, simulate_store) -> Path:
+def store(tmp_path, stores) -> Path:
     """A store to damage."""
-    return simulate_store(tmp_path, camera, "cdm", n_images=N, images_per_block=ROWS, seed=SEED)
+    shutil.copytree(stores["cdm"].parent, tmp_path / "cdm")
+    return tmp_path / "cdm" / stores["cdm"].name

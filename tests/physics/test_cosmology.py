@@ -7,6 +7,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 from astropy.cosmology import FlatLambdaCDM
+from hypothesis import given
+from hypothesis import strategies as st
 from lenstronomy.Cosmo.lens_cosmo import LensCosmo
 
 from lensml.physics.cosmology import (
@@ -31,6 +33,24 @@ def test_distances_have_their_reference_values(distances):
     found = [distances.D_L, distances.D_S, distances.D_LS]
     np.testing.assert_allclose(found, [1259.08, 1651.91, 707.60], rtol=0, atol=0.005)
     assert distances.kpc_per_arcsec == pytest.approx(6.1042, abs=5e-5)
+
+
+@given(
+    H0=st.floats(50, 90),
+    Om0=st.floats(0.05, 0.95),
+    z_lens=st.floats(0.05, 1.5),
+    behind=st.floats(0.05, 4),
+)
+def test_distances_are_astropys_to_the_last_bit(H0, Om0, z_lens, behind):
+    z_source = z_lens + behind
+    flat: Any = cast(Any, FlatLambdaCDM)(H0=H0, Om0=Om0, Ob0=0.04)
+    found = lens_distances(Cosmology(H0=H0, Om0=Om0, Ob0=0.04), z_lens, z_source)
+    assert flat.angular_diameter_distance(z_lens).value == found.D_L
+    assert flat.angular_diameter_distance(z_source).value == found.D_S
+    assert flat.angular_diameter_distance(z_lens, z_source).value == found.D_LS
+    published = lens_distances(Cosmology(H0=H0, Om0=Om0, Ob0=0.04), z_lens, z_source, "luminosity")
+    assert flat.luminosity_distance(z_lens).value == published.D_L
+    assert flat.luminosity_distance(z_source).value == published.D_S
 
 
 @pytest.mark.parametrize(("z_source", "expected"), [(1.0, 1.1489e11), (1.5, 8.676e10)])

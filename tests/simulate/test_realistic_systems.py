@@ -26,10 +26,10 @@ def distances():
 
 @pytest.fixture(scope="module")
 def many(domain):
-    """10,000 systems of every class; rendering is not needed for statistics."""
+    """4,000 systems of every class; rendering is not needed for statistics."""
     camera = domain("euclid_realistic")
     return {
-        name: draw_systems(camera, name, seed=5, split="train", start=0, stop=10_000)
+        name: draw_systems(camera, name, seed=5, split="train", start=0, stop=4_000)
         for name in CLASSES
     }
 

@@ -3,60 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
 import subprocess
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
+from toy.bucket import BUCKET, KEYS, PREFIX, new_bucket, objects, s3_server
 from toy.smoke_run import SHORTER, command, digests, overlay
 
 from lensml.data.packing import unpack
 from lensml.data.store import open_store
 
-BUCKET, PREFIX = "lensml", "run"
-KEYS = {"access_key": "anyone", "secret_key": "anything"}
-
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-
-
-def serve(connection: Connection) -> None:
-    """An S3 server in this process; sends its port."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    connection.send(server.get_host_and_port()[1])
-    connection.recv()
-    server.stop()
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(there,))
-    process.start()
-    try:
-        assert here.poll(60), "the S3 server did not start"
-        yield f"http://127.0.0.1:{here.recv()}"
-    finally:
-        here.send("stop")
-        process.join(20)
-        process.kill()
-
-
-def client(endpoint: str) -> Any:
-    return boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        aws_access_key_id=KEYS["access_key"],
-        aws_secret_access_key=KEYS["secret_key"],
-        region_name="us-east-1",
-    )
+    with s3_server() as address:
+        yield address
 
 
 def run(folder: Path, endpoint: str, *targets: str) -> subprocess.CompletedProcess:
@@ -77,16 +42,10 @@ def run(folder: Path, endpoint: str, *targets: str) -> subprocess.CompletedProce
 @pytest.fixture(scope="module")
 def bucket(endpoint, tmp_path_factory) -> dict[str, bytes]:
     """Objects of the bucket after the smoke run, by their path."""
-    s3 = client(endpoint)
-    s3.create_bucket(Bucket=BUCKET)
+    client = new_bucket(endpoint)
     done = run(tmp_path_factory.mktemp("bucket"), endpoint)
     assert done.returncode == 0, done.stderr[-3000:]
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=PREFIX)
-    keys = [entry["Key"] for page in pages for entry in page["Contents"]]
-    return {
-        key.removeprefix(f"{PREFIX}/"): s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
-        for key in keys
-    }
+    return objects(client)
 
 
 def test_a_run_in_a_bucket_gives_what_a_local_run_gives(bucket, finished):

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from toy.configuration import ROOT
 
-from lensml.schema.yaml_reader import _StrictLoader
+from lensml.schema.yaml_reader import _StrictCLoader, _StrictLoader
 
 UNSAFE = {
     "pickled tensors": r"weights_only\s*=\s*False",
@@ -18,7 +18,7 @@ UNSAFE = {
     "pickle": r"\bpickle\.loads?\(|\bjoblib\.load\(|read_pickle\(",
     # The one loader of its own is a SafeLoader that refuses duplicate keys.
     "YAML that makes objects": (
-        r"yaml\.(load\((?!.*Loader=_StrictLoader\))|unsafe_load\(|full_load\()"
+        r"yaml\.(load\((?!.*Loader=_StrictC?Loader\))|unsafe_load\(|full_load\()"
         r"|yaml\.(Unsafe|Full)?Loader\b"
     ),
     "a shell": r"shell\s*=\s*True|os\.(system|popen)\(|^\s*shell:",
@@ -41,7 +41,9 @@ def test_nothing_runs_what_a_file_says(what):
 
 
 def test_the_loader_of_configurations_is_a_safe_one():
-    assert issubclass(_StrictLoader, yaml.SafeLoader)
+    for loader in (_StrictLoader, _StrictCLoader):
+        assert issubclass(loader, yaml.constructor.SafeConstructor)
+        assert not issubclass(loader, yaml.constructor.FullConstructor)  # which derives from it
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from toy.shared import folder_of_all, made_once
 from toy.smoke_run import command, digests, overlay, planned, refusals, snakemake
 
 from lensml.schema.adaptation import Method
@@ -57,7 +58,6 @@ def test_a_finished_run_has_nothing_to_do(finished):
 
 
 def test_classifiers_are_carried_to_every_domain(finished):
-    snakemake(finished, "transfer")
     table = pd.read_csv(finished / "results/tables/transfer.csv")
     assert set(table["domain"]) == {"euclid"}
     for target in ("euclid", "hst"):
@@ -110,8 +110,11 @@ def test_a_larger_dataset_simulates_its_new_blocks_only(finished, tmp_path):
 @pytest.fixture(scope="module")
 def one_core(tmp_path_factory):
     """Datasets of the smoke run made on one core."""
-    folder = tmp_path_factory.mktemp("one")
-    snakemake(folder, "datasets", cores=1)
+
+    def run(folder):
+        snakemake(folder, "datasets", cores=1)
+
+    folder = made_once(folder_of_all(tmp_path_factory) / "one core", run)
     return digests(folder / "results" / "datasets")
 
 
