@@ -19,7 +19,7 @@ from lensml.plan.classification import flat
 from lensml.plan.code import code_of
 from lensml.plan.datasets import dump
 from lensml.plan.layout import run_files, score_files
-from lensml.schema import ConfigError, load_config
+from lensml.schema import ConfigError, read_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.anomaly import AutoencoderMethod
 from lensml.schema.simulation import SPLITS
@@ -29,10 +29,10 @@ from lensml.schema.studies import SHIPPED
 def checked_config():
     """The configuration, or one line per problem and no job."""
     try:
-        return load_config(
-            config,
+        return read_config(
+            CONFIG_FILES,
             catalogue_dir=Path(workflow.basedir) / "config" / "catalogue",
-            files=[Path(f) for f in CONFIG_FILES],
+            command_line=dict(workflow.config_settings.config),
         )
     except ConfigError as error:
         for line in error.lines:

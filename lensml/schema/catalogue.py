@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from lensml.schema.base import NAME_PATTERN, Name, Section
 from lensml.schema.errors import ConfigError, Origins, nearest, validated
-from lensml.schema.simulation import DomainFile, Instrument, Population
+from lensml.schema.simulation import Domain, DomainFile, Instrument, Population
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 
 KINDS = {"instruments": Instrument, "populations": Population, "domains": DomainFile}
@@ -73,7 +73,7 @@ def resolve(name: str, entries: Entries, files: Mapping[str, Any]) -> dict[str, 
     file, content = entries["domains"][name]
     origins = Origins({file: content, **_changed_by(files, "domains", name)})
     domain = validated(DomainFile, content, origins)
-    return {
+    resolved = {
         "name": name,
         "num_pix": domain.num_pix,
         "supersampling_factor": domain.supersampling_factor,
@@ -81,6 +81,20 @@ def resolve(name: str, entries: Entries, files: Mapping[str, Any]) -> dict[str, 
         "instrument": _part("instruments", domain, file, entries, files),
         "population": _part("populations", domain, file, entries, files),
     }
+    kinds = {"domains": name, "instruments": domain.instrument, "populations": domain.population}
+    changes = [where for kind, key in kinds.items() for where in _changed_by(files, kind, key)]
+    _check_whole(resolved, (changes or [file])[-1])
+    return resolved
+
+
+def _check_whole(resolved: dict[str, Any], where: str) -> None:
+    """Refuse an instrument, a population and a field that do not fit each other."""
+    try:
+        Domain.model_validate(resolved)
+    except ValidationError as error:
+        problems = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
+        lines = [f"{where}: domain '{resolved['name']}': {problem}" for problem in problems]
+        raise ConfigError(lines) from None
 
 
 def _part(

@@ -15,7 +15,7 @@ from lensml.schema.base import Name, Section, UniqueNames, check_unique
 from lensml.schema.catalogue import Catalogue, Entries, read_catalogue, resolve
 from lensml.schema.development import Development, development_problems
 from lensml.schema.encoders import Encoder, NetworkInput
-from lensml.schema.errors import ConfigError, Origins, validated
+from lensml.schema.errors import ConfigError, KeyPath, Origins, validated
 from lensml.schema.limit import Limit
 from lensml.schema.misfits import misfits
 from lensml.schema.observed import Observed, observed_problems
@@ -28,7 +28,7 @@ from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.sweep import Sweep, sweep_problems
 from lensml.schema.training import Audit, Classifier, Compute, Evaluation, Figures
-from lensml.schema.yaml_reader import read_yaml
+from lensml.schema.yaml_reader import deep_merge, from_command_line, read_yaml
 
 Substructure = Literal["no_sub", "cdm", "vortex"]
 Task = Literal["classification", "adaptation", "anomaly", "regression"]
@@ -38,6 +38,10 @@ RUNS_ON = {
     "anomaly": ("anomaly", "domains"),
     "regression": ("regression", "domains"),
 }
+# Lists that other keys refer to: where they are wrong, what refers to them cannot be judged.
+REFERRED = {"domains", "encoders", "seeds", "pairs", "substructures", "tasks", "catalogue"}
+REPAIRS = 5  # rounds; a section's own mistakes can hide those of the whole
+COMMAND_LINE = "--config"
 Problems = Callable[[Any], list[str]]
 
 
@@ -110,6 +114,31 @@ class Config(ConfigFile):
         return self.resolved[name]
 
 
+def read_config(
+    files: Sequence[str | Path],
+    *,
+    catalogue_dir: Path,
+    command_line: Mapping[str, Any] | None = None,
+) -> Config:
+    """Read configuration files, merge them in their order, and check the result.
+
+    Args:
+        files: the first is the default configuration, which is right by itself.
+        catalogue_dir: folder with ``instruments/``, ``populations/`` and ``domains/``.
+        command_line: what ``--config`` gave, which wins.
+
+    Raises:
+        ConfigError: one line per problem.
+    """
+    contents = {str(file): read_yaml(file) for file in files}
+    if command_line:
+        contents[COMMAND_LINE] = from_command_line(dict(command_line))
+    merged: dict[str, Any] = {}
+    for content in contents.values():
+        merged = deep_merge(merged, content)
+    return _checked(merged, catalogue_dir, Origins(contents))
+
+
 def load_config(
     merged: Mapping[str, Any], *, catalogue_dir: Path, files: Sequence[str | Path]
 ) -> Config:
@@ -124,14 +153,58 @@ def load_config(
     Raises:
         ConfigError: one line per problem.
     """
-    origins = Origins({str(f): read_yaml(f) for f in files})
-    tree = of_active_tasks(merged)
-    raw = validated(ConfigFile, tree, origins)
-    entries = read_catalogue(catalogue_dir, raw.catalogue)
-    _refuse(_reference_problems(raw, entries, origins))
-    config = validated(Config, {**tree, **_resolved(raw, entries, origins)}, origins)
-    _refuse(misfits(config, origins) + sweep_problems(config))
-    return config
+    return _checked(merged, catalogue_dir, Origins({str(f): read_yaml(f) for f in files}))
+
+
+def _checked(merged: Mapping[str, Any], catalogue_dir: Path, origins: Origins) -> Config:
+    """The typed configuration; every problem that can be found is reported at once."""
+    tree, problems, sound = _repaired(of_active_tasks(merged), origins)
+    raw = ConfigFile.model_validate(tree) if sound else None
+    if raw is not None:
+        entries = read_catalogue(catalogue_dir, raw.catalogue)
+        unknown = _reference_problems(raw, entries, origins)
+        resolved, found = _resolved(raw, entries, origins)
+        problems += unknown + found
+        if not (unknown or found):
+            config = validated(Config, {**tree, **resolved}, origins)
+            problems += misfits(config, origins) + sweep_problems(config)
+            if not problems:
+                return config
+    raise ConfigError([line for line in dict.fromkeys(problems) if line])
+
+
+def _repaired(tree: dict[str, Any], origins: Origins) -> tuple[dict[str, Any], list[str], bool]:
+    """A configuration with the default's values where its own are wrong, to look for more.
+
+    Returns:
+        the configuration, a line per mistake, and whether more can be looked for: not where lists
+        that others refer to are wrong.
+    """
+    default = next(iter(origins.files.values()), {})
+    problems: list[str] = []
+    for _ in range(REPAIRS):
+        try:
+            validated(ConfigFile, tree, origins)
+        except ConfigError as error:
+            problems += error.lines
+            if any(REFERRED & set(map(str, path)) for path in error.paths):
+                return tree, problems, False
+            for path in filter(None, error.paths):
+                tree = _with_default(tree, default, path)
+        else:
+            return tree, problems, True
+    return tree, problems, False
+
+
+def _with_default(tree: dict[Any, Any], default: Any, path: KeyPath) -> dict[Any, Any]:
+    """A tree whose value at a path is the default's, or is gone where there is none."""
+    key, *rest = path
+    known = isinstance(default, dict) and key in default
+    if rest and isinstance(tree.get(key), dict):
+        inner = _with_default(tree[key], default[key] if known else None, tuple(rest))
+        return {**tree, key: inner}
+    without = {name: value for name, value in tree.items() if name != key}
+    return {**without, key: default[key]} if known else without
 
 
 def of_active_tasks(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,11 +217,6 @@ def of_active_tasks(tree: Mapping[str, Any]) -> dict[str, Any]:
         if task not in active and isinstance(out.get(section), Mapping):
             out[section] = {**out[section], key: []}
     return out
-
-
-def _refuse(problems: list[str]) -> None:
-    if problems:
-        raise ConfigError(problems)
 
 
 def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> list[str]:
@@ -172,22 +240,32 @@ def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> 
     return lines + [line for check in checks for line in check(raw)]
 
 
-def _resolved(raw: ConfigFile, entries: Entries, origins: Origins) -> dict[str, Any]:
-    """Every domain that something runs on."""
-
-    def resolved(name: str) -> dict[str, Any]:
-        return resolve(name, entries, origins.files)
-
-    domains = {name: resolved(name) for name in raw.domains}
+def _resolved(
+    raw: ConfigFile, entries: Entries, origins: Origins
+) -> tuple[dict[str, Any], list[str]]:
+    """Every domain that something runs on, and what is wrong with them."""
+    found: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    trained = raw.benchmark.training.domain
+    for name in dict.fromkeys([*raw.domains, *raw.benchmark.domains, trained]):
+        if name not in entries["domains"]:
+            continue  # said already
+        try:
+            found[name] = resolve(name, entries, origins.files)
+        except ConfigError as error:
+            problems += error.lines
+    if problems or not found.keys() >= {*raw.domains, *raw.benchmark.domains, trained}:
+        return {}, problems or [""]
+    domains = {name: found[name] for name in raw.domains}
     if any(variant.redraw_noise for variant in raw.ablation.variants.values()):
-        domains |= _without_noise(domains[raw.ablation.domain or raw.classifier.domains[0]])
-    named = {*raw.domains, *raw.benchmark.domains}
+        noisy = raw.ablation.domain or raw.classifier.domains[0]
+        domains |= _without_noise(found[noisy]) if noisy in found else {}
     return {
-        "labels": {name: entries["domains"][name].content.get("label") or name for name in named},
+        "labels": {n: entries["domains"][n].content.get("label") or n for n in found},
         "resolved": domains,
-        "timed": {name: resolved(name) for name in raw.benchmark.domains},
-        "timed_in_training": resolved(raw.benchmark.training.domain),
-    }
+        "timed": {name: found[name] for name in raw.benchmark.domains},
+        "timed_in_training": found[trained],
+    }, []
 
 
 def _without_noise(domain: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -11,11 +11,19 @@ from pydantic import BaseModel, Tag, ValidationError
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class ConfigError(ValueError):
-    """One or more configuration problems, one line each."""
+KeyPath = tuple[str | int, ...]  # of a key
 
-    def __init__(self, lines: Sequence[str]) -> None:
-        self.lines = list(lines)
+
+class ConfigError(ValueError):
+    """One or more configuration problems, one line each.
+
+    Attributes:
+        lines: of the problems.
+        paths: of the keys that are wrong by themselves, where these are known.
+    """
+
+    def __init__(self, lines: Sequence[str], paths: Sequence[KeyPath] = ()) -> None:
+        self.lines, self.paths = list(lines), list(paths)
         super().__init__("\n".join(self.lines))
 
 
@@ -160,7 +168,7 @@ def _text_for_number(text: str, *, whole: bool) -> str:
         return f"is text, not a whole number: write {value:.0f} without quotes"
     if "e" in text.lower() and "." not in text:
         mantissa, _, exponent = text.lower().partition("e")
-        return f"is text, not a number (YAML 1.1 wants a point): write {mantissa}.0e{exponent}"
+        return f"is text, not a number: write {mantissa}.0e{exponent} without quotes"
     return f"is text, not a number: write {value:g} without quotes"
 
 
@@ -170,8 +178,8 @@ def lines_from(
     tree: Mapping[str, Any],
     model: type[BaseModel],
     origins: Origins,
-) -> list[str]:
-    """One line per problem of a pydantic error.
+) -> dict[KeyPath, str]:
+    """One line per problem of a pydantic error, by the path of its key.
 
     Args:
         error: what validation raised.
@@ -179,7 +187,7 @@ def lines_from(
         model: the schema of ``tree``.
         origins: files that ``tree`` was merged from.
     """
-    lines = {}
+    lines: dict[KeyPath, str] = {}
     tags = _union_tags(model)
     for item in error.errors():
         path = _real_path(tree, item["loc"], tags)
@@ -189,8 +197,8 @@ def lines_from(
         shown = f" = {_show(value)}" if found and not whole else ""
         rule = _rule(item, _known_keys(model, path[:-1]))
         # A union reports each member's complaint about the same key: the first is enough.
-        lines.setdefault(dotted(path), f"{where}{shown}: {rule}")
-    return list(lines.values())
+        lines.setdefault(tuple(path), f"{where}{shown}: {rule}")
+    return lines
 
 
 def validated(model: type[_Model], tree: Mapping[str, Any], origins: Origins) -> _Model:
@@ -207,4 +215,5 @@ def validated(model: type[_Model], tree: Mapping[str, Any], origins: Origins) ->
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(lines_from(error, tree=tree, model=model, origins=origins)) from None
+        lines = lines_from(error, tree=tree, model=model, origins=origins)
+        raise ConfigError(list(lines.values()), list(lines)) from None

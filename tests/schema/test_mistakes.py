@@ -78,10 +78,10 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "classifier.seeds = [0, 1, 0]",
         "0 listed more than once",
     ),
-    "exponent without a point": (
-        "classifier: {learning_rate: 1e-4}",
+    "exponent in quotes": (
+        "classifier: {learning_rate: '1e-4'}",
         "classifier.learning_rate = '1e-4'",
-        "is text, not a number (YAML 1.1 wants a point): write 1.0e-4",
+        "is text, not a number: write 1.0e-4 without quotes",
     ),
     "number in quotes": (
         "classifier: {learning_rate: '0.001'}",
@@ -182,7 +182,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
         "is not listed under 'classifier.domains'",
     ),
     "empty section": ("simulation:", "simulation = None", "should be a valid dictionary"),
-    "key that is a number": ("1: 2", "[1] = 2", "should be strings"),
+    "key that is a number": ("1: 2", "line 1", "key 1 is not text; put it in quotes"),
 }
 
 
