@@ -56,10 +56,8 @@ def read_manifest(store: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise DamagedStoreError(f"{path}: missing; the dataset was never completed") from None
     except OlderRecordError as error:
-        raise DamagedStoreError(
-            f"{path}: {error}; delete it and {Path(store).name} beside it to have the dataset made "
-            "again"
-        ) from None
+        remedy = f"delete it and {Path(store).name} beside it to have the dataset made again"
+        raise DamagedStoreError(f"{path}: {error}; {remedy}") from None
     except (OSError, NotAsWrittenError, KeyError, TypeError, AttributeError) as error:
         raise DamagedStoreError(f"{path}: not a dataset manifest ({error})") from None
     return manifest
