@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
+from numpy.polynomial import legendre
 
 from lensml.data.observed.errors import UnusableImageError
 from lensml.schema.observed import NoiseKind
@@ -19,8 +19,9 @@ BORDER = 0.1  # share of the field's width at each edge in which the background 
 ENOUGH = 0.25  # share of these pixels that must hold data; else the outermost that do are taken
 OUTERMOST = 0.2  # of the pixels with data
 FEWEST = 20  # pixels in which an rms can be measured
-SMOOTH = 5.0  # pixels: light that varies more slowly is no noise
-ROUNDING = 1e-10  # of the brightest pixel: less is no noise
+DEGREE = 3  # of the polynomial that light varies by along the border; what is left is noise
+ROUNDS = 3  # of fitting it, each without what the last one left outside of the noise
+ROUNDING = 1e-10  # of the border's background: less is no noise
 FLAGGED = 1e4  # variance above so many times the map's tenth percentile marks a pixel without data
 FEW = 3.0  # times by which a map's rms may differ from the border's
 LAGS = 3  # pixels over which drizzling correlates noise
@@ -78,11 +79,25 @@ def robust_rms(values: np.ndarray) -> float:
     return float(np.median(np.abs(values - np.median(values))) / MAD_PER_SIGMA)
 
 
-def small_scales(image: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """An image without what varies over more than a few pixels, 0 where no data are, (H, W)."""
-    weight = ndimage.gaussian_filter(known.astype(float), SMOOTH)
-    light = ndimage.gaussian_filter(np.where(known, image, 0.0), SMOOTH)
-    return np.where(known, image - light / np.maximum(weight, 1e-12), 0.0)
+def without_light(image: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """What is left at the border without a polynomial in both axes, (H, W), 0 elsewhere.
+
+    A smoothed image would take more: noise that neighbours share is smooth over some pixels.
+    """
+    y, x = (np.linspace(-1, 1, n) for n in image.shape)
+    at = np.nonzero(border)
+    basis = legendre.legvander2d(y[at[0]], x[at[1]], [DEGREE, DEGREE])
+    low = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)).ravel() <= DEGREE
+    basis, values = basis[:, low], image[at]
+    scale = max(np.abs(values).max(), 1e-300)
+    values, used = values / scale, np.ones(len(values), bool)
+    for _ in range(ROUNDS):
+        fit = np.linalg.lstsq(basis[used], values[used], rcond=None)[0]
+        left = values - basis @ fit
+        used = np.abs(left) <= CLIP * robust_rms(left)
+    out = np.zeros(image.shape)
+    out[at] = left * scale
+    return out
 
 
 def border_rms(image: np.ndarray, known: np.ndarray) -> float:
@@ -94,8 +109,8 @@ def border_rms(image: np.ndarray, known: np.ndarray) -> float:
     border = border_of(known)
     if np.count_nonzero(border) < FEWEST:
         raise UnusableImageError(f"only {np.count_nonzero(known)} pixels near the lens hold data")
-    rms = robust_rms(small_scales(image, known)[border])
-    if rms <= ROUNDING * np.abs(image[known]).max():
+    rms = robust_rms(without_light(image, border)[border])
+    if rms <= ROUNDING * np.median(np.abs(image[border])):
         raise UnusableImageError("its border has no noise")
     return rms
 
@@ -143,7 +158,7 @@ def noise_of(
     if kind == "weight":
         variance, middle = variance * (rms**2 / middle), rms**2
     _check(np.sqrt(middle), rms, kind)
-    relative = small_scales(image, known) / np.sqrt(np.where(known, variance, 1.0))
+    relative = without_light(image, border) / np.sqrt(np.where(known, variance, 1.0))
     correlation = correlation_of(relative, border)
     variance = np.where(known, variance, middle)
     if np.count_nonzero(correlation) > 1:
@@ -179,7 +194,7 @@ def correlation_of(relative: np.ndarray, border: np.ndarray) -> np.ndarray:
     What could be chance is 0.
 
     Args:
-        relative: (H, W) image in units of its noise, without large scales.
+        relative: (H, W) image in units of its noise, without light that varies slowly.
         border: (H, W) bool, where it is measured.
     """
     scale = max(robust_rms(relative[border]), 1e-300)

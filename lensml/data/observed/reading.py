@@ -21,6 +21,9 @@ from lensml.data.observed.psf import Psf, read_psf
 from lensml.data.observed.scale import Scale, scale_of
 from lensml.schema.observed import ObservedLens
 
+COARSEST = 16  # pixels across the field: of fewer, one is as large as a ring
+BRIGHTEST = 1e6  # units of the noise: brighter than any pixel of a camera
+
 
 @dataclass(frozen=True)
 class Observation:
@@ -78,12 +81,15 @@ def read_observation(lens: ObservedLens, width: float, *, margin: float = 0.0) -
         variance = variance_of(noise_map.array[window].astype(float), lens.noise_kind)
         known &= np.isfinite(variance)
     rms = border_rms(image, known)
+    background = float(np.median(image[border_of(known)]))
+    brightest = np.abs(image[known] / rms - background / rms).max()
+    if brightest > BRIGHTEST:
+        raise UnusableImageError(f"its brightest pixel is {brightest:.1g} times the noise")
     if variance is None and not frame_holds_data(known):
         variance = np.full(image.shape, rms**2)  # too few pixels for a rms after resampling
     noise = None
     if variance is not None:
         noise = noise_of(image, variance, known, lens.noise_kind, rms)
-    background = float(np.median(image[border_of(known)]))
     rows, columns = window
     within = tuple(
         slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
@@ -114,7 +120,13 @@ def _noise_map(lens: ObservedLens, image: Plane) -> Plane | None:
 
 
 def _check_coverage(image: Plane, center: tuple[float, float], width: float, scale: Scale) -> None:
-    half = width / 2 / scale.arcsec
+    n_across = width / scale.arcsec
+    if n_across < COARSEST:
+        raise UnusableImageError(
+            f"its pixels of {scale.arcsec:.3g} arcsec (by {scale.source}) are as large as a ring: "
+            f"{n_across:.0f} across the field of {width:.1f} arcsec, where {COARSEST} are needed"
+        )
+    half = n_across / 2
     for axis, (middle, n) in enumerate(zip(center, image.array.shape[::-1], strict=True)):
         if middle - half < -0.5 or middle + half > n - 0.5:
             reach = 2 * (min(middle, n - 1 - middle) + 0.5) * scale.arcsec

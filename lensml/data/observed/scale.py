@@ -20,6 +20,14 @@ SQUARE = 1.05  # longer over shorter side of a pixel, above which no single scal
 AGREE = 1.02  # two scales whose ratio is below say the same
 SKY = ("RA", "DEC", "GLON", "GLAT", "ELON", "ELAT")
 DISTORTED = ("A_ORDER", "B_ORDER", "CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2")
+CD, CDELT = "CD matrix", "CDELT"
+DISTORTION = ", distortion left out"
+HEADER = {CD, CDELT, CD + DISTORTION, CDELT + DISTORTION}  # sources in a header, of units
+GUESSES = (
+    (1 / 3600, "is it in arcsec though labelled deg?"),
+    (1e-3, "is it in milliarcsec?"),
+    (3600.0, "is it in degrees?"),
+)
 GIVE = "give pixel_scale in arcsec"
 
 
@@ -65,12 +73,8 @@ def plausible(scale: Scale, where: str) -> Scale:
     """
     if SMALLEST <= scale.arcsec <= LARGEST:
         return scale
-    units_of = {
-        1e-3: "is it in milliarcsec?",
-        1 / 3600: "is it in arcsec though labelled deg?",
-        3600.0: "is it in degrees?",
-    }
-    meant = [text for factor, text in units_of.items() if _usual(scale.arcsec * factor)]
+    guesses = GUESSES if scale.source in HEADER else GUESSES[1:]
+    meant = [text for factor, text in guesses if _usual(scale.arcsec * factor)]
     guess = f"; {meant[0]}" if meant else ""
     raise UnusableImageError(
         f"{where}: {scale.arcsec:.4g} arcsec per pixel by {scale.source}, where {SMALLEST:g} to "
@@ -109,7 +113,7 @@ def header_scale(plane: Plane) -> Scale:
             "not square"
         )
     if any(key in header for key in DISTORTED):
-        source += ", distortion left out"
+        source += DISTORTION
     return Scale(float(np.sqrt(sides.prod())), source)
 
 
@@ -117,7 +121,7 @@ def _linear(header: fits.Header, where: str) -> tuple[np.ndarray, str]:
     """Matrix from pixels to the header's units, and the keys that it is from."""
     keys = {(i, j): f"{i}_{j}" for i in (1, 2) for j in (1, 2)}
     if any(f"CD{key}" in header for key in keys.values()):
-        matrix, source = np.zeros((2, 2)), "CD matrix"
+        matrix, source = np.zeros((2, 2)), CD
         for (i, j), key in keys.items():
             matrix[i - 1, j - 1] = number(header, f"CD{key}", where, 0.0)
         return matrix, source
@@ -126,7 +130,7 @@ def _linear(header: fits.Header, where: str) -> tuple[np.ndarray, str]:
         for (i, j), key in keys.items():
             matrix[i - 1, j - 1] = number(header, f"PC{key}", where, float(i == j))
         steps = [number(header, f"CDELT{axis}", where, 0.0) for axis in (1, 2)]
-        return np.array(steps)[:, None] * matrix, "CDELT"
+        return np.array(steps)[:, None] * matrix, CDELT
     raise UnusableImageError(f"{where}: has neither a CD matrix nor CDELT; {GIVE}")
 
 
