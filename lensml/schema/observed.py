@@ -21,7 +21,7 @@ def _check_extension(hdu: Any) -> Any:
 def _text_of_name(name: Any) -> Any:
     """YAML reads a name of digits as a number, and one like 2024-05-01 as a day."""
     if isinstance(name, bool) or name is None:
-        raise ValueError("YAML does not take this for a name; put it in quotes")
+        raise ValueError(f"YAML reads this name of a lens as {name}; put it in quotes")
     return str(name) if isinstance(name, int | float | datetime.date) else name
 
 

@@ -152,6 +152,13 @@ def test_the_scale_and_what_says_so_are_kept(files):
     assert given.source == "pixel_scale, against 0.05 of the header"
 
 
+def test_an_image_as_large_as_the_field_is_enough_whatever_the_header_rounds(files):
+    for step in (0.101 / 3600, np.nextafter(0.101 / 3600, 0)):
+        header = {**TAN, "CDELT1": -step, "CDELT2": step}
+        assert files.read(primary(picture(size=64), header)).finer_by == pytest.approx(1)
+    assert "are needed" in files.refused(primary(picture(size=63), header))
+
+
 @pytest.mark.parametrize("angle", [0.0, 0.4, 2.0])
 def test_a_rotation_does_not_change_the_scale(files, angle):
     c, s = np.cos(angle) * SCALE / 3600, np.sin(angle) * SCALE / 3600

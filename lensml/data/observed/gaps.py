@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
@@ -30,7 +32,8 @@ def without_data(image: np.ndarray) -> np.ndarray:
         high = ndimage.maximum_filter(known, window, mode="nearest")
         even |= (high == ndimage.minimum_filter(known, window, mode="nearest")) & ~missing
     for value in np.unique(known[even]):
-        labels, _ = ndimage.label(known == value)
+        labelled: Any = ndimage.label(known == value)
+        labels = labelled[0]
         missing |= np.isin(labels, np.unique(labels[even & (known == value)]))
     return missing
 

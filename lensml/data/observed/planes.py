@@ -75,8 +75,9 @@ def _fits(path: str, hdu: Hdu | None) -> Plane:
 
 
 def _only_image(opened: fits.HDUList, path: str) -> int:
-    candidates = [i for i, extension in enumerate(opened) if _plane_shape(extension)]
-    named = [i for i in candidates if opened[i].name == SCIENCE]
+    extensions: list[Any] = list(opened)
+    candidates = [i for i, extension in enumerate(extensions) if _plane_shape(extension)]
+    named = [i for i in candidates if extensions[i].name == SCIENCE]
     if 0 in candidates:
         return 0
     if len(candidates) == 1 or len(named) == 1:

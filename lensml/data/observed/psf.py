@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -88,7 +89,8 @@ def fwhm_of(psf: np.ndarray) -> float:
 
 def _core(psf: np.ndarray) -> np.ndarray:
     """What is above half the peak and hangs together with it, with a margin."""
-    labels, _ = ndimage.label(psf > psf.max() / 2, structure=np.ones((3, 3)))
+    labelled: Any = ndimage.label(psf > psf.max() / 2, structure=np.ones((3, 3)))
+    labels = labelled[0]
     peak = labels[np.unravel_index(psf.argmax(), psf.shape)]
     (found,) = ndimage.find_objects((labels == peak).astype(int))
     rows, columns = (slice(max(s.start - MARGIN, 0), s.stop + MARGIN) for s in found)

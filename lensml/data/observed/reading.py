@@ -22,6 +22,7 @@ from lensml.data.observed.scale import Scale, scale_of
 from lensml.schema.observed import ObservedLens
 
 COARSEST = 16  # pixels across the field: of fewer, one is as large as a ring
+SLACK = 0.01  # pixels that the field may reach beyond the image: a header's rounding
 BRIGHTEST = 1e6  # units of the noise: brighter than any pixel of a camera
 
 
@@ -126,7 +127,7 @@ def _check_coverage(image: Plane, center: tuple[float, float], width: float, sca
             f"its pixels of {scale.arcsec:.3g} arcsec (by {scale.source}) are as large as a ring: "
             f"{n_across:.0f} across the field of {width:.1f} arcsec, where {COARSEST} are needed"
         )
-    half = n_across / 2
+    half = n_across / 2 - SLACK
     for axis, (middle, n) in enumerate(zip(center, image.array.shape[::-1], strict=True)):
         if middle - half < -0.5 or middle + half > n - 0.5:
             reach = 2 * (min(middle, n - 1 - middle) + 0.5) * scale.arcsec

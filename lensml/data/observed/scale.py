@@ -7,6 +7,7 @@ incomplete or in other files, and none of these changes the size of a pixel by m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -140,17 +141,19 @@ def number(header: fits.Header, key: str, where: str, default: float) -> float:
     Raises:
         UnusableImageError: it is something else.
     """
+    value: Any = header.get(key, default)
     try:
-        return float(header.get(key, default))
+        return float(value)
     except (TypeError, ValueError):
-        raise UnusableImageError(f"{where}: {key} = {header[key]!r} is no number") from None
+        raise UnusableImageError(f"{where}: {key} = {value!r} is no number") from None
 
 
 def _arcsec_per_unit(header: fits.Header, axis: int, where: str) -> float:
     text = str(header.get(f"CUNIT{axis}", "deg")).strip() or "deg"
     for name in (text, text.lower(), text.lower().removesuffix("s")):
         try:
-            return float(units.Unit(name).to(units.arcsec))
+            factor: Any = units.Unit(name).to(units.arcsec)
+            return float(factor)
         except (ValueError, units.UnitConversionError):
             continue
     raise UnusableImageError(f"{where}: CUNIT{axis} = '{text}' is no angle; {GIVE}")
