@@ -19,7 +19,7 @@ from lensml.data.observed.noise import (
 from lensml.data.observed.planes import Plane, read_plane
 from lensml.data.observed.psf import Psf, read_psf
 from lensml.data.observed.scale import Scale, scale_of
-from lensml.schema.observed import ObservedLens
+from lensml.schema.observed import NoiseKind, ObservedLens
 
 COARSEST = 16  # pixels across the field: of fewer, one is as large as a ring
 SLACK = 0.01  # pixels that the field may reach beyond the image: a header's rounding
@@ -76,36 +76,55 @@ def read_observation(lens: ObservedLens, width: float, *, margin: float = 0.0) -
         _window(plane, (x, y), r / scale.arcsec) for r in (width / 2, width / 2 + margin)
     )
     image = plane.array[window].astype(float)
-    known = ~without_data(image)
-    variance = None
+    known, variance = ~without_data(image), None
     if noise_map is not None:
         variance = variance_of(noise_map.array[window].astype(float), lens.noise_kind)
         known &= np.isfinite(variance)
-    rms = border_rms(image, known)
-    background = float(np.median(image[border_of(known)]))
-    brightest = np.abs(image[known] / rms - background / rms).max()
-    if brightest > BRIGHTEST:
-        raise UnusableImageError(f"its brightest pixel is {brightest:.1g} times the noise")
-    if variance is None and not frame_holds_data(known):
-        variance = np.full(image.shape, rms**2)  # too few pixels for a rms after resampling
-    noise = None
-    if variance is not None:
-        noise = noise_of(image, variance, known, lens.noise_kind, rms)
+    rms, background = _background(image, known)
     rows, columns = window
-    within = tuple(
-        slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
-    )
     return Observation(
         image=np.where(known, image - background, 0.0),
         known=known,
-        noise=noise,
+        noise=_noise(image, variance, known, lens.noise_kind, rms),
         rms=rms,
         background=background,
         center=(x - columns.start, y - rows.start),
         scale=scale,
         psf=psf,
-        n_missing=int(np.count_nonzero(~known[within])),
+        n_missing=_missing(known, inner, window),
     )
+
+
+def _background(image: np.ndarray, known: np.ndarray) -> tuple[float, float]:
+    """Rms and median of the border."""
+    rms = border_rms(image, known)
+    background = float(np.median(image[border_of(known)]))
+    brightest = np.abs(image[known] / rms - background / rms).max()
+    if brightest > BRIGHTEST:
+        raise UnusableImageError(f"its brightest pixel is {brightest:.1g} times the noise")
+    return rms, background
+
+
+def _noise(
+    image: np.ndarray,
+    variance: np.ndarray | None,
+    known: np.ndarray,
+    kind: NoiseKind,
+    rms: float,
+) -> Noise | None:
+    if variance is None:
+        if frame_holds_data(known):
+            return None
+        variance = np.full(image.shape, rms**2)  # too few pixels for a rms after resampling
+    return noise_of(image, variance, known, kind, rms)
+
+
+def _missing(known: np.ndarray, inner: tuple[slice, slice], window: tuple[slice, slice]) -> int:
+    """Pixels without data in the inner of two windows, of which the outer was read."""
+    rows, columns = (
+        slice(i.start - w.start, i.stop - w.start) for i, w in zip(inner, window, strict=True)
+    )
+    return int(np.count_nonzero(~known[rows, columns]))
 
 
 def _noise_map(lens: ObservedLens, image: Plane) -> Plane | None:
