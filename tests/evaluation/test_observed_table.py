@@ -168,6 +168,7 @@ def test_how_an_image_was_read_stands_in_the_table(score, image, tmp_path):
 def test_names_of_lenses_do_no_harm(score, image, tmp_path):
     path = write(tmp_path / "a.fits", image)
     names = ["102018665", "J0946+1006", "SDSS J0946 + 1006", "a | b", "R&D 50% $x_2$"]
+    names.append(r"$\frac$")  # no mathematics
     table = score({name: {"image": path, "pixel_scale": 0.1} for name in names})
     assert table.index.tolist() == names
     lines = (tmp_path / "observed.md").read_text().splitlines()
