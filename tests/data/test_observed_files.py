@@ -326,6 +326,12 @@ def test_a_second_source_beside_the_psf_is_no_part_of_it():
     assert fwhm_of(image) == pytest.approx(5.0, rel=0.02)
 
 
+@pytest.mark.parametrize("cut", [np.ones((5, 5)), np.ones((1, 1)), psf(5, 1.0, 9.0)])
+def test_a_psf_that_is_cut_off_in_its_core_is_refused(cut):
+    with pytest.raises(UnusableImageError, match="above half its peak at the edge"):
+        fwhm_of(cut)
+
+
 # Areas of one value
 
 

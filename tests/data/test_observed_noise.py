@@ -169,6 +169,13 @@ def test_a_map_of_another_kind_is_refused_and_the_likely_one_named(folder, rms, 
     assert f"noise map as {said}" in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [1e-310, 1e-200, 1e200, 1e308])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_map_beyond_all_numbers_is_a_reason(folder, value, kind):
+    with pytest.raises(UnusableImageError, match="noise map as"):
+        folder.read(RING + noise(), value * ONE, noise_kind=kind)
+
+
 @pytest.mark.parametrize("factor", [0.2, 5.0])
 def test_a_map_that_fits_no_kind_is_refused(folder, factor):
     image = (RING / RMS + noise(1, 1.0)) * 1e-3

@@ -130,9 +130,13 @@ def variance_of(noise: np.ndarray, kind: NoiseKind) -> np.ndarray:
         raise UnusableImageError("the noise map is not above 0 and finite near the lens")
     positive = np.where(known, noise, 1.0)
     power = {"rms": 2, "variance": 1}.get(kind, -1)
-    with np.errstate(over="ignore", divide="ignore"):
-        variance = np.where(known, positive**power, np.inf)
-    variance[variance > FLAGGED * np.percentile(variance[known], 10)] = np.inf
+    with np.errstate(over="ignore", under="ignore"):
+        variance = positive**power
+    known &= np.isfinite(variance) & (variance > 0)
+    if not known.any():
+        raise UnusableImageError(f"the noise map as {kind} is beyond all numbers near the lens")
+    variance = np.where(known, variance, np.inf)
+    variance[variance / FLAGGED > np.percentile(variance[known], 10)] = np.inf
     return variance
 
 
@@ -153,8 +157,6 @@ def noise_of(
     """
     border = border_of(known)
     middle = float(np.median(variance[border]))
-    if not np.isfinite(middle / rms**2):
-        raise UnusableImageError("the noise map overflows near the lens")
     if kind == "weight":
         variance, middle = variance * (rms**2 / middle), rms**2
     _check(np.sqrt(middle), rms, kind)
@@ -172,11 +174,11 @@ def _check(expected: float, measured: float, kind: NoiseKind) -> None:
 
     ``expected`` is the rms at the border if the map is of this kind.
     """
-    if kind == "weight" or 1 / FEW <= expected / measured <= FEW:
+    if kind == "weight" or abs(np.log(expected) - np.log(measured)) <= np.log(FEW):
         return
     power = {"rms": 1.0, "variance": 0.5, "inverse_variance": -0.5}
-    value = expected ** (1 / power[kind])  # of the map itself
-    off = {name: abs(np.log(value**p / measured)) for name, p in power.items() if name != kind}
+    value = np.log(expected) / power[kind]  # logarithm of the map itself
+    off = {name: abs(p * value - np.log(measured)) for name, p in power.items() if name != kind}
     likely = min(off, key=lambda name: off[name])
     if off[likely] <= np.log(FEW):
         advice = f"it looks like noise_kind: {likely}"

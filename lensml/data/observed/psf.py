@@ -75,7 +75,7 @@ def fwhm_of(psf: np.ndarray) -> float:
         psf: (H, W); only a crop about the peak is sampled more finely.
 
     Raises:
-        UnusableImageError: it has no peak.
+        UnusableImageError: it has no peak, or is cut off within its core.
     """
     if not np.isfinite(psf).all() or psf.max() <= 0:
         raise UnusableImageError("the image of the PSF has no finite peak above 0")
@@ -92,6 +92,10 @@ def _core(psf: np.ndarray) -> np.ndarray:
     labelled: Any = ndimage.label(psf > psf.max() / 2, structure=np.ones((3, 3)))
     labels = labelled[0]
     peak = labels[np.unravel_index(psf.argmax(), psf.shape)]
+    edge = np.ones(psf.shape, bool)
+    edge[1:-1, 1:-1] = False
+    if (labels[edge] == peak).any():
+        raise UnusableImageError("the PSF is above half its peak at the edge of its image")
     (found,) = ndimage.find_objects((labels == peak).astype(int))
     rows, columns = (slice(max(s.start - MARGIN, 0), s.stop + MARGIN) for s in found)
     return psf[rows, columns]
