@@ -156,7 +156,10 @@ def noise_of(
         UnusableImageError: the map says something else than the border; names the likely kind.
     """
     border = border_of(known)
-    middle = float(np.median(variance[border]))
+    with np.errstate(over="ignore"):
+        middle = float(np.median(variance[border]))
+    if not np.isfinite(middle):
+        raise UnusableImageError(f"the noise map as {kind} is beyond all numbers near the lens")
     if kind == "weight":
         variance, middle = variance * (rms**2 / middle), rms**2
     _check(np.sqrt(middle), rms, kind)
