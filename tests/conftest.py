@@ -16,6 +16,7 @@ from toy.shared import folder_of_all, made_once
 
 from lensml.data.checksums import record_outputs
 from lensml.data.files import write_bytes
+from lensml.data.manifest import manifest_path
 from lensml.schema import Config
 from lensml.schema.simulation import Domain
 from lensml.schema.yaml_reader import deep_merge
@@ -138,7 +139,10 @@ def simulate_store() -> Callable[..., Path]:
 def written_results(tmp_path_factory, domain, simulate_store) -> Path:
     """A folder of results with one dataset and the files of one job."""
     folder = tmp_path_factory.mktemp("written") / "results"
-    simulate_store(folder / "datasets", domain(num_pix=16), "cdm")
+    store = simulate_store(folder / "datasets", domain(num_pix=16), "cdm")
+    record_outputs(folder, [manifest_path(store)], "seal_dataset")
+    for part in store.with_name("train.parts").iterdir():
+        record_outputs(folder, [part], "simulate_block")
     for name in ("tables/a.csv", "tables/a.md"):
         write_bytes(folder / name, name.encode() * 10)
     record_outputs(folder, [folder / "tables/a.csv", folder / "tables/a.md"], "tabulate")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lensml.plan.datasets import Datasets
 from lensml.plan.layout import filled
+from lensml.schema.observed import files_of
 
 
 @dataclass(frozen=True)
@@ -20,10 +21,9 @@ class Observed(Datasets):
 
     def files(self) -> list[str]:
         """Files of the cut-outs that exist: one that does not is a row with its reason."""
-        files = []
-        for lens in self.config.observed.lenses.values():
-            files += [lens.image, *([lens.noise_map] if lens.noise_map else [])]
-        return [file for file in dict.fromkeys(files) if Path(file).exists()]
+        lenses = self.config.observed.lenses.values()
+        files = dict.fromkeys(file for lens in lenses for file in files_of(lens))
+        return [file for file in files if Path(file).exists()]
 
     def _classifiers(self) -> list[str]:
         """Folders of the classifiers of every seed, of the first encoder."""

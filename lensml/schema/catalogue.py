@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from lensml.schema.base import NAME_PATTERN, Name, Section
 from lensml.schema.errors import ConfigError, Origins, nearest, validated
-from lensml.schema.simulation import Domain, DomainFile, Instrument, Population
+from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, beyond_the_field
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 
 KINDS = {"instruments": Instrument, "populations": Population, "domains": DomainFile}
@@ -89,12 +89,10 @@ def resolve(name: str, entries: Entries, files: Mapping[str, Any]) -> dict[str, 
 
 def _check_whole(resolved: dict[str, Any], where: str) -> None:
     """Refuse an instrument, a population and a field that do not fit each other."""
-    try:
-        Domain.model_validate(resolved)
-    except ValidationError as error:
-        problems = [item["msg"].removeprefix("Value error, ") for item in error.errors()]
-        lines = [f"{where}: domain '{resolved['name']}': {problem}" for problem in problems]
-        raise ConfigError(lines) from None
+    problems = beyond_the_field(Domain.model_validate(resolved))
+    if problems:
+        name = resolved["name"]
+        raise ConfigError([f"{where}: domain '{name}': {problem}" for problem in problems])
 
 
 def _part(

@@ -308,28 +308,30 @@ class Domain(Section):
     instrument: Instrument
     population: Population
 
-    @model_validator(mode="after")
-    def _fits_into_the_field(self) -> Self:
-        half = self.num_pix * self.instrument.pixel_scale / 2
-        for key, size in self._sizes():
-            if size > half:
-                raise ValueError(
-                    f"{key} reaches {size:.3g} arcsec and half of the field is {half:.3g} "
-                    f"({self.num_pix} pixels of {self.instrument.pixel_scale:g} arcsec): the "
-                    "image would miss it"
-                )
-        return self
 
-    def _sizes(self) -> list[tuple[str, float]]:
-        """Keys and how far from the centre what they describe can lie, arcsec."""
-        lens, source = self.population.lens, self.population.source
-        found = [("psf_fwhm", self.instrument.psf_fwhm)]
-        if lens.theta_E is not None:
-            found.append(("lens.theta_E", reach(lens.theta_E)[1]))
-        found += [(f"lens.{k}", max(map(abs, reach(getattr(lens, k))))) for k in CENTER]
-        if not isinstance(source.position, DiscThetaE):
-            found.append(("source.position", radius_of(source.position)))
-        return found
+def beyond_the_field(domain: Domain) -> list[str]:
+    """What of a domain's lenses and PSF does not fit into its images, one text each."""
+    scale = domain.instrument.pixel_scale
+    half = domain.num_pix * scale / 2
+    field = f"{domain.num_pix} pixels of {scale:g} arcsec"
+    return [
+        f"{key} reaches {size:.3g} arcsec and half of the field is {half:.3g} ({field}): the "
+        "image would miss it"
+        for key, size in _sizes(domain)
+        if size > half
+    ]
+
+
+def _sizes(domain: Domain) -> list[tuple[str, float]]:
+    """Keys and how far from the centre what they describe can lie, arcsec."""
+    lens, source = domain.population.lens, domain.population.source
+    found = [("psf_fwhm", domain.instrument.psf_fwhm)]
+    if lens.theta_E is not None:
+        found.append(("lens.theta_E", reach(lens.theta_E)[1]))
+    found += [(f"lens.{k}", max(map(abs, reach(getattr(lens, k))))) for k in CENTER]
+    if not isinstance(source.position, DiscThetaE):
+        found.append(("source.position", radius_of(source.position)))
+    return found
 
 
 class Simulation(Section):

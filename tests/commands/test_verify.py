@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
-import google_crc32c
 import pytest
 
 from lensml.commands.main import main
 from lensml.commands.verify import verify_results
-from lensml.data.checksums import FOLDER, checksum_of_file
+from lensml.data.checksums import FOLDER, checksum_of_bytes, checksum_of_file, write_sealed
 from lensml.data.files import clear_leftovers, write_bytes
 
 
 def test_results_as_they_were_written_are_passed(results, capsys):
     assert main(["verify", str(results)]) == 0
-    assert "1 datasets (10 images) and 2 files are as they were written" in capsys.readouterr().out
+    assert "1 datasets (10 images) and 6 files are as they were written" in capsys.readouterr().out
 
 
 def damage(path: Path) -> None:
@@ -48,15 +48,17 @@ def test_damage_is_named(results, capsys, case):
     name, spoil, says = CASES[case]
     spoil(results / name)
     assert main(["verify", str(results)]) == 1
-    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.startswith("damaged: ")]
-    assert says in line
+    found = [x for x in capsys.readouterr().out.splitlines() if x.startswith("damaged: ")]
+    assert says in found[0]
+    # A manifest that is gone leaves a dataset unfinished and is missing itself.
+    assert len(found) == 1 + name.endswith("manifest.json")
 
 
-def test_files_that_no_job_recorded_are_a_note(results):
+def test_files_that_no_job_recorded_are_no_damage(results):
     write_bytes(results / "mine.txt", b"notes")
     verdict = verify_results(results)
     assert not verdict.problems
-    assert "mine.txt" in verdict.notes[0]
+    assert verdict.unrecorded == [results / "mine.txt"]
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path, capsys):
@@ -67,18 +69,16 @@ def test_a_folder_that_is_not_there_is_one_line(tmp_path, capsys):
 def test_records_that_lead_out_of_the_folder_are_no_records(results):
     path = results / FOLDER / "tables/a.csv.json"
     record = json.loads(path.read_text())
-    record["files"]["../../secret"] = [1, "00000000"]
-    path.write_text(json.dumps(record))
-    assert any("not a record" in line for line in verify_results(results).problems)
+    record["files"]["../../secret"] = [1, "0" * 64]
+    write_sealed(path, {"rule": record["rule"], "files": record["files"]})
+    assert any("outside of the results" in line for line in verify_results(results).problems)
 
 
 def test_a_checksum_of_a_file_is_that_of_its_content(tmp_path):
     content = bytes(range(256)) * 40_000  # more than one piece
     (tmp_path / "file").write_bytes(content)
-    assert checksum_of_file(tmp_path / "file") == (
-        len(content),
-        f"{google_crc32c.value(content):08x}",
-    )
+    expected = len(content), hashlib.sha256(content).hexdigest()
+    assert checksum_of_file(tmp_path / "file") == checksum_of_bytes(content) == expected
 
 
 def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
@@ -93,6 +93,6 @@ def test_what_a_killed_writer_left_is_removed_and_nothing_else(tmp_path):
 def test_the_finished_run_verifies(finished):
     verdict = verify_results(finished / "results")
     assert verdict.problems == []
-    assert verdict.notes == []
+    assert verdict.unrecorded == []
     assert verdict.stores == 20  # three splits of three classes and two domains, pool, proxies
     assert verdict.files > 200

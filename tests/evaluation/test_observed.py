@@ -105,19 +105,19 @@ def test_one_that_cannot_be_used_does_not_stop_the_others(domain_stores, tmp_pat
     lenses = {
         "gone": unusable(tmp_path, "missing"),
         "good": good,
-        "holes": unusable(tmp_path, "holes"),
+        "small": unusable(tmp_path, "small"),
     }
     table = observe(domain_stores, tmp_path, lenses)
-    assert table.index.tolist() == ["gone", "good", "holes"]
+    assert table.index.tolist() == ["gone", "good", "small"]
     assert "no such file" in table.loc["gone", "reason"]
-    assert "not finite" in table.loc["holes", "reason"]
-    assert table.loc[["gone", "holes"], "p_cdm"].isna().all()
+    assert "covers 2.0 arcsec" in table.loc["small", "reason"]
+    assert table.loc[["gone", "small"], "p_cdm"].isna().all()
     row = table.loc["good"]
     assert row["p_no_sub"] + row["p_cdm"] == pytest.approx(1)
     assert 0 <= row["domain_distance"] <= 100
     assert 0 <= row["anomaly"] <= 100
     text = (tmp_path / "observed.md").read_text()
-    assert "not scored: 3 pixels near the lens are not finite" in text
+    assert "not scored: covers 2.0 arcsec around the lens in y" in text
     assert "A ranking, not a detection" in text
     with np.load(tmp_path / "examples.npz") as archive:
         assert archive["lens"].tolist() == ["good"]

@@ -327,6 +327,16 @@ def test_scaling_asks_for_no_more_images_than_there_are(config):
     assert studies.reference("scaling") == "n1000"
 
 
+def test_rules_wait_for_every_file_of_a_cut_out_that_exists(config, tmp_path):
+    for name in ("a", "noise", "psf"):
+        (tmp_path / f"{name}.fits").touch()
+    files = [str(tmp_path / f"{name}.fits") for name in ("a", "noise", "psf")]
+    lens = dict(zip(("image", "noise_map", "psf"), files, strict=True))
+    gone = {"image": str(tmp_path / "gone.fits"), "psf": files[2]}
+    observed = plan.Observed(config(observed={"lenses": {"a": lens, "b": gone}}))
+    assert observed.files() == files
+
+
 # ----------------------------------------------------------------------------------------- targets
 
 

@@ -13,7 +13,7 @@ from lensml.schema import ConfigError
     [
         ("{lenses: {a: {image: a.fits, pixel_scale: -1.0}}}", "pixel_scale = -1.0"),
         ("{lenses: {a: {pixel_scale: 0.1}}}", "observed.lenses.a.image"),
-        ("{lenses: {a/b: {image: a.fits}}}", "observed.lenses.a/b"),
+        ("{lenses: {'': {image: a.fits}}}", "the name of a lens is a line"),
         ("{lenses: {a: {image: a.fits, psf: b.fits, psf_fwhm: 0.1}}}", "give psf or psf_fwhm"),
         ("{lenses: {a: {image: a.fits, center: [1.0]}}}", "observed.lenses.a.center"),
         ("{domain: hst}", "observed.domain = 'hst': is not listed under 'classifier.domains'"),

@@ -44,8 +44,6 @@ def unusable(folder: Path, what: str) -> dict[str, Any]:
     image = noisy(64)
     path = str(folder / f"{what}.fits")
     known: dict[str, Any] = {"pixel_scale": 0.1}
-    if what == "holes":
-        image[30, 30:33] = np.nan
     if what == "three axes":
         image = np.zeros((3, 64, 64))
     if what == "flat":

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from lensml.data.files import write_json
+from lensml.data.manifest import DamagedStoreError, verify
 from lensml.models.encoder_size import encoder_size
 from lensml.schema.search import Choices, Range, Search, changes_of, space_around, values_of
 from lensml.schema.steps import steps_at_equal_cost, steps_of
@@ -158,7 +159,12 @@ def run_worker(
         work: data, setting and judge.
         root: folder of studies.
         record: JSON to write at the end: where the study lies.
+
+    Raises:
+        DamagedStoreError: a store is not what its manifest says; no trial of it counts.
     """
+    for store in (*work.train, *work.validation):
+        verify(store)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna.logging.enable_propagation()
     spec = spec.model_copy(update={"space": space_around(shipped.recipe, spec)})
@@ -240,6 +246,8 @@ def _run_trial(
     except optuna.TrialPruned:
         log.info("trial %d: pruned, %s", trial.number, values)
         study.tell(trial, state=TrialState.PRUNED)
+    except DamagedStoreError:  # not the fault of its values: it stays to be run again
+        raise
     except (ValidationError, ArithmeticError, ValueError) as error:
         reason = " ".join(str(error).split())
         log.warning("trial %d: failed, %s: %s", trial.number, values, reason)
