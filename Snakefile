@@ -30,6 +30,10 @@ include: "rules/observed.smk"
 include: "rules/benchmark.smk"
 
 
+onstart:
+    write_resolved(RESOLVED)
+
+
 rule all:
     """Datasets, networks, audit, tables and figures of every task that the configuration lists."""
     default_target: True

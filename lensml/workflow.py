@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from lensml.data.checksums import record_outputs
 from lensml.data.files import clear_leftovers
 from lensml.data.packing import ENDING, pack, packed_store, unpack
+from lensml.provenance import DIGITS, add_provenance, git_commit
 
 if TYPE_CHECKING:
     from lensml.evaluation.statistics.predictions import Scored
@@ -47,6 +48,7 @@ def job(snakemake: Any) -> Iterator[None]:
         filename=target, filemode="w", level=logging.INFO, format="%(asctime)s %(message)s"
     )
     logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every glyph
+    add_provenance(commit=git_commit(DIGITS))
     try:
         for path in snakemake.output:
             clear_leftovers(path)

@@ -203,12 +203,12 @@ use rule tabulate as tabulate_adaptation with:
     input:
         predictions=[row["path"] for row in adaptation.rows()],
         audits=data.audits(adaptation.rows(), "source_domain", "target_domain"),
-        source=code("evaluation.statistics.tables"),
     output:
         outputs=at.table("adaptation"),
     log:
         "<logs>/tabulate_adaptation.log",
     params:
+        code=code("evaluation.statistics.tables"),
         made_by="evaluation.statistics.tables:tabulate",
         kind="adaptation",
         runs=adaptation.rows(),
@@ -219,12 +219,12 @@ use rule tabulate as tabulate_adaptation with:
 use rule plot as plot_roc_adaptation with:
     input:
         files=lambda w: flat(adaptation.predictions(w)),
-        source=code("figures.roc"),
     output:
         output=at.figure("adaptation/roc_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_roc_adaptation/{source}_{target}_{encoder}.log",
     params:
+        code=code("figures.roc"),
         made_by="figures.roc:plot_roc_adaptation",
         predictions=adaptation.predictions,
         title=lambda w: f"Adaptation from {adaptation.label(w)}",
@@ -234,12 +234,12 @@ use rule plot as plot_roc_adaptation with:
 use rule plot as plot_confusion_adaptation with:
     input:
         files=lambda w: flat(adaptation.predictions(w)),
-        source=code("figures.confusion"),
     output:
         output=at.figure("adaptation/confusion_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_confusion_adaptation/{source}_{target}_{encoder}.log",
     params:
+        code=code("figures.confusion"),
         made_by="figures.confusion:plot_confusion",
         predictions=adaptation.predictions,
         title=lambda w: f"Adaptation from {adaptation.label(w)}",
@@ -249,12 +249,12 @@ use rule plot as plot_confusion_adaptation with:
 use rule plot as plot_adaptation_summary with:
     input:
         table=at.table_csv("adaptation"),
-        source=code("figures.summary"),
     output:
         output=at.figure("adaptation/summary_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_adaptation_summary/{source}_{target}_{encoder}.log",
     params:
+        code=code("figures.summary"),
         made_by="figures.summary:plot_adaptation_summary",
         source_domain=lambda w: w.source,
         target_domain=lambda w: w.target,
@@ -265,12 +265,12 @@ use rule plot as plot_adaptation_summary with:
 use rule plot as plot_history_adda with:
     input:
         histories=adaptation.adda_histories,
-        source=code("figures.history"),
     output:
         output=at.figure("adaptation/history_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_history_adda/{source}_{target}_{encoder}.log",
     params:
+        code=code("figures.history"),
         made_by="figures.history:plot_history_adda",
         title=lambda w: f"ADDA from {adaptation.label(w)}",
         figures=FIGURE_STYLE,
@@ -279,12 +279,12 @@ use rule plot as plot_history_adda with:
 use rule plot as plot_embedding with:
     input:
         table=adaptation.embedding,
-        source=code("figures.embedding"),
     output:
         output=at.figure("adaptation/embedding_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_embedding/{source}_{target}_{encoder}.log",
     params:
+        code=code("figures.embedding"),
         made_by="figures.embedding:plot_embedding",
         title=lambda w: f"Embedding, {adaptation.label(w)}",
         labels=adaptation.labels,

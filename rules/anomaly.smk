@@ -162,12 +162,12 @@ use rule tabulate as tabulate_anomaly with:
         scores=[row["path"] for row in anomaly.rows()],
         proxies=[row["proxies"] for row in anomaly.rows() if row["proxies"]],
         audits=data.audits(anomaly.rows(), "domain"),
-        source=code("evaluation.statistics.tables"),
     output:
         outputs=at.table("anomaly"),
     log:
         "<logs>/tabulate_anomaly.log",
     params:
+        code=code("evaluation.statistics.tables"),
         made_by="evaluation.statistics.tables:tabulate",
         kind="anomaly",
         runs=anomaly.rows(),
@@ -179,12 +179,12 @@ use rule tabulate as tabulate_anomaly_strength with:
     input:
         scores=lambda w: flat(anomaly.headline_scores(w.domain)),
         manifests=lambda w: data.manifests(w.domain, "test"),
-        source=code("evaluation.classification.strength"),
     output:
         output=at.table_csv("anomaly_strength_{domain}"),
     log:
         "<logs>/tabulate_anomaly_strength/{domain}.log",
     params:
+        code=code("evaluation.classification.strength"),
         made_by="evaluation.classification.strength:tabulate_strength",
         runs=lambda w: anomaly.strength_rows(w.domain),
         stores=lambda w: {s: data.store(w.domain, s, "test") for s in CLASSES},
@@ -195,12 +195,12 @@ use rule tabulate as tabulate_anomaly_strength with:
 use rule plot as plot_anomaly_strength with:
     input:
         table=at.table_csv("anomaly_strength_{domain}"),
-        source=code("figures.summary"),
     output:
         output=at.figure("anomaly/strength_{domain}"),
     log:
         "<logs>/plot_anomaly_strength/{domain}.log",
     params:
+        code=code("figures.summary"),
         made_by="figures.summary:plot_strength",
         title=lambda w: f"Anomaly detection by strength of the substructure, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
@@ -209,12 +209,12 @@ use rule plot as plot_anomaly_strength with:
 use rule plot as plot_roc_anomaly with:
     input:
         files=lambda w: flat(anomaly.headline_scores(w.domain)),
-        source=code("figures.roc"),
     output:
         output=at.figure("anomaly/roc_{domain}"),
     log:
         "<logs>/plot_roc_anomaly/{domain}.log",
     params:
+        code=code("figures.roc"),
         made_by="figures.roc:plot_roc_anomaly",
         scores=lambda w: anomaly.headline_scores(w.domain),
         title=lambda w: f"Anomaly detection, {CFG.labels[w.domain]}",
@@ -224,12 +224,12 @@ use rule plot as plot_roc_anomaly with:
 use rule plot as plot_score_distributions with:
     input:
         files=lambda w: flat(anomaly.headline_scores(w.domain)),
-        source=code("figures.scores"),
     output:
         output=at.figure("anomaly/scores_{domain}"),
     log:
         "<logs>/plot_score_distributions/{domain}.log",
     params:
+        code=code("figures.scores"),
         made_by="figures.scores:plot_score_distributions",
         scores=lambda w: anomaly.headline_scores(w.domain),
         title=lambda w: f"Anomaly scores, {CFG.labels[w.domain]}",
@@ -239,12 +239,12 @@ use rule plot as plot_score_distributions with:
 use rule plot as plot_history_mae with:
     input:
         histories=lambda w: anomaly.mae_files(w.domain, "history.csv"),
-        source=code("figures.history"),
     output:
         output=at.figure("anomaly/history_{domain}"),
     log:
         "<logs>/plot_history_mae/{domain}.log",
     params:
+        code=code("figures.history"),
         made_by="figures.history:plot_history_mae",
         title=lambda w: f"Masked autoencoder, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
@@ -253,12 +253,12 @@ use rule plot as plot_history_mae with:
 use rule plot as plot_anomaly_summary with:
     input:
         table=at.table_csv("anomaly"),
-        source=code("figures.summary"),
     output:
         output=at.figure("anomaly/summary_{domain}"),
     log:
         "<logs>/plot_anomaly_summary/{domain}.log",
     params:
+        code=code("figures.summary"),
         made_by="figures.summary:plot_anomaly_summary",
         domain=lambda w: w.domain,
         title=lambda w: f"AUC against no substructure, {CFG.labels[w.domain]}",
@@ -269,12 +269,12 @@ use rule plot as plot_reconstructions with:
     input:
         examples=lambda w: anomaly.mae_files(w.domain, "reconstructions.npz")[0],
         truth="<results>/convergence/{domain}.npz",
-        source=code("figures.reconstruction"),
     output:
         output=at.figure("anomaly/reconstructions_{domain}"),
     log:
         "<logs>/plot_reconstructions/{domain}.log",
     params:
+        code=code("figures.reconstruction"),
         made_by="figures.reconstruction:plot_reconstructions",
         title=lambda w: f"Masked autoencoder, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,

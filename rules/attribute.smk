@@ -4,7 +4,6 @@
 rule render_attribution_truth:
     input:
         manifests=lambda w: data.manifests(w.domain, "test"),
-        source=[*code("evaluation.attribution.truth"), *code("simulate.convergence")],
     output:
         truth="<results>/attribution/{domain}/truth.npz",
         baselines="<results>/attribution/{domain}/baselines.csv",
@@ -16,6 +15,7 @@ rule render_attribution_truth:
     resources:
         **needs(4000, 60),
     params:
+        code=code("evaluation.attribution.truth", "simulate.convergence"),
         stores=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         n_images=CFG.attribution.n_images,
@@ -30,7 +30,6 @@ rule map_classifier:
         truth="<results>/attribution/{domain}/truth.npz",
         weights=f"{at.classifier_run}/weights.safetensors",
         predictions=f"{at.classifier_run}/predictions.csv",
-        source=[*code("evaluation.attribution.maps"), *code("models.attribution")],
     output:
         scores=f"{at.maps_run}/scores.csv",
         examples=f"{at.maps_run}/examples.npz",
@@ -43,6 +42,7 @@ rule map_classifier:
         **needs(4000, 120),
         gpu=GPU,
     params:
+        code=code("evaluation.attribution.maps", "models.attribution"),
         test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
@@ -57,12 +57,12 @@ use rule tabulate as tabulate_attribution with:
     input:
         scores=[row["path"] for row in attribution.rows()],
         audits=data.audits(attribution.rows(), "domain"),
-        source=code("evaluation.attribution.table"),
     output:
         outputs=at.table("attribution"),
     log:
         "<logs>/tabulate_attribution.log",
     params:
+        code=code("evaluation.attribution.table"),
         made_by="evaluation.attribution.table:tabulate_attribution",
         runs=attribution.rows(),
         evaluation=dump(CFG.evaluation),
@@ -72,12 +72,12 @@ use rule tabulate as tabulate_attribution with:
 use rule plot as plot_attribution with:
     input:
         examples=attribution.examples,
-        source=code("figures.attribution"),
     output:
         output=at.figure("attribution/{domain}_{encoder}"),
     log:
         "<logs>/plot_attribution/{domain}/{encoder}.log",
     params:
+        code=code("figures.attribution"),
         made_by="figures.attribution:plot_attribution",
         title=lambda w: f"Attribution maps, {CFG.labels[w.domain]}",
         encoder=lambda w: w.encoder,

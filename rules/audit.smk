@@ -4,7 +4,6 @@
 rule audit_domain:
     input:
         manifests=lambda w: data.manifests(w.domain, *SPLITS),
-        source=code("evaluation.audit.domain"),
     output:
         audit=at.audit,
     log:
@@ -15,6 +14,7 @@ rule audit_domain:
     resources:
         **needs(4000, 60),
     params:
+        code=code("evaluation.audit.domain"),
         stores=lambda w: {split: data.stores(w.domain, split) for split in SPLITS},
         classes=CLASSES,
         audit=dump(CFG.audit),
@@ -27,10 +27,10 @@ rule audit_domain:
 use rule tabulate as tabulate_audit with:
     input:
         audits=expand(at.audit, domain=CFG.domains),
-        source=code("evaluation.audit.table"),
     output:
         outputs=results.audit(),
     log:
         "<logs>/tabulate_audit.log",
     params:
+        code=code("evaluation.audit.table"),
         made_by="evaluation.audit.table:tabulate_audit",

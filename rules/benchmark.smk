@@ -2,8 +2,6 @@
 
 
 rule run_benchmark:
-    input:
-        source=[*code("evaluation.speed.rendering"), *code("simulate.dataset")],
     output:
         tables=at.table("benchmark"),
         run="<results>/tables/benchmark_run.json",
@@ -15,6 +13,7 @@ rule run_benchmark:
     resources:
         **needs(4000, 120),
     params:
+        code=code("evaluation.speed.rendering", "simulate.dataset"),
         domains=[dump(domain) for domain in CFG.timed.values()],
         substructures=CLASSES,
         benchmark=dump(CFG.benchmark.rendering),
@@ -28,20 +27,18 @@ rule run_benchmark:
 use rule plot as plot_benchmark with:
     input:
         table=at.table_csv("benchmark"),
-        source=code("figures.benchmark"),
     output:
         output=at.figure("benchmark"),
     log:
         "<logs>/plot_benchmark.log",
     params:
+        code=code("figures.benchmark"),
         made_by="figures.benchmark:plot_benchmark",
         labels={name: CFG.labels[name] for name in CFG.timed},
         figures=FIGURE_STYLE,
 
 
 rule benchmark_workflow:
-    input:
-        source=code("evaluation.speed.workflow"),
     output:
         tables=at.table("workflow_overhead"),
         run="<results>/tables/workflow_overhead_run.json",
@@ -53,6 +50,7 @@ rule benchmark_workflow:
     resources:
         **needs(4000, 60),
     params:
+        code=code("evaluation.speed.workflow"),
         snakefile=str(workflow.main_snakefile),
         configs=CONFIG_FILES,
         domain=CFG.domains[0],
@@ -63,12 +61,6 @@ rule benchmark_workflow:
 
 
 rule benchmark_training:
-    input:
-        source=[
-            *code("evaluation.speed.training"),
-            *code("training.classification.task"),
-            *code("training.anomaly.mae"),
-        ],
     output:
         tables=at.table("training_speed"),
         run="<results>/tables/training_speed_run.json",
@@ -81,6 +73,9 @@ rule benchmark_training:
         **needs(8000, 120),
         gpu=GPU,
     params:
+        code=code(
+            "evaluation.speed.training", "training.classification.task", "training.anomaly.mae"
+        ),
         domain=dump(CFG.timed_in_training),
         n_classes=len(CLASSES),
         encoders={name: dump(CFG.encoders[name]) for name in CFG.classifier.encoders},

@@ -70,7 +70,6 @@ use rule predict_classifier as predict_validation with:
 rule calibrate_classifier:
     input:
         validation=f"{at.classifier_run}/validation.csv",
-        source=code("evaluation.classification.calibration"),
     output:
         calibration=f"{at.classifier_run}/calibration.json",
     log:
@@ -80,6 +79,8 @@ rule calibrate_classifier:
     threads: 1
     resources:
         **needs(2000, 30),
+    params:
+        code=code("evaluation.classification.calibration"),
     script:
         "../workflow_scripts/calibrate_classifier.py"
 
@@ -110,12 +111,12 @@ use rule tabulate as tabulate_classification with:
     input:
         predictions=classification.files(),
         audits=data.audits(classification.rows(), "domain"),
-        source=code("evaluation.statistics.tables"),
     output:
         outputs=at.table("classification"),
     log:
         "<logs>/tabulate_classification.log",
     params:
+        code=code("evaluation.statistics.tables"),
         made_by="evaluation.statistics.tables:tabulate",
         kind="classification",
         runs=classification.rows(),
@@ -127,12 +128,12 @@ use rule tabulate as tabulate_strength with:
     input:
         predictions=lambda w: [row["path"] for row in classification.rows(w.domain)],
         manifests=lambda w: data.manifests(w.domain, "test"),
-        source=code("evaluation.classification.strength"),
     output:
         output=at.table_csv("strength_{domain}"),
     log:
         "<logs>/tabulate_strength/{domain}.log",
     params:
+        code=code("evaluation.classification.strength"),
         made_by="evaluation.classification.strength:tabulate_strength",
         runs=lambda w: classification.rows(w.domain),
         stores=lambda w: {s: data.store(w.domain, s, "test") for s in CLASSES},
@@ -143,12 +144,12 @@ use rule tabulate as tabulate_strength with:
 use rule tabulate as tabulate_reliability with:
     input:
         predictions=lambda w: classification.files(w.domain),
-        source=code("evaluation.classification.calibration"),
     output:
         output=at.table_csv("reliability_{domain}"),
     log:
         "<logs>/tabulate_reliability/{domain}.log",
     params:
+        code=code("evaluation.classification.calibration"),
         made_by="evaluation.classification.calibration:tabulate_reliability",
         runs=lambda w: classification.rows(w.domain),
         evaluation=dump(CFG.evaluation),
@@ -158,12 +159,12 @@ use rule tabulate as tabulate_reliability with:
 use rule plot as plot_roc_classification with:
     input:
         files=lambda w: flat(classification.predictions(w.domain)),
-        source=code("figures.roc"),
     output:
         output=at.figure("classification/roc_{domain}"),
     log:
         "<logs>/plot_roc_classification/{domain}.log",
     params:
+        code=code("figures.roc"),
         made_by="figures.roc:plot_roc_classification",
         predictions=lambda w: classification.predictions(w.domain),
         title=lambda w: f"Classification, {CFG.labels[w.domain]}",
@@ -173,12 +174,12 @@ use rule plot as plot_roc_classification with:
 use rule plot as plot_confusion with:
     input:
         files=lambda w: flat(classification.predictions(w.domain)),
-        source=code("figures.confusion"),
     output:
         output=at.figure("classification/confusion_{domain}"),
     log:
         "<logs>/plot_confusion/{domain}.log",
     params:
+        code=code("figures.confusion"),
         made_by="figures.confusion:plot_confusion",
         predictions=lambda w: classification.predictions(w.domain),
         title=lambda w: f"Classification, {CFG.labels[w.domain]}",
@@ -188,12 +189,12 @@ use rule plot as plot_confusion with:
 use rule plot as plot_history_classifier with:
     input:
         files=lambda w: flat(classification.histories(w.domain)),
-        source=code("figures.history"),
     output:
         output=at.figure("classification/history_{domain}"),
     log:
         "<logs>/plot_history_classifier/{domain}.log",
     params:
+        code=code("figures.history"),
         made_by="figures.history:plot_history_classifier",
         histories=lambda w: classification.histories(w.domain),
         title=lambda w: f"Classifier training, {CFG.labels[w.domain]}",
@@ -203,12 +204,12 @@ use rule plot as plot_history_classifier with:
 use rule plot as plot_strength with:
     input:
         table=at.table_csv("strength_{domain}"),
-        source=code("figures.summary"),
     output:
         output=at.figure("classification/strength_{domain}"),
     log:
         "<logs>/plot_strength/{domain}.log",
     params:
+        code=code("figures.summary"),
         made_by="figures.summary:plot_strength",
         title=lambda w: f"Strength of the substructure, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
@@ -217,12 +218,12 @@ use rule plot as plot_strength with:
 use rule plot as plot_reliability with:
     input:
         table=at.table_csv("reliability_{domain}"),
-        source=code("figures.reliability"),
     output:
         output=at.figure("classification/reliability_{domain}"),
     log:
         "<logs>/plot_reliability/{domain}.log",
     params:
+        code=code("figures.reliability"),
         made_by="figures.reliability:plot_reliability",
         title=lambda w: f"Reliability of probabilities, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,

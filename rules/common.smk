@@ -16,12 +16,14 @@ from snakemake.exceptions import WorkflowError
 
 from lensml import plan
 from lensml.plan.classification import flat
-from lensml.plan.code import code_of
+from lensml.plan.code import hash_of_code
 from lensml.plan.datasets import dump
 from lensml.plan.layout import run_files, score_files
+from lensml.provenance import add_provenance, hash_of
 from lensml.schema import ConfigError, read_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.anomaly import AutoencoderMethod
+from lensml.schema.config import resolved_text
 from lensml.schema.simulation import SPLITS
 from lensml.schema.studies import SHIPPED
 
@@ -49,6 +51,10 @@ CLASSES = CFG.substructures
 SEED = CFG.seed
 # Results in a bucket: snakemake --default-storage-provider s3, see docs/clusters.md.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+
+# What jobs write says which configuration it was made with.
+RESOLVED = resolved_text(CFG)
+add_provenance(configuration=hash_of(RESOLVED))
 
 data = plan.Datasets(CFG, IN_STORAGE)
 at = data.at
@@ -130,8 +136,8 @@ def setting(wildcards, label):
 
 
 def code(*modules):
-    """Code that a table or figure is remade for when it changes."""
-    return [local(file) for module in modules for file in code_of(module)]
+    """Hash of the code that a table or figure is remade for when it changes, wherever it lies."""
+    return hash_of_code(*modules)
 
 
 def of_task(task, files):
@@ -146,3 +152,15 @@ def of_task(task, files):
         return files
 
     return found
+
+
+def write_resolved(text):
+    """Keep the configuration beside the results that it makes."""
+    from lensml.data.checksums import record_outputs
+    from lensml.data.files import write_bytes
+
+    if IN_STORAGE:
+        return  # where a job's files alone travel
+    path = f"{CFG.results}/config.yaml"
+    write_bytes(path, text.encode())
+    record_outputs("results", [path], "configuration")

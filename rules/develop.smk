@@ -71,13 +71,13 @@ use rule predict_adapted as predict_development with:
 use rule tabulate as tabulate_development with:
     input:
         predictions=lambda w: [row["path"] for row in development.rows()],
-        source=code("evaluation.adaptation.development"),
     output:
         outputs=at.table("development"),
         best="<results>/development/best.yaml",
     log:
         "<logs>/tabulate_development.log",
     params:
+        code=code("evaluation.adaptation.development"),
         made_by="evaluation.adaptation.development:tabulate_development",
         runs=lambda w: development.rows(),
         evaluation=dump(CFG.evaluation),

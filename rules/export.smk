@@ -6,7 +6,6 @@ rule export_classifier:
         test=lambda w: data.manifests(w.domain, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
         calibration=f"{at.classifier_run}/calibration.json",
-        source=[*code("evaluation.classification.export"), *code("models.export")],
     output:
         network=f"{at.export}.onnx",
         description=f"{at.export}.json",
@@ -18,6 +17,7 @@ rule export_classifier:
     resources:
         **needs(4000, 60),
     params:
+        code=code("evaluation.classification.export", "models.export"),
         test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),

@@ -3,8 +3,6 @@ GRID = CFG.limit.model_dump(include={"f_sub", "magnitudes", "n_network_images"})
 
 
 rule measure_limit:
-    input:
-        source=[*code("evaluation.limit.bounds"), *code("simulate.response")],
     output:
         table="<results>/limit/{domain}.csv",
     log:
@@ -15,6 +13,7 @@ rule measure_limit:
     resources:
         **needs(4000, 240),
     params:
+        code=code("evaluation.limit.bounds", "simulate.response"),
         domain=lambda w: dump(CFG.domain(w.domain)),
         classes=CLASSES,
         bounds=dump(CFG.limit.bounds),
@@ -27,12 +26,12 @@ rule measure_limit:
 use rule tabulate as tabulate_limit with:
     input:
         tables=limit.bounds(),
-        source=code("evaluation.limit.bounds"),
     output:
         outputs=at.table("limit"),
     log:
         "<logs>/tabulate_limit.log",
     params:
+        code=code("evaluation.limit.bounds"),
         made_by="evaluation.limit.bounds:tabulate_limit",
         confidence=CFG.evaluation.confidence,
 
@@ -40,12 +39,12 @@ use rule tabulate as tabulate_limit with:
 use rule plot as plot_limit with:
     input:
         table="<results>/limit/{domain}.csv",
-        source=code("figures.limit"),
     output:
         output=at.figure("limit/auc_{domain}"),
     log:
         "<logs>/plot_limit/{domain}.log",
     params:
+        code=code("figures.limit"),
         made_by="figures.limit:plot_limit",
         title=lambda w: f"Physical limit of one image, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
@@ -127,12 +126,12 @@ use rule tabulate as measure_network_limit with:
     input:
         limit="<results>/limit/{domain}.csv",
         predictions=lambda w: limit.network_files(w.domain),
-        source=code("evaluation.limit.networks"),
     output:
         output="<results>/limit/networks/{domain}.csv",
     log:
         "<logs>/measure_network_limit/{domain}.log",
     params:
+        code=code("evaluation.limit.networks"),
         made_by="evaluation.limit.networks:measure_network_limit",
         runs=lambda w: limit.network_runs(w.domain),
         domain=lambda w: w.domain,
@@ -143,12 +142,12 @@ use rule tabulate as measure_network_limit with:
 use rule tabulate as tabulate_network_limit with:
     input:
         tables=limit.network_tables(),
-        source=code("evaluation.limit.networks"),
     output:
         outputs=at.table("network_limit"),
     log:
         "<logs>/tabulate_network_limit.log",
     params:
+        code=code("evaluation.limit.networks"),
         made_by="evaluation.limit.networks:tabulate_network_limit",
         confidence=CFG.evaluation.confidence,
 
@@ -157,12 +156,12 @@ use rule plot as plot_network_limit with:
     input:
         table="<results>/limit/{domain}.csv",
         networks="<results>/limit/networks/{domain}.csv",
-        source=code("figures.limit"),
     output:
         output=at.figure("limit/networks_{domain}"),
     log:
         "<logs>/plot_network_limit/{domain}.log",
     params:
+        code=code("figures.limit"),
         made_by="figures.limit:plot_limit",
         title=lambda w: f"Networks and the physical limit, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,
@@ -171,12 +170,12 @@ use rule plot as plot_network_limit with:
 use rule plot as plot_efficiency with:
     input:
         table="<results>/limit/networks/{domain}.csv",
-        source=code("figures.network_limit"),
     output:
         output=at.figure("limit/efficiency_{domain}"),
     log:
         "<logs>/plot_efficiency/{domain}.log",
     params:
+        code=code("figures.network_limit"),
         made_by="figures.network_limit:plot_efficiency",
         title=lambda w: f"Networks and the physical limit, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,

@@ -43,12 +43,12 @@ use rule tabulate as tabulate_sweep with:
         scores=[row["path"] for row in sweep.rows()],
         proxies=[row["proxies"] for row in sweep.rows()],
         audits=data.audits(sweep.rows(), "domain"),
-        source=code("evaluation.statistics.tables"),
     output:
         outputs=at.table("sweep"),
     log:
         "<logs>/tabulate_sweep.log",
     params:
+        code=code("evaluation.statistics.tables"),
         made_by="evaluation.statistics.tables:tabulate",
         kind="sweep",
         runs=sweep.rows(),
@@ -59,12 +59,12 @@ use rule tabulate as tabulate_sweep with:
 use rule plot as plot_sweep with:
     input:
         table=at.table_csv("sweep"),
-        source=code("figures.sweep"),
     output:
         output=at.figure("sweep"),
     log:
         "<logs>/plot_sweep.log",
     params:
+        code=code("figures.sweep"),
         made_by="figures.sweep:plot_sweep",
         title=f"Masked autoencoder, one setting at a time, {CFG.labels[sweep.domain]}",
         shipped=sweep.shipped(),
@@ -156,12 +156,12 @@ use rule tabulate as tabulate_pretraining with:
     input:
         predictions=[row["path"] for row in pretraining.rows()],
         audits=data.audits(pretraining.rows(), "domain"),
-        source=code("evaluation.statistics.tables"),
     output:
         outputs=at.table("pretraining"),
     log:
         "<logs>/tabulate_pretraining.log",
     params:
+        code=code("evaluation.statistics.tables"),
         made_by="evaluation.statistics.tables:tabulate",
         kind="pretraining",
         runs=pretraining.rows(),
@@ -172,12 +172,12 @@ use rule tabulate as tabulate_pretraining with:
 use rule plot as plot_pretraining with:
     input:
         table=at.table_csv("pretraining"),
-        source=code("figures.pretraining"),
     output:
         output=at.figure("pretraining"),
     log:
         "<logs>/plot_pretraining.log",
     params:
+        code=code("figures.pretraining"),
         made_by="figures.pretraining:plot_pretraining",
         title=f"Masked autoencoder as a start, {CFG.labels[pretraining.domain]}",
         figures=FIGURE_STYLE,

@@ -39,12 +39,12 @@ rule score_observed:
 use rule plot as plot_observed with:
     input:
         examples="<results>/observed/examples.npz",
-        source=code("figures.observed"),
     output:
         output=at.figure("observed"),
     log:
         "<logs>/plot_observed.log",
     params:
+        code=code("figures.observed"),
         made_by="figures.observed:plot_observed",
         classes=CLASSES,
         title=f"Observed lenses, networks of {CFG.labels[observed.domain]}",

@@ -84,12 +84,12 @@ use rule tabulate as tabulate_regression with:
     input:
         predictions=[row["path"] for row in regression.rows()],
         audits=data.audits(regression.rows(), "domain"),
-        source=code("evaluation.regression.table"),
     output:
         outputs=at.table("regression"),
     log:
         "<logs>/tabulate_regression.log",
     params:
+        code=code("evaluation.regression.table"),
         made_by="evaluation.regression.table:tabulate_regression",
         runs=regression.rows(),
         evaluation=dump(CFG.evaluation),
@@ -99,12 +99,12 @@ use rule tabulate as tabulate_regression with:
 use rule plot as plot_regression with:
     input:
         files=lambda w: [row["path"] for row in regression.networks(w.domain)],
-        source=code("figures.regression"),
     output:
         output=at.figure("regression/{domain}"),
     log:
         "<logs>/plot_regression/{domain}.log",
     params:
+        code=code("figures.regression"),
         made_by="figures.regression:plot_regression",
         runs=lambda w: regression.networks(w.domain),
         title=lambda w: f"Regression, {CFG.labels[w.domain]}",

@@ -35,7 +35,6 @@ use rule tabulate as tabulate_search with:
         records=expand(
             "<results>/search/worker{worker}/record.json", worker=range(CFG.search.workers)
         ),
-        source=code("evaluation.classification.search"),
     output:
         outputs=at.table("search_trials"),
         importance=at.table_csv("search_importance"),
@@ -43,6 +42,7 @@ use rule tabulate as tabulate_search with:
     log:
         "<logs>/tabulate_search.log",
     params:
+        code=code("evaluation.classification.search"),
         made_by="evaluation.classification.search:tabulate_trials",
         n_confirmed=CFG.search.n_confirmed,
         evaluation=dump(CFG.evaluation),
@@ -94,12 +94,12 @@ use rule plot as plot_search_trials with:
     input:
         trials=at.table_csv("search_trials"),
         importance=at.table_csv("search_importance"),
-        source=code("figures.search"),
     output:
         output=at.figure("studies/search_trials"),
     log:
         "<logs>/plot_search_trials.log",
     params:
+        code=code("figures.search"),
         made_by="figures.search:plot_search_trials",
         title=studies.search_title(),
         figures=FIGURE_STYLE,
@@ -109,12 +109,12 @@ use rule plot as plot_search_parameters with:
     input:
         trials=at.table_csv("search_trials"),
         importance=at.table_csv("search_importance"),
-        source=code("figures.search"),
     output:
         output=at.figure("studies/search_parameters"),
     log:
         "<logs>/plot_search_parameters.log",
     params:
+        code=code("figures.search"),
         made_by="figures.search:plot_search_parameters",
         title=studies.search_title(),
         figures=FIGURE_STYLE,

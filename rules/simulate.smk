@@ -84,12 +84,12 @@ rule collect_gallery:
 use rule plot as plot_gallery with:
     input:
         examples="<results>/gallery/{domain}.npz",
-        source=code("figures.gallery"),
     output:
         output=at.figure("gallery/{domain}"),
     log:
         "<logs>/plot_gallery/{domain}.log",
     params:
+        code=code("figures.gallery"),
         made_by="figures.gallery:plot_gallery",
         title=lambda w: f"{CFG.domain(w.domain).population.description}, {CFG.labels[w.domain]}",
         figures=FIGURE_STYLE,

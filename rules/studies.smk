@@ -92,13 +92,13 @@ use rule tabulate as tabulate_study with:
         predictions=lambda w: [row["path"] for row in studies.rows(w.study)],
         records=lambda w: [row["run"] for row in studies.rows(w.study) if row["run"]],
         audits=lambda w: data.audits([{"domain": studies.domain(w.study)}], "domain"),
-        source=code("evaluation.classification.studies"),
     output:
         outputs=at.table("{study}"),
         curves=at.table_csv("{study}_curves"),
     log:
         "<logs>/tabulate_study/{study}.log",
     params:
+        code=code("evaluation.classification.studies"),
         made_by="evaluation.classification.studies:tabulate_study",
         kind=lambda w: w.study,
         runs=lambda w: studies.rows(w.study),
@@ -111,12 +111,12 @@ use rule plot as plot_study with:
     input:
         table=at.table_csv("{study}"),
         curves=at.table_csv("{study}_curves"),
-        source=code("figures.studies"),
     output:
         output=at.figure("studies/{study}"),
     log:
         "<logs>/plot_study/{study}.log",
     params:
+        code=code("figures.studies"),
         made_by="figures.studies:plot_study",
         kind=lambda w: w.study,
         title=lambda w: studies.title(w.study),

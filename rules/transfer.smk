@@ -36,12 +36,12 @@ use rule tabulate as tabulate_transfer with:
     input:
         predictions=[row["path"] for row in classification.transfer_rows()],
         audits=data.audits(classification.transfer_rows(), "domain", "target_domain"),
-        source=code("evaluation.statistics.tables"),
     output:
         outputs=at.table("transfer"),
     log:
         "<logs>/tabulate_transfer.log",
     params:
+        code=code("evaluation.statistics.tables"),
         made_by="evaluation.statistics.tables:tabulate",
         kind="transfer",
         runs=classification.transfer_rows(),
@@ -52,12 +52,12 @@ use rule tabulate as tabulate_transfer with:
 use rule plot as plot_transfer with:
     input:
         table=at.table_csv("transfer"),
-        source=code("figures.transfer"),
     output:
         output=at.figure("transfer"),
     log:
         "<logs>/plot_transfer.log",
     params:
+        code=code("figures.transfer"),
         made_by="figures.transfer:plot_transfer",
         labels={name: CFG.labels[name] for name in CFG.domains},
         figures=FIGURE_STYLE,

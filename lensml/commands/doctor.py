@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from packaging.requirements import Requirement
 
 from lensml import __version__
+from lensml.data.machine import usable_cores, usable_memory
 
 DISTRIBUTION = "lensml"
 LITTLE_DISK = 10  # GB; the default run writes 1.5, its environment 6
@@ -99,15 +100,15 @@ def _driver_version() -> str:
 
 
 def _threads() -> Iterator[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     yield Finding("ok", "cores", f"{cores} can be used: snakemake --cores {cores}")
     pressure = os.getloadavg()[0]
-    if cores and pressure > cores:
+    if pressure > cores:
         yield Finding("note", "cores", f"busy: load {pressure:.1f}, so timings mean little")
 
 
 def _memory() -> Iterator[Finding]:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    total = usable_memory() / 2**30
     says = f"{total:.0f} GiB"
     if total < LITTLE_MEMORY:
         says += "; give Snakemake the limit: --resources mem_mb=" + str(int(total * 900))

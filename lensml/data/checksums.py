@@ -1,7 +1,8 @@
 """What every finished job recorded of its files: damage done to them later is found and named.
 
 A job leaves ``results/.checksums/<its first output>.json`` with size and SHA-256 of each of its
-outputs. Datasets are not recorded there but for their manifests, which record what they hold.
+outputs, and what it was made with. Datasets are not recorded there but for their manifests, which
+record what they hold.
 
 A cryptographic hash, because a CRC is none: chunks of a store end in their own crc32c, and the
 crc32c of anything that ends in its own is one constant. SHA-256 is also the fastest of hashlib's
@@ -18,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lensml.data.files import json_bytes, write_bytes
+from lensml.provenance import provenance
 
 FOLDER = ".checksums"
 HASH = "sha256"
@@ -114,7 +116,8 @@ def record_outputs(results: str | Path, outputs: Iterable[str | Path], rule: str
         if path.is_relative_to(results) and path.is_file() and not _in_store(path):
             files[path.relative_to(results).as_posix()] = list(checksum_of_file(path))
     if files:
-        write_sealed(record_path(results, next(iter(files))), {"rule": rule, "files": files})
+        content = {"rule": rule, "files": files, "made_with": provenance()}
+        write_sealed(record_path(results, next(iter(files))), content)
 
 
 def _in_store(path: Path) -> bool:

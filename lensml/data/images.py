@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lensml.data.machine import usable_memory
 from lensml.data.store import Store, open_store
 from lensml.schema.encoders import NetworkInput
 
@@ -124,7 +124,7 @@ class StretchedImages:
         self.labels = np.repeat(np.arange(len(opened)), sizes) if labelled else None
         self.system_id = _column(opened, sizes, "system_id") if labelled else None
         bytes_needed = len(self) * self.img_size**2 * 4
-        fits = bytes_needed < max_memory_fraction * _memory()
+        fits = bytes_needed < max_memory_fraction * usable_memory()
         self._array = self._read(np.arange(len(self))) if fits else None
 
     def __len__(self) -> int:
@@ -188,8 +188,3 @@ class StretchedImages:
 
 def _column(stores: Sequence[Store], sizes: Sequence[int], name: str) -> np.ndarray:
     return np.concatenate([s.truth[name][:n] for s, n in zip(stores, sizes, strict=True)])
-
-
-def _memory() -> int:
-    """Physical memory of the machine in bytes."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -18,6 +18,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lensml.provenance import provenance_line
+
 CLASS_LABELS = {"no_sub": "no substructure", "cdm": "CDM subhalos", "vortex": "axion vortex"}
 METHOD_LABELS = {
     "source_only": "source only",
@@ -92,6 +94,12 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
     ".pdf": {"CreationDate": None, "Creator": "lensml", "Producer": None},
 }
+_MADE_WITH = {".png": "Source", ".pdf": "Keywords"}
+
+
+def _metadata(suffix: str) -> dict[str, Any]:
+    """Properties of a figure's file: what it was made with."""
+    return {**_METADATA[suffix], _MADE_WITH[suffix]: provenance_line()}
 
 
 @dataclass(frozen=True)
@@ -258,7 +266,7 @@ def save(figure: Figure, output: Sequence[str | Path]) -> None:
             raise ValueError(f"{path}: figures are written as .png or .pdf, not '{path.suffix}'")
     for path in paths:
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=path.suffix[1:], metadata=_METADATA[path.suffix])
+        figure.savefig(buffer, format=path.suffix[1:], metadata=_metadata(path.suffix))
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         partial.write_bytes(buffer.getvalue())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -28,6 +29,22 @@ def code_of(module: str) -> list[str]:
             found[name] = None
             waiting += sorted(_imported(name, floor), reverse=True)
     return [str(_file(name)) for name in found]
+
+
+def hash_of_code(*modules: str) -> str:
+    """Hash of the text of modules and of what :func:`code_of` finds with them.
+
+    A hash, and not the files as inputs: a checkout that is cloned, moved or touched has the same
+    code, though its files have other paths and times.
+
+    Args:
+        modules: dotted, below ``lensml``.
+    """
+    digest = hashlib.sha256()
+    for file in sorted({file for module in modules for file in code_of(module)}):
+        digest.update(Path(file).relative_to(PACKAGE).as_posix().encode())
+        digest.update(Path(file).read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _file(module: str) -> Path:

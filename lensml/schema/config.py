@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
+import yaml
 from pydantic import AfterValidator, Field, model_validator
 
 from lensml.schema.adaptation import Adaptation
@@ -45,10 +46,38 @@ COMMAND_LINE = "--config"
 Problems = Callable[[Any], list[str]]
 
 
+# Folders of a run without a name, which a named one would lie among.
+TAKEN = (
+    *(
+        "adaptation",
+        "anomaly",
+        "attribution",
+        "audit",
+        "classification",
+        "convergence",
+        "datasets",
+    ),
+    *("development", "encoders", "export", "figures", "fits", "gallery", "limit", "observed"),
+    *("pretraining", "proxies", "regression", "search", "studies", "sweep", "tables", "transfer"),
+)
+
+
+def _free(name: str) -> str:
+    if name in TAKEN:
+        raise ValueError(
+            "is a folder of the results of a run without a name; not allowed are "
+            + ", ".join(TAKEN)
+        )
+    return name
+
+
+Run = Annotated[Name, AfterValidator(_free)]
+
+
 class ConfigFile(Section):
     """What a configuration file holds."""
 
-    run: Name | None = None  # results in results/<run>, so that several lie side by side
+    run: Run | None = None  # results in results/<run>, so that several lie side by side
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     tasks: Annotated[list[Task], Field(min_length=1), AfterValidator(check_unique)]
     domains: UniqueNames
@@ -278,3 +307,8 @@ def _without_noise(domain: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def noiseless(domain: str) -> str:
     """Name of a domain's twin without noise."""
     return f"{domain}_noiseless"
+
+
+def resolved_text(config: Config) -> str:
+    """The whole configuration as YAML, with every domain resolved."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,6 +1,7 @@
 """The smoke configuration through Snakemake, as a user runs it, for the tests of the workflow."""
 
 import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -17,12 +18,12 @@ SHORTER = {
 }
 
 
-def command(*arguments, overlays=(), cores=2):
+def command(*arguments, overlays=(), cores=2, run="null"):
     files = [str(SMOKE), *map(str, overlays)]
     # Targets first: --configfile takes every word that follows it.
     return [
         *(sys.executable, "-m", "snakemake", *arguments, "-s", str(ROOT / "Snakefile")),
-        *("--cores", str(cores), "--configfile", *files),
+        *("--cores", str(cores), "--configfile", *files, "--config", f"run={run}"),
     ]
 
 
@@ -65,9 +66,20 @@ def refusals(folder, content):
 
 
 def digests(folder):
-    """Relative path -> checksum of every file."""
+    """Relative path -> checksum of every file; of weights without what they were made with."""
     return {
-        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        p.relative_to(folder).as_posix(): hashlib.sha256(_content(p)).hexdigest()
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
+
+
+def _content(path):
+    raw = path.read_bytes()
+    if path.suffix != ".safetensors":
+        return raw
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + size])
+    header["__metadata__"] = json.loads(header["__metadata__"]["lensml"])
+    header["__metadata__"].pop("made_with")
+    return json.dumps(header, sort_keys=True).encode() + raw[8 + size :]

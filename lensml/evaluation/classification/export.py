@@ -18,11 +18,12 @@ from lensml.data.store import open_store
 from lensml.evaluation.classification.calibration import apply_temperature, read_temperature
 from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY
 from lensml.models.export import ExportedClassifier
+from lensml.provenance import git_commit
 from lensml.schema.encoders import Encoder
 from lensml.training.classification.run import load_classifier
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.prediction import PREDICTION_BATCH, predict_probabilities
-from lensml.training.engine.record import file_checksum, git_commit, package_versions
+from lensml.training.engine.record import file_checksum, package_versions
 from lensml.training.engine.setting import Setting
 
 OPSET = 20  # the exporter's own; onnxruntime reads it since 1.17

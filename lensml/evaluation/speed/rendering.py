@@ -19,6 +19,7 @@ from lensml.data.files import write_json
 from lensml.data.store_writer import chunk_file, write_block
 from lensml.data.torch_dataset import Images
 from lensml.evaluation.statistics.tables import write_formats
+from lensml.provenance import git_commit
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.simulation import Domain
 from lensml.schema.training import Benchmark
@@ -27,7 +28,7 @@ from lensml.simulate.lenstronomy_bridge import ReusedModels
 from lensml.simulate.noise import add_noise
 from lensml.simulate.render import render, with_lens_light
 from lensml.simulate.systems import Systems, draw_systems
-from lensml.training.engine.record import git_commit, package_versions
+from lensml.training.engine.record import package_versions
 
 COLUMNS = (
     "domain",

@@ -23,6 +23,7 @@ from lensml.evaluation.statistics.bootstrap import interval
 from lensml.evaluation.statistics.tables import write_formats
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
+from lensml.provenance import git_commit
 from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
 from lensml.schema.simulation import Domain
@@ -33,7 +34,7 @@ from lensml.training.classification.task import ClassifierTask
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.execution import execution_of
 from lensml.training.engine.loop import run_steps
-from lensml.training.engine.record import git_commit, package_versions
+from lensml.training.engine.record import package_versions
 from lensml.training.engine.setting import Setting
 from lensml.training.engine.stopwatch import INSIDE, PIECES, Stopwatch
 

@@ -18,8 +18,9 @@ from tqdm import tqdm
 from lensml.data.files import write_json
 from lensml.evaluation.speed.rendering import cpu_name
 from lensml.evaluation.statistics.tables import write_formats
+from lensml.provenance import git_commit
 from lensml.schema.speed import WorkflowSpeed
-from lensml.training.engine.record import git_commit, package_versions
+from lensml.training.engine.record import package_versions
 
 IMPORTS = {
     "start of Python": "pass",

@@ -16,6 +16,7 @@ from lensml.evaluation.classification.calibration import calibrated_metrics
 from lensml.evaluation.classification.metrics import classification_metrics
 from lensml.evaluation.statistics.comparison import auc_gain, gap_closed
 from lensml.evaluation.statistics.metrics import Measured
+from lensml.provenance import provenance_line
 from lensml.schema.training import Evaluation
 
 # Columns of a paper's table; every other metric is in the CSV.
@@ -182,6 +183,7 @@ def write_formats(
         caption: below the summary.
         float_format: of the numbers.
     """
+    caption = f"{caption} Made with {provenance_line()}."
     for output in outputs:
         suffix = Path(output).suffix
         if suffix == ".csv":

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from lensml.data.files import write_atomic, write_bytes
+from lensml.provenance import provenance
 
 log = logging.getLogger(__name__)
 FILE = "checkpoint.pt"
@@ -86,7 +87,7 @@ def remove_checkpoint(folder: str | Path) -> None:
 def save_weights(
     path: str | Path, weights: Mapping[str, Tensor], metadata: Mapping[str, Any]
 ) -> None:
-    """Write weights as safetensors; equal weights and metadata give equal bytes.
+    """Write weights as safetensors; equal weights, metadata and provenance give equal bytes.
 
     Args:
         path: of the file.
@@ -94,7 +95,7 @@ def save_weights(
         metadata: plain data, kept as one sorted JSON string.
     """
     tensors = {name: t.detach().cpu().contiguous() for name, t in sorted(weights.items())}
-    text = json.dumps(dict(metadata), sort_keys=True)
+    text = json.dumps({**metadata, "made_with": provenance()}, sort_keys=True)
     write_bytes(path, save(tensors, metadata={"lensml": text}))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import subprocess
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from lensml.data.checksums import checksum_of_file
 from lensml.data.files import write_json
 from lensml.data.manifest import manifest_path
+from lensml.provenance import git_commit, provenance
 
 PACKAGES = (
     "lensml",
@@ -69,6 +69,7 @@ def write_run(
         "images_per_second": round(images_per_second, 1),
         "versions": {"python": platform.python_version(), **package_versions()},
         "git_commit": git_commit(),
+        "made_with": provenance(),
         **further,
     }
     write_json(path, content)
@@ -89,14 +90,3 @@ def package_versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def git_commit() -> str | None:
-    """Commit of the source tree, with ``-dirty`` if it was changed; None outside a checkout."""
-    root = Path(__file__).resolve().parents[3]
-    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return answer.stdout.strip() or None
