@@ -17,6 +17,7 @@ from lensml.fit.camera import Level, Workspace
 from lensml.fit.descent_kernel import (
     FINAL,
     FINE,
+    FINE_DAMPING,
     FIRST_DAMPING,
     FURTHER,
     START,
@@ -27,6 +28,7 @@ from lensml.fit.descent_kernel import (
     set_noise,
 )
 from lensml.fit.kernel import DARK
+from lensml.fit.parameters import MULTIPOLES
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,17 @@ class _Found:
     converged: bool
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """What the steps of a stage work with."""
+
+    rules: Rules
+    memory: Memory
+    level: Level
+    work: Workspace
+    state: State
+
+
 class LeastSquares:
     """Best fits of one image after the other in one camera."""
 
@@ -99,8 +112,14 @@ class LeastSquares:
             memory: to work in.
             levels: of the coarse and of the fine stage.
         """
-        self._rules, self._memory, self._levels = rules, memory, levels
-        self._state = State.of(len(rules.low), len(rules.free))
+        self._rules, self._memory = rules, memory
+        # From afar multipoles only lead astray: they are fitted in the fine stage.
+        smooth = np.setdiff1d(rules.free, MULTIPOLES)
+        coarse = rules._replace(free=smooth), memory._replace(slopes=memory.slopes[: len(smooth)])
+        self._coarse, self._fine = (
+            _Stage(*given, *level, State.of(len(rules.low), len(given[0].free)))
+            for given, level in zip((coarse, (rules, memory)), levels, strict=True)
+        )
 
     def fit(self, problem: Problem, starts: np.ndarray) -> BestFit:
         """Fit one image.
@@ -109,14 +128,14 @@ class LeastSquares:
             problem: the image.
             starts: (S, parameters), within their bounds.
         """
-        state, memory = self._state, self._memory
+        state, memory = self._coarse.state, self._memory
         problem.set_noise(memory, problem.image)
         tried = [self._descend(problem, START, start) for start in starts]
         best = min(tried, key=lambda found: found.chi2)
         state.matrix[:], state.gradient[:] = best.matrix, best.gradient
         further = self._descend(problem, FURTHER, best.x, best.chi2, best.damping)
         problem.set_noise(memory, further.light if further.chi2 < best.chi2 else best.light)
-        fine = self._descend(problem, FINE, further.x)
+        fine = self._descend(problem, FINE, further.x, damping=FINE_DAMPING)
         problem.set_noise(memory, fine.light)
         last = self._descend(problem, FINAL, fine.x)
         return BestFit(
@@ -136,18 +155,26 @@ class LeastSquares:
         damping: float = FIRST_DAMPING,
     ) -> _Found:
         """Go down from ``x``; of a known chi2 the state holds the normal equations."""
-        state, rules = self._state, self._rules
-        state.here[:] = x
-        cut = np.float32(DARK * problem.background_rms / rules.pixel_area)
-        level = self._levels[stage >= FINE]
+        own = self._fine if stage >= FINE else self._coarse
+        own.state.here[:] = x
+        cut = np.float32(DARK * problem.background_rms / self._rules.pixel_area)
         chi2, damping, converged, evaluations = descend(
-            state, rules, self._memory, *level, problem.image, stage, chi2, damping, cut
+            own.state,
+            own.rules,
+            own.memory,
+            own.level,
+            own.work,
+            problem.image,
+            stage,
+            chi2,
+            damping,
+            cut,
         )
         return _Found(
-            x=state.here.copy(),
+            x=own.state.here.copy(),
             light=self._memory.model.copy(),
-            matrix=state.matrix.copy(),
-            gradient=state.gradient.copy(),
+            matrix=own.state.matrix.copy(),
+            gradient=own.state.gradient.copy(),
             chi2=chi2,
             damping=damping,
             evaluations=evaluations,

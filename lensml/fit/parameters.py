@@ -52,10 +52,10 @@ PARAMETERS = (
     Parameter("source_e2", "", -0.6, 0.6, 0.25),
     Parameter("source_center_x", "arcsec", -1.5, 1.5, 0.2),
     Parameter("source_center_y", "arcsec", -1.5, 1.5, 0.2),
-    Parameter("a3_cos", "arcsec", -0.16, 0.16, 0.03),
-    Parameter("a3_sin", "arcsec", -0.16, 0.16, 0.03),
-    Parameter("a4_cos", "arcsec", -0.3, 0.3, 0.06),
-    Parameter("a4_sin", "arcsec", -0.3, 0.3, 0.06),
+    Parameter("a3_cos", "arcsec", -0.15, 0.15, 0.03),
+    Parameter("a3_sin", "arcsec", -0.15, 0.15, 0.03),
+    Parameter("a4_cos", "arcsec", -0.15, 0.15, 0.03),
+    Parameter("a4_sin", "arcsec", -0.15, 0.15, 0.03),
 )
 NAMES = tuple(p.name for p in PARAMETERS)
 LOW, HIGH, MAX_STEP = (

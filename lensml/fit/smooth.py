@@ -16,6 +16,7 @@ from lensml.fit.parameters import (
     HIGH,
     LOW,
     MAX_STEP,
+    MULTIPOLES,
     NAMES,
     check_fittable,
     free_parameters,
@@ -207,6 +208,7 @@ class SmoothFitter:
         starts = np.clip(starts, LOW, HIGH)
         fixed = np.setdiff1d(np.arange(len(NAMES)), self.free)
         starts[:, fixed] = self._fixed_values()[fixed]
+        starts[:, MULTIPOLES] = 0
         best = self._least_squares.fit(self._problem(images, i), starts)
         errors = np.full(len(NAMES), np.nan)
         errors[self.free] = np.sqrt(np.diag(best.covariance))
