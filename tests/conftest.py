@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from threadpoolctl import threadpool_limits
+from toy import schedule
+from toy.configuration import DOMAINS, configured
+from toy.shared import folder_of_all, made_once
 
-from lensml.schema import Config, load_config
+from lensml.data.checksums import record_outputs
+from lensml.data.files import write_bytes
+from lensml.data.manifest import manifest_path
+from lensml.schema import Config
 from lensml.schema.simulation import Domain
-from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.schema.yaml_reader import deep_merge
 from lensml.simulate.dataset import seal_dataset, simulate_block
 
 if TYPE_CHECKING:
-    from toy_study import Study
-
-REPOSITORY = Path(__file__).parents[1]
-CONFIG_DIR = REPOSITORY / "config"
-DOMAINS = sorted(f.stem for f in (CONFIG_DIR / "catalogue" / "domains").glob("*.yaml"))
+    from toy.study import Study
 
 # The same examples in every run: a failure can be looked at again, and none comes out of the blue.
 hypothesis.settings.register_profile("lensml", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("lensml")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Processes of ``-n auto``, which is the default."""
+    return schedule.n_processes(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order in which tests are handed out."""
+    schedule.long_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> schedule.LongFirst:
+    """Who hands them out."""
+    config.option.loadscopereorder = False
+    return schedule.LongFirst(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread_for_arrays() -> Iterator[None]:
+    """Linear algebra and trees in one thread: processes share the cores."""
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.fixture(scope="session")
 def default_config() -> Config:
     """The shipped configuration with every domain of the catalogue."""
-    file = CONFIG_DIR / "config.yaml"
-    merged = deep_merge(read_yaml(file), {"domains": DOMAINS})
-    return load_config(merged, catalogue_dir=CONFIG_DIR / "catalogue", files=[file])
+    return configured({"domains": DOMAINS})
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +91,7 @@ def one_torch_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Stores of two small domains and the classifiers of the source; nobody writes to it."""
-    from toy_study import make_study
+    from toy.study import make_study
 
     return make_study(tmp_path_factory.mktemp("study"))
 
@@ -107,6 +135,26 @@ def simulate_store() -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def written_results(tmp_path_factory, domain, simulate_store) -> Path:
+    """A folder of results with one dataset and the files of one job."""
+    folder = tmp_path_factory.mktemp("written") / "results"
+    store = simulate_store(folder / "datasets", domain(num_pix=16), "cdm")
+    record_outputs(folder, [manifest_path(store)], "seal_dataset")
+    for part in store.with_name("train.parts").iterdir():
+        record_outputs(folder, [part], "simulate_block")
+    for name in ("tables/a.csv", "tables/a.md"):
+        write_bytes(folder / name, name.encode() * 10)
+    record_outputs(folder, [folder / "tables/a.csv", folder / "tables/a.md"], "tabulate")
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path, written_results) -> Path:
+    """The same to damage."""
+    return shutil.copytree(written_results, tmp_path / "results")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Table of the largest errors of the kernel against lenstronomy, where tests recorded them."""
     lines = [
@@ -121,9 +169,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a complete smoke run; tests add to it, and change nothing in it."""
-    from smoke_run import snakemake
+    """Folder of a complete smoke run, the same for every process; no test changes it."""
+    from toy.smoke_run import snakemake
 
-    folder = tmp_path_factory.mktemp("smoke run λ")  # such names are a user's right
-    snakemake(folder)
-    return folder
+    def run(folder: Path) -> None:
+        snakemake(folder)
+        snakemake(folder, "transfer")
+
+    # Such names are a user's right.
+    return made_once(folder_of_all(tmp_path_factory) / "smoke run λ", run)

@@ -60,10 +60,15 @@ def write_bytes(path: str | Path, content: bytes) -> None:
     write_atomic(path, lambda stream: stream.write(content))
 
 
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """Sorted, indented JSON: equal content, equal bytes."""
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
+    return (text + "\n").encode()
+
+
 def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write sorted, indented JSON atomically."""
-    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
-    write_bytes(path, (text + "\n").encode())
+    write_bytes(path, json_bytes(content))
 
 
 def write_csv(path: str | Path, table: Any, *, float_format: str = "%.9g") -> None:

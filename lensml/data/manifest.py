@@ -1,14 +1,18 @@
-"""Checksums of a sealed store: a missing chunk or a flipped bit is found before training."""
+"""Manifest of a sealed store: a missing, changed or exchanged file is found before training."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lensml.data.checksums import checksum_of_file
-from lensml.data.files import write_json
+from lensml.data.checksums import (
+    NotAsWrittenError,
+    OlderRecordError,
+    checksum_of_file,
+    read_sealed,
+    write_sealed,
+)
 
 ENDING = ".manifest.json"
 
@@ -30,27 +34,31 @@ def store_of(manifest: str | Path) -> Path:
 
 
 def write_manifest(store: str | Path, files: Iterable[Path], summary: Mapping[str, Any]) -> None:
-    """Record size and checksum of every file of a store, and a summary of its content."""
+    """Record size and SHA-256 of every file of a store, and a summary of its content."""
     store = Path(store)
     entries = {}
     for file in sorted(files):
         entries[file.relative_to(store).as_posix()] = list(checksum_of_file(file))
-    write_json(manifest_path(store), {**summary, "files": entries})
+    write_sealed(manifest_path(store), {**summary, "files": entries})
 
 
 def read_manifest(store: str | Path) -> dict[str, Any]:
     """The manifest of a store.
 
     Raises:
-        DamagedStoreError: there is none, or it is not a manifest.
+        DamagedStoreError: there is none, it is not a manifest, was changed, or is of an older
+            lensml.
     """
     path = manifest_path(store)
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = read_sealed(path)
         _ = manifest["files"].items(), manifest["n_images"], manifest["images_per_chunk"]
     except FileNotFoundError:
         raise DamagedStoreError(f"{path}: missing; the dataset was never completed") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except OlderRecordError as error:
+        remedy = f"delete it and {Path(store).name} beside it to have the dataset made again"
+        raise DamagedStoreError(f"{path}: {error}; {remedy}") from None
+    except (OSError, NotAsWrittenError, KeyError, TypeError, AttributeError) as error:
         raise DamagedStoreError(f"{path}: not a dataset manifest ({error})") from None
     return manifest
 
@@ -64,20 +72,37 @@ def verify(store: str | Path) -> dict[str, Any]:
     Raises:
         DamagedStoreError: names the file and, for images, which of them it holds.
     """
-    store, manifest = Path(store), read_manifest(store)
-    for name, (size, crc) in manifest["files"].items():
+    manifest = read_manifest(store)
+    for problem in damages(store, manifest):
+        raise DamagedStoreError(f"{problem}; {_remedy(Path(store))}")
+    return manifest
+
+
+def damages(store: str | Path, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between a store and its manifest, a line per file."""
+    store = Path(store)
+    for name, (size, digest) in manifest["files"].items():
         where = f"{store / name}{_images_in(name, manifest)}"
         try:
-            found_size, found_crc = checksum_of_file(store / name)
+            found_size, found = checksum_of_file(store / name)
         except FileNotFoundError:
-            raise DamagedStoreError(f"{where}: missing; {_remedy(store)}") from None
-        if found_size != size:
-            wrong = f"holds {found_size} bytes, should hold {size}"
-            raise DamagedStoreError(f"{where}: {wrong}; {_remedy(store)}")
-        if found_crc != crc:
-            wrong = "checksum differs from the manifest's"
-            raise DamagedStoreError(f"{where}: {wrong}; {_remedy(store)}")
-    return manifest
+            yield f"{where}: missing"
+        except OSError as error:
+            yield f"{where}: cannot be read ({error.strerror})"
+        else:
+            if found_size != size:
+                yield f"{where}: holds {found_size} bytes, should hold {size}"
+            elif found != digest:
+                yield f"{where}: checksum differs from the manifest's"
+    known = manifest["files"]
+    for path in sorted(store.rglob("*")):
+        # What begins with a dot is Snakemake's, or of a writer that was killed; zarr reads none.
+        if path.relative_to(store).as_posix() not in known and path.name[0] != "." and _file(path):
+            yield f"{path}: is not in the manifest"
+
+
+def _file(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
 
 
 def _remedy(store: Path) -> str:

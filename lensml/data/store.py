@@ -14,6 +14,7 @@ from lensml.data.manifest import DamagedStoreError, read_manifest, verify
 
 SCHEMA_VERSION = 1
 CRC_BYTES = 4  # crc32c at the end of every chunk
+DATASETS = "datasets"  # folder of <domain>/<class>/<split>.zarr
 
 
 class ChunkedImages:
@@ -102,7 +103,8 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
         check: compare every file with the manifest first.
 
     Raises:
-        DamagedStoreError: the store is incomplete, damaged or of another layout.
+        DamagedStoreError: the store is incomplete, damaged, of another layout, or lies where
+            another dataset belongs.
     """
     path = Path(path)
     manifest = verify(path) if check else read_manifest(path)
@@ -114,6 +116,7 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
                 f"{path}: layout version {attributes['schema_version']}, "
                 f"this lensml reads {SCHEMA_VERSION}; simulate the dataset again"
             )
+        _check_place(path, attributes)
         truth = {name: np.asarray(array[...]) for name, array in _arrays(group, "truth").items()}
         perturbers = _arrays(group, "perturbers")
         offset = perturbers.pop("offset", None)
@@ -130,6 +133,24 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
         perturber_offset=offset,
         perturbers=Columns(perturbers),
     )
+
+
+def _check_place(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Refuse a store under the name of another: labels come from where a store lies.
+
+    Its manifest moves with a store, and vouches for it wherever it is.
+    """
+    *above, domain, substructure, file = path.absolute().parts
+    if not above or above[-1] != DATASETS:
+        return
+    place = {"domain": domain, "substructure": substructure, "split": Path(file).stem}
+    for name, expected in place.items():
+        found = attributes.get(name, expected)
+        if found != expected:
+            raise DamagedStoreError(
+                f"{path}: holds {name} '{found}', which does not belong there: "
+                "two datasets were exchanged, or a folder was renamed"
+            )
 
 
 def _arrays(group: zarr.Group, name: str) -> dict[str, zarr.Array]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,9 +37,14 @@ NOTE = (
     "images, of the distance to the nearest training images in the classifier's embedding, mean "
     "over seeds; peak and flux: percentiles of the brightest pixel and of the total flux over the "
     "background's rms. anomaly: percentile of the masked autoencoder's score {score} among "
-    "validation images without substructure, mean over seeds. Probabilities: mean ± standard "
-    "deviation over the classifier's seeds, calibrated on the domain's validation images."
+    "validation images without substructure, mean over seeds. Probabilities: {spread}, calibrated "
+    "on the domain's validation images. pixels: arcsec of the cut-out, what says so, how many "
+    "make a pixel of the domain along an axis, how many hold no data."
 )
+
+SPREAD = {True: "mean ± standard deviation over {n} seeds", False: "of the one seed"}
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,9 @@ def score_observed(
         arrays |= {name: found[name] for name in found if name.startswith("p_")}
         arrays |= {"lens": np.array(list(cutouts)), "statement": found["statement"].astype(str)}
     write_examples(examples, pixel_scale=np.array(grid.pixel_scale, float), **arrays)
-    caption = f"Observed lenses. {NOTE.format(score=networks.score)}"
+    n = len(networks.classifiers)
+    spread = SPREAD[n > 1].format(n=n)
+    caption = f"Observed lenses. {NOTE.format(score=networks.score, spread=spread)}"
     whole = table.reset_index()
     write_formats(outputs, whole, summary_of(whole, networks.classes), caption)
 
@@ -126,7 +135,7 @@ def _scores_of(
     smooth = train[0], validation[0]
     anomaly, arrays = _restored(images, smooth, networks, n_reference, setting)
     found |= anomaly
-    found["psf_ratio"] = np.array([c.psf_ratio for c in cutouts.values()])
+    found |= facts_of(list(cutouts.values()))
     said = [statement(distance, len(held_out)) for distance in found["domain_distance"]]
     arrays["image"] = images.rows(np.arange(len(images)))
     return {**found, "statement": np.array(said)}, arrays
@@ -142,7 +151,27 @@ def read_all(
             cutouts[name] = read_cutout(lens, grid)
         except UnusableImageError as error:
             reasons[name] = str(error)
+        # Files hold what nobody foresaw, and none of them may end the others' job.
+        except Exception as error:
+            log.exception("%s", name)
+            reason = " ".join(str(error).split())
+            reasons[name] = f"{lens.image}: {type(error).__name__} ({reason})"
     return cutouts, reasons
+
+
+def facts_of(cutouts: Sequence[Cutout]) -> dict[str, np.ndarray]:
+    """Columns that say how every cut-out was read."""
+    seen = [c.observation for c in cutouts]
+    psf_sources = [o.psf.scale.source if o.psf and o.psf.scale else "" for o in seen]
+    return {
+        "psf_ratio": np.array([c.psf_ratio for c in cutouts]),
+        "psf_scale_source": np.array(psf_sources),
+        "pixel_scale": np.array([o.scale.arcsec for o in seen]),
+        "scale_source": np.array([o.scale.source for o in seen]),
+        "finer_by": np.array([c.finer_by for c in cutouts]),
+        "n_missing": np.array([o.n_missing for o in seen]),
+        "border_rms": np.array([c.border_rms for c in cutouts]),
+    }
 
 
 def statement(domain_distance: float, n: int) -> str:
@@ -188,11 +217,22 @@ def _classified(
             for x in (train, validation, images)
         )
         distances.append(percentile(*_distances(known, new, held_out)))
-    mean, spread = np.mean(probabilities, 0), np.std(probabilities, 0, ddof=0)
+    mean, spread = np.mean(probabilities, 0), spread_of(np.array(probabilities))
     found = {}
     for k, name in enumerate(networks.classes):
         found[f"p_{name}"], found[f"p_{name}_std"] = mean[:, k], spread[:, k]
     return {**found, "domain_distance": np.mean(distances, 0)}
+
+
+def spread_of(values: np.ndarray) -> np.ndarray:
+    """Standard deviation over seeds, (...): NaN of one seed, which has none.
+
+    Args:
+        values: (seeds, ...).
+    """
+    if len(values) < 2:
+        return np.full(values.shape[1:], np.nan)
+    return np.std(values, 0, ddof=1)
 
 
 def _distances(known: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
@@ -253,10 +293,21 @@ def summary_of(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
         text = {"lens": row["lens"]}
         usable = not row["reason"]
         for name in classes:
-            value = f"{row[f'p_{name}']:.2f} ± {row[f'p_{name}_std']:.2f}" if usable else "–"
-            text[f"p_{name}"] = value
+            text[f"p_{name}"] = _probability(row, name) if usable else "–"
         for name in ("anomaly", "domain_distance", "peak", "flux"):
             text[name] = f"{row[name]:.0f}" if usable and name in row else "–"
+        text["pixels"] = _pixels(row) if usable else "–"
         text["statement"] = row["statement"] if usable else f"not scored: {row['reason']}"
         rows.append(text)
     return pd.DataFrame(rows)
+
+
+def _probability(row: Mapping[str, Any], name: str) -> str:
+    spread = row[f"p_{name}_std"]
+    return f"{row[f'p_{name}']:.2f}" + (f" ± {spread:.2f}" if np.isfinite(spread) else "")
+
+
+def _pixels(row: Mapping[str, Any]) -> str:
+    missing = f", {row['n_missing']:.0f} without data" if row["n_missing"] else ""
+    scale = f"{row['pixel_scale']:.4g} ({row['scale_source']})"
+    return f"{scale}, {row['finer_by']:.3g} per pixel{missing}"

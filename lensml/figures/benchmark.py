@@ -21,19 +21,22 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 TASK = "render and noise"
 ENGINES = ("numba", "lenstronomy")
 FILL: dict[str, Literal["full", "none"]] = {"numba": "full", "lenstronomy": "none"}
 
 
-def plot_benchmark(table: str | Path, *, style: Style, output: Sequence[str | Path]) -> None:
+def plot_benchmark(
+    table: str | Path, *, labels: Mapping[str, str], style: Style, output: Sequence[str | Path]
+) -> None:
     """Draw images per second of either engine, and their ratio, for rendering with noise.
 
     Args:
         table: CSV file with columns ``domain``, ``substructure``, ``supersampling_factor``,
             ``what``, ``engine``, ``images_per_second`` and ``ratio_to_lenstronomy``.
+        labels: of domains by name; one without stands for itself.
         style: look of the figure.
         output: files to write, .png or .pdf.
 
@@ -58,8 +61,8 @@ def plot_benchmark(table: str | Path, *, style: Style, output: Sequence[str | Pa
             _draw(speed, rows, places, colors, "images_per_second", FILL[engine])
         rows = results.loc[results["engine"] == "numba"]
         _draw(ratio, rows, places, colors, "ratio_to_lenstronomy", "full")
-        labels = [f"{readable(str(d))}, {ss}×{ss} rays" for d, ss in places]
-        for ax, texts in ((speed, labels), (ratio, [""] * len(places))):
+        names = [f"{labels.get(str(d), d)}, {ss}×{ss} rays" for d, ss in places]
+        for ax, texts in ((speed, names), (ratio, [""] * len(places))):
             ax.set_yticks(range(len(places)), texts)
             ax.set_ylim(len(places) - 0.5, -0.5)
             ax.set_xscale("log")

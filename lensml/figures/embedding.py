@@ -20,7 +20,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 STAGES = ("before", "after")
 ROLES = ("source", "target")
@@ -28,7 +28,12 @@ COLUMNS = ["stage", "domain", "role", "label", "x", "y"]
 
 
 def plot_embedding(
-    table: str | Path, *, title: str, style: Style, output: Sequence[str | Path]
+    table: str | Path,
+    *,
+    title: str,
+    labels: Mapping[str, str],
+    style: Style,
+    output: Sequence[str | Path],
 ) -> None:
     """Draw images as points: colour for the class, filled for the source domain, open for target.
 
@@ -36,6 +41,7 @@ def plot_embedding(
         table: CSV file with columns ``stage`` (before or after), ``domain``, ``role`` (source or
             target), ``label`` (class), ``x`` and ``y`` (plane of the embedding, no unit).
         title: above both panels.
+        labels: of domains by name; one without stands for itself.
         style: look of the figure.
         output: files to write, .png or .pdf.
 
@@ -54,7 +60,7 @@ def plot_embedding(
             ax.set(title=f"{stage} adaptation", xlabel="embedding, first axis")
             ax.locator_params(nbins=5)
         axes[0, 0].set_ylabel("embedding, second axis")
-        legend_below(figure, _handles(points, colors), style=style)
+        legend_below(figure, _handles(points, colors, labels), style=style)
         save(figure, output)
 
 
@@ -82,14 +88,16 @@ def _draw_points(ax: Axes, points: pd.DataFrame, colors: Mapping[str, str]) -> N
         ax.scatter(chosen["x"], chosen["y"], s=9, **look)
 
 
-def _handles(points: pd.DataFrame, colors: Mapping[str, str]) -> list[Line2D]:
+def _handles(
+    points: pd.DataFrame, colors: Mapping[str, str], labels: Mapping[str, str]
+) -> list[Line2D]:
     handles = [
         Line2D([], [], ls="", marker="s", color=color, label=readable(name))
         for name, color in colors.items()
     ]
     for role, face in zip(ROLES, ("black", "none"), strict=True):
         domains = in_known_order(points.loc[points["role"] == role, "domain"])
-        label = f"{role} domain ({', '.join(readable(name) for name in domains)})"
+        label = f"{role} domain ({', '.join(labels.get(name, name) for name in domains)})"
         look = {"marker": "o", "ms": 4, "mec": "black", "mfc": face}
         handles.append(Line2D([], [], ls="", label=label, **look))
     return handles

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 
 from lensml.figures.sky import draw_image, label_sky_axes
 from lensml.figures.style import COLORS, Style, apply_style, new_figure, readable, save
-from lensml.figures.tables import read_arrays
+from lensml.tables import read_arrays
 
 LIMIT = 10.0  # of the residual, in units of the noise
 WRAP = 34  # characters of a line of the statement
@@ -33,8 +33,8 @@ def plot_observed(
     Args:
         examples: .npz file with ``pixel_scale``, arcsec, and if there is a lens, ``lens`` and
             ``statement`` (N,) str; ``image`` (N, H, W) in the network's stretched units;
-            ``p_<class>`` and ``p_<class>_std`` (N,); ``residual`` (N, H, W) in units of the
-            noise's rms, where there is a masked autoencoder.
+            ``p_<class>`` and ``p_<class>_std`` (N,), NaN of one seed; ``residual`` (N, H, W) in
+            units of the noise's rms, where there is a masked autoencoder.
         classes: whose probabilities are drawn.
         title: above all panels.
         style: look of the figure.
@@ -76,11 +76,17 @@ def plot_observed(
                 shrink=0.8,
                 extend="both",
             )
-        label_sky_axes(axes[:, : len(shown)], [str(name) for name in arrays["lens"]])
+        names = [_plain(str(name)) for name in arrays["lens"]]
+        label_sky_axes(axes[:, : len(shown)], names)
         for i, ax in enumerate(axes[:, -1]):
             _draw_probabilities(ax, arrays, i, classes)
         axes[-1, -1].set_xlabel("probability")
         save(figure, output)
+
+
+def _plain(text: str) -> str:
+    """A text without mathematics: a dollar in a name is a dollar."""
+    return text.replace("$", r"\$")
 
 
 def _image_looks(images: np.ndarray, style: Style) -> list[ScalarMappable]:
@@ -93,9 +99,9 @@ def _image_looks(images: np.ndarray, style: Style) -> list[ScalarMappable]:
 def _draw_probabilities(ax: Axes, arrays: dict, i: int, classes: Sequence[str]) -> None:
     for k, name in enumerate(classes):
         value, spread = arrays[f"p_{name}"][i], arrays[f"p_{name}_std"][i]
-        ends = [[min(spread, value)], [min(spread, 1 - value)]]
+        ends = [[min(spread, value)], [min(spread, 1 - value)]] if np.isfinite(spread) else None
         ax.barh(k, value, xerr=ends, color=COLORS.get(name, "0.5"), height=0.6)
     ax.set_yticks(range(len(classes)), [readable(name) for name in classes])
     ax.set(xlim=(0, 1), ylim=(len(classes) - 0.5, -0.5))
-    text = textwrap.fill(str(arrays["statement"][i]), WRAP)
+    text = textwrap.fill(_plain(str(arrays["statement"][i])), WRAP)
     ax.set_title(text, fontsize="small", loc="left")

@@ -48,24 +48,7 @@ MODEL_LABELS = {
     "macro_fit": "smooth lens model (baseline)",
     "total_flux": "total flux (baseline)",
 }
-DOMAIN_LABELS = {
-    "euclid": "Euclid",
-    "hst": "HST",
-    "euclid_soft": "Euclid, blurred, short",
-    "euclid_blurred": "Euclid, wide PSF",
-    "euclid_degraded": "Euclid, wide PSF with wings",
-    "euclid_l1": "Euclid, bright lenses",
-    "hst_l1": "HST, bright lenses",
-    "euclid_realistic": "Euclid, realistic lenses",
-    "hst_realistic": "HST, realistic lenses",
-    "roman_realistic": "Roman, realistic lenses",
-    "jwst_realistic": "JWST, realistic lenses",
-    "lsst_realistic": "LSST, realistic lenses",
-    "model_i": "Model I",
-    "model_ii": "Model II",
-    "model_iii": "Model III",
-}
-LABELS = CLASS_LABELS | METHOD_LABELS | MODEL_LABELS | DOMAIN_LABELS
+LABELS = CLASS_LABELS | METHOD_LABELS | MODEL_LABELS
 
 # Okabe & Ito's palette, which readers with any common colour blindness can tell apart.
 BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -162,7 +145,7 @@ def apply_style(style: Style) -> Iterator[None]:
 
 
 def readable(name: str) -> str:
-    """Label of a class, method, model or domain; a name nobody has labelled stands for itself."""
+    """Label of a class, method or model; a name nobody has labelled stands for itself."""
     return LABELS.get(name, name)
 
 
@@ -209,7 +192,7 @@ def new_figure(
     # A Figure of its own, without pyplot, needs no display and is freed with its last reference.
     figure = Figure(figsize=(width or style.width, height), dpi=style.dpi, layout=layout)
     if title:
-        figure.suptitle(re.sub(r"\w+", lambda m: DOMAIN_LABELS.get(m[0], m[0]), title))
+        figure.suptitle(title)
     return figure, figure.subplots(rows, columns, squeeze=False)
 
 

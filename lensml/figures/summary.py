@@ -24,7 +24,7 @@ from lensml.figures.style import (
     save,
     width_of,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 INTERVAL = ["value", "ci_low", "ci_high"]
 
@@ -49,6 +49,7 @@ def plot_adaptation_summary(
     *,
     source_domain: str,
     target_domain: str,
+    title: str,
     style: Style,
     output: Sequence[str | Path],
 ) -> None:
@@ -59,6 +60,7 @@ def plot_adaptation_summary(
             ``seed``, ``metric``, ``value``, ``ci_low`` and ``ci_high``.
         source_domain: domain with labels.
         target_domain: domain adapted to.
+        title: above all panels.
         style: look of the figure.
         output: files to write, .png or .pdf.
 
@@ -70,12 +72,11 @@ def plot_adaptation_summary(
     wanted = {"source_domain": source_domain, "target_domain": target_domain}
     results = _select(results, wanted, ADAPTATION_METRICS, table)
     by_model = {str(name): rows for name, rows in results.groupby("model", sort=False)}
-    title = f"Adaptation from {readable(source_domain)} to {readable(target_domain)}"
     _plot_intervals(by_model, ADAPTATION_METRICS, title=title, style=style, output=output)
 
 
 def plot_anomaly_summary(
-    table: str | Path, *, domain: str, style: Style, output: Sequence[str | Path]
+    table: str | Path, *, domain: str, title: str, style: Style, output: Sequence[str | Path]
 ) -> None:
     """Draw the AUC of each anomaly score against lenses without substructure.
 
@@ -83,6 +84,7 @@ def plot_anomaly_summary(
         table: CSV file with columns ``domain``, ``method``, ``score``, ``seed``, ``metric``,
             ``value``, ``ci_low`` and ``ci_high``; the first score of a method is its headline.
         domain: domain to show.
+        title: above all panels.
         style: look of the figure.
         output: files to write, .png or .pdf.
 
@@ -93,7 +95,6 @@ def plot_anomaly_summary(
     headline = results.groupby("method", sort=False)["score"].transform("first")
     results = results.loc[results["score"] == headline]
     results = _select(results, {"domain": domain}, ANOMALY_METRICS, table)
-    title = f"AUC against no substructure, {readable(domain)}"
     _plot_intervals({"": results}, ANOMALY_METRICS, title=title, style=style, output=output)
 
 

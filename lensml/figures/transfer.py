@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,14 +20,16 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 METRIC = "roc_auc_ovr_macro"
 AREA = ScalarMappable(Normalize(0.5, 1), "Blues")
 DARK = 0.8  # AUC from which the text is white
 
 
-def plot_transfer(table: str | Path, *, style: Style, output: Sequence[str | Path]) -> None:
+def plot_transfer(
+    table: str | Path, *, labels: Mapping[str, str], style: Style, output: Sequence[str | Path]
+) -> None:
     """Draw the macro AUC by domain of training (rows) and of test (columns), a panel per model.
 
     Several seeds are averaged, and so are their intervals, half of which stands behind ±. What was
@@ -36,6 +38,7 @@ def plot_transfer(table: str | Path, *, style: Style, output: Sequence[str | Pat
     Args:
         table: CSV file with columns ``domain`` (of training), ``target_domain``, ``model``,
             ``metric``, ``value``, ``ci_low`` and ``ci_high``.
+        labels: of domains by name; one without stands for itself.
         style: look of the figure.
         output: files to write, .png or .pdf.
 
@@ -65,10 +68,12 @@ def plot_transfer(table: str | Path, *, style: Style, output: Sequence[str | Pat
         )
         for i, (ax, model) in enumerate(zip(axes.flat, models, strict=False)):
             _draw(ax, means.loc[means["model"] == model], trained, tested, style)
+            names = [labels.get(name, name) for name in tested]
+            ax.set_xticks(range(len(tested)), names, rotation=30, ha="right")
             ax.set_title(readable(model))
             ax.set_yticks(range(len(trained)), [])
             if i % columns == 0:
-                ax.set_yticks(range(len(trained)), [readable(name) for name in trained])
+                ax.set_yticks(range(len(trained)), [labels.get(name, name) for name in trained])
                 ax.set_ylabel("trained on")
         hide_unused(axes.ravel(), len(models))
         figure.colorbar(AREA, ax=axes, label="macro AUC, one against the rest", pad=0.02)
@@ -90,7 +95,6 @@ def _draw(
             fontsize=style.font_size * SMALL,
             color="white" if row["value"] > DARK else "black",
         )
-    ax.set_xticks(range(len(tested)), [readable(name) for name in tested], rotation=30, ha="right")
     ax.set_xlabel("tested on")
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)

@@ -1,6 +1,6 @@
 """Typed configuration: every key with its type, unit and bounds, checked before any job starts."""
 
-from lensml.schema.config import Config, load_config
+from lensml.schema.config import Config, load_config, read_config
 from lensml.schema.errors import ConfigError
 
-__all__ = ["Config", "ConfigError", "load_config"]
+__all__ = ["Config", "ConfigError", "load_config", "read_config"]

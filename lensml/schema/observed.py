@@ -2,34 +2,83 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+import datetime
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lensml.schema.base import Count, Name, Positive, Section
 
-Hdu = int | str  # number or name of a FITS extension
+LONGEST_NAME = 64
+
+
+def _check_extension(hdu: Any) -> Any:
+    if isinstance(hdu, list) and [type(part) for part in hdu] != [str, int]:
+        raise ValueError("an extension is a number, a name, or [name, version] such as [SCI, 2]")
+    return hdu
+
+
+def _text_of_name(name: Any) -> Any:
+    """YAML reads a name of digits as a number, and one like 2024-05-01 as a day."""
+    if isinstance(name, bool) or name is None:
+        raise ValueError(f"YAML reads this name of a lens as {name}; put it in quotes")
+    return str(name) if isinstance(name, int | float | datetime.date) else name
+
+
+def _check_distinct(lenses: Any) -> Any:
+    if isinstance(lenses, dict):
+        names = [str(name) for name in lenses]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is listed twice, as a number and as a text")
+    return lenses
+
+
+def _check_lens_name(name: str) -> str:
+    if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
+        raise ValueError(
+            f"the name of a lens is a line of 1 to {LONGEST_NAME} letters, digits, spaces or signs"
+        )
+    return name
+
+
+Hdu = Annotated[int | str | list[str | int], AfterValidator(_check_extension)]  # of a FITS file
 Center = Annotated[list[float], Field(min_length=2, max_length=2)]
+NoiseKind = Literal["rms", "variance", "inverse_variance", "weight"]
+# No folder is named after a lens, so that its name may be anything that fits in a table.
+LensName = Annotated[str, BeforeValidator(_text_of_name), AfterValidator(_check_lens_name)]
 
 
 class ObservedLens(Section):
     """One cut-out and what is known of it."""
 
     image: str  # .fits or .npy, background subtracted or even
-    hdu: Hdu = 0
-    noise_map: str | None = None  # rms of every pixel in the image's unit, .fits or .npy
-    noise_hdu: Hdu = 0
+    hdu: Hdu | None = None  # null: the only image of the file, or its SCI
+    noise_map: str | None = None  # of every pixel, .fits or .npy
+    noise_hdu: Hdu | None = None
+    noise_kind: NoiseKind = "rms"  # of the map; weight: an inverse variance of unknown scale
     pixel_scale: Positive | None = None  # arcsec; null: from the header's WCS
     psf_fwhm: Positive | None = None  # arcsec; null: from psf
-    psf: str | None = None  # image of the PSF in the image's pixels; null: not known
-    psf_hdu: Hdu = 0
+    psf: str | None = None  # image of the PSF; null: not known
+    psf_hdu: Hdu | None = None
+    psf_pixel_scale: Positive | None = None  # arcsec; null: from its header, else the image's
     center: Center | None = None  # x, y in pixels counted from 0; null: the middle
 
     @model_validator(mode="after")
     def _one_psf(self) -> Self:
         if self.psf is not None and self.psf_fwhm is not None:
             raise ValueError("give psf or psf_fwhm, not both")
+        if self.psf is None and self.psf_pixel_scale is not None:
+            raise ValueError("psf_pixel_scale is that of psf, which is missing")
+        if self.noise_map is None and self.noise_kind != "rms":
+            raise ValueError("noise_kind is that of noise_map, which is missing")
         return self
+
+
+def files_of(lens: ObservedLens) -> list[str]:
+    """Every file that is read for a lens, each once: image, noise map, PSF."""
+    files = (lens.image, lens.noise_map, lens.psf)
+    return list(dict.fromkeys(file for file in files if file is not None))
 
 
 class Observed(Section):
@@ -37,7 +86,7 @@ class Observed(Section):
 
     domain: Name | None  # null: the first of classifier.domains
     n_reference: Count  # images per class of the domain that a cut-out is compared with
-    lenses: dict[Name, ObservedLens]
+    lenses: Annotated[dict[LensName, ObservedLens], BeforeValidator(_check_distinct)]
 
 
 def observed_problems(config: Any) -> list[str]:

@@ -6,17 +6,30 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lensml.schema.base import Count, Fraction, Name, NonNegative, Positive, Section
-from lensml.schema.priors import CountPrior, Disc, Position, Prior, lowest
+from lensml.schema.base import Count, Fraction, Name, Positive, Section
+from lensml.schema.bounds import mass, radius_of, reach, within
+from lensml.schema.priors import CountPrior, Disc, DiscThetaE, Position, Prior
 
+CENTER = ("center_x", "center_y")
 SPLITS = ("train", "val", "test")
+
+Angle = Annotated[Prior, within(-7, 7, "rad", "degrees are not taken")]
+Ellipticity = Annotated[Prior, within(0, 0.9)]
+AxisRatio = Annotated[Prior, within(0.05, 1, "", "q is the minor axis over the major one")]
+Magnitude = Annotated[Prior, within(5, 40, "mag")]
+Radius = Annotated[Prior, within(1e-4, 20, "arcsec")]
+SersicIndex = Annotated[Prior, within(0.25, 12)]
+Mass = Annotated[float, mass()]  # Msun
+MassPrior = Annotated[Prior, mass()]  # Msun
+Slope = Annotated[float, within(-4, 0, "", "dN/dm is proportional to m^shmf_slope")]
+AxionMass = Annotated[Prior, within(-30, -15, "log10 eV")]
 
 
 class PsfWings(Section):
     """A second, wider Gaussian of the point spread function."""
 
     fraction: Annotated[float, Field(gt=0, lt=1)]  # of the light
-    fwhm: Positive  # arcsec
+    fwhm: Annotated[float, within(0.001, 20, "arcsec")]
 
 
 class Instrument(Section):
@@ -27,15 +40,19 @@ class Instrument(Section):
     """
 
     description: str
-    pixel_scale: Positive  # arcsec
-    exposure_time: Prior  # s, of one exposure
-    num_exposures: Count
-    magnitude_zero_point: float  # magnitude of 1 e-/s
-    psf_fwhm: Positive  # arcsec, Gaussian
+    pixel_scale: Annotated[float, within(0.001, 5, "arcsec")]
+    exposure_time: Annotated[Prior, within(1e-3, 1e7, "s")]  # of one exposure
+    num_exposures: Annotated[int, Field(ge=1, le=100_000)]
+    magnitude_zero_point: Annotated[  # magnitude of 1 e-/s
+        float, within(15, 35, "mag", "8.9 is the zero point of janskys, not of 1 e-/s")
+    ]
+    psf_fwhm: Annotated[float, within(0.001, 20, "arcsec")]  # Gaussian
     psf_wings: PsfWings | None = None
-    psf_truncation: Positive = 4.0  # standard deviations, of either Gaussian
-    read_noise: NonNegative | None = None  # e-, per exposure and pixel
-    sky_brightness: float | None = None  # mag / arcsec^2
+    psf_truncation: Annotated[float, within(1, 20)] = (
+        4.0  # standard deviations, of either Gaussian
+    )
+    read_noise: Annotated[float, within(0, 1e4, "e-")] | None = None  # per exposure, pixel
+    sky_brightness: Annotated[float, within(10, 35, "mag / arcsec^2")] | None = None
     background_rms: Positive | None = None  # e-/s per pixel
     noise: Literal["gaussian", "none"] = "gaussian"  # none: for published data without noise
 
@@ -67,8 +84,8 @@ class Instrument(Section):
 class Cosmology(Section):
     """Flat LambdaCDM."""
 
-    H0: Positive  # km/s/Mpc
-    Om0: Fraction
+    H0: Annotated[float, within(20, 200, "km/s/Mpc")]
+    Om0: Annotated[float, within(0.01, 1)]
     Ob0: Fraction
 
 
@@ -79,18 +96,20 @@ class LensPrior(Section):
     sphere); exactly one of the two is given.
     """
 
-    theta_E: Prior | None = None  # arcsec
-    sigma_v: Prior | None = None  # km/s
-    gamma: Prior = 2.0  # slope of the power law; 2 is isothermal
-    ellipticity: Prior | None = None  # modulus of (e1, e2)
-    q: Prior | None = None  # axis ratio, instead of ellipticity
-    phi: Prior  # rad, position angle of the major axis
-    center_x: Prior  # arcsec
-    center_y: Prior  # arcsec
-    shear: Prior  # modulus of (gamma1, gamma2)
-    shear_phi: Prior  # rad
-    a3_a: Prior = 0.0  # multipoles relative to the ellipse, as in EPL_MULTIPOLE_M3M4
-    a4_a: Prior = 0.0
+    theta_E: Annotated[Prior, within(0.01, 20, "arcsec")] | None = None
+    sigma_v: Annotated[Prior, within(30, 1500, "km/s")] | None = None
+    # Slope of the power law; 2 is isothermal.
+    gamma: Annotated[Prior, within(1.1, 2.9, "", "the mass diverges at 1 and at 3")] = 2.0
+    ellipticity: Ellipticity | None = None  # modulus of (e1, e2)
+    q: AxisRatio | None = None  # instead of ellipticity
+    phi: Angle  # rad, position angle of the major axis
+    center_x: Annotated[Prior, within(-20, 20, "arcsec")]
+    center_y: Annotated[Prior, within(-20, 20, "arcsec")]
+    shear: Annotated[Prior, within(0, 0.5)]  # modulus of (gamma1, gamma2)
+    shear_phi: Angle  # rad
+    # Multipoles relative to the ellipse, as in EPL_MULTIPOLE_M3M4.
+    a3_a: Annotated[Prior, within(-0.2, 0.2)] = 0.0
+    a4_a: Annotated[Prior, within(-0.2, 0.2)] = 0.0
     # How the smooth lens makes room for substructure: 'enclosed' lowers theta_E by the mass that
     # is drawn inside it, 'sheet' takes the expected mass away as a uniform disc, 'none' adds mass.
     mass_compensation: Literal["enclosed", "sheet", "none"]
@@ -111,28 +130,20 @@ class SourcePrior(Section):
     and half-light radius R_sersic, turned by phi; n_sersic and the axis ratio are not used.
     """
 
-    magnitude: Prior  # unlensed, in the band of the domain
-    R_sersic: Prior  # arcsec
-    n_sersic: Prior
-    phi: Prior  # rad
+    magnitude: Magnitude  # unlensed, in the band of the domain
+    R_sersic: Radius
+    n_sersic: SersicIndex
+    phi: Angle  # rad
     position: Position
-    ellipticity: Prior | None = None
-    q: Prior | None = None
+    ellipticity: Ellipticity | None = None
+    q: AxisRatio | None = None
     galaxies: Literal["cosmos_acs_f814w"] | None = None
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
         if (self.ellipticity is None) == (self.q is None):
             raise ValueError("give exactly one of ellipticity and q")
-        _check_positive(self, "R_sersic", "n_sersic")
         return self
-
-
-def _check_positive(section: Any, *names: str) -> None:
-    for name in names:
-        low = lowest(getattr(section, name))
-        if low <= 0:
-            raise ValueError(f"{name} must be above 0, its prior reaches {low:g}")
 
 
 class LensLightPrior(Section):
@@ -142,17 +153,12 @@ class LensLightPrior(Section):
     a residual that is the fraction ``residual`` of it.
     """
 
-    magnitude: Prior
-    R_sersic: Prior  # arcsec
-    n_sersic: Prior
-    misalignment: Prior  # rad, between the major axes of light and mass
+    magnitude: Magnitude
+    R_sersic: Radius
+    n_sersic: SersicIndex
+    misalignment: Angle  # rad, between the major axes of light and mass
     treatment: Literal["kept", "subtracted"]
-    residual: Prior  # fraction, may be negative
-
-    @model_validator(mode="after")
-    def _has_a_size(self) -> Self:
-        _check_positive(self, "R_sersic", "n_sersic")
-        return self
+    residual: Annotated[Prior, within(-1, 1)]  # fraction, may be negative
 
 
 class CdmPoints(Section):
@@ -160,9 +166,9 @@ class CdmPoints(Section):
 
     profile: Literal["points"]
     n_perturbers: CountPrior
-    shmf_slope: float
-    m_min: Positive  # Msun
-    m_max: Positive  # Msun
+    shmf_slope: Slope
+    m_min: Mass
+    m_max: Mass
     position: Position
 
     @model_validator(mode="after")
@@ -173,9 +179,9 @@ class CdmPoints(Section):
 class Host(Section):
     """Halo of the lens, whose subhalos are truncated by its tide."""
 
-    r_s: Positive  # kpc
-    core: NonNegative  # kpc, inside which the density of subhalos is constant
-    r_max: Positive  # kpc
+    r_s: Annotated[float, within(0.1, 1e4, "kpc")]
+    core: Annotated[float, within(0, 1e4, "kpc")]  # inside it the density of subhalos is constant
+    r_max: Annotated[float, within(0.1, 1e5, "kpc")]
 
 
 class CdmTnfw(Section):
@@ -186,12 +192,12 @@ class CdmTnfw(Section):
     """
 
     profile: Literal["tnfw"]
-    f_sub: Prior
-    shmf_slope: float
-    m_min: Positive  # Msun, m200
-    m_max: Positive  # Msun, m200
+    f_sub: Annotated[Prior, within(0, 1)]
+    shmf_slope: Slope
+    m_min: Mass  # m200
+    m_max: Mass  # m200
     position: Disc
-    concentration_scatter: NonNegative  # dex about Dutton & Maccio (2014)
+    concentration_scatter: Annotated[float, within(0, 1, "dex")]  # about Dutton & Maccio (2014)
     host: Host
 
     @model_validator(mode="after")
@@ -213,11 +219,11 @@ class VortexPoints(Section):
 
     profile: Literal["points"]
     n_points: Count
-    mass: Prior  # Msun, in total
-    log10_axion_mass: Prior  # log10 of eV
+    mass: MassPrior  # in total
+    log10_axion_mass: AxionMass
     length_times_mass: Positive  # arcsec eV: half-length = length_times_mass / axion mass
     position: Position
-    phi: Prior  # rad
+    phi: Angle  # rad
 
 
 class VortexLine(Section):
@@ -228,14 +234,14 @@ class VortexLine(Section):
     """
 
     profile: Literal["line"]
-    mass: Prior | None = None  # Msun
+    mass: MassPrior | None = None
     match: Literal["mass"] | None = None
     sign: Literal[1, -1] = 1  # -1: an underdense line
     inclined: bool = False  # the line points anywhere in space instead of lying in the sky
-    log10_axion_mass: Prior  # log10 of eV
+    log10_axion_mass: AxionMass
     core_fraction: Positive  # core / half-length; never below one ray spacing
     position: Position
-    phi: Prior  # rad
+    phi: Angle  # rad
 
     @model_validator(mode="after")
     def _one_mass(self) -> Self:
@@ -253,9 +259,11 @@ class Population(Section):
     description: str
     cosmology: Cosmology
     distances: Literal["angular_diameter", "luminosity"]
-    z_lens: Positive
-    z_source: Positive
-    deflection_scale: Positive  # factor on every deflection (1 unless a published bug is kept)
+    z_lens: Annotated[float, within(0.001, 20)]
+    z_source: Annotated[float, within(0.001, 20)]
+    deflection_scale: Annotated[
+        float, within(0.05, 20)
+    ]  # factor on every deflection (1 unless a published bug is kept)
     # Transformations that leave the population unchanged: used as augmentation and at test time.
     symmetry: Literal["none", "half_turn", "flips", "square"]
     lens: LensPrior
@@ -280,6 +288,7 @@ class DomainFile(Section):
     """A domain as it is written in the catalogue: names, and changes to what they stand for."""
 
     description: str
+    label: str = ""  # in figures; the name, where there is none
     instrument: Name
     population: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]
@@ -298,6 +307,31 @@ class Domain(Section):
     refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1  # per ray, where brightness bends
     instrument: Instrument
     population: Population
+
+
+def beyond_the_field(domain: Domain) -> list[str]:
+    """What of a domain's lenses and PSF does not fit into its images, one text each."""
+    scale = domain.instrument.pixel_scale
+    half = domain.num_pix * scale / 2
+    field = f"{domain.num_pix} pixels of {scale:g} arcsec"
+    return [
+        f"{key} reaches {size:.3g} arcsec and half of the field is {half:.3g} ({field}): the "
+        "image would miss it"
+        for key, size in _sizes(domain)
+        if size > half
+    ]
+
+
+def _sizes(domain: Domain) -> list[tuple[str, float]]:
+    """Keys and how far from the centre what they describe can lie, arcsec."""
+    lens, source = domain.population.lens, domain.population.source
+    found = [("psf_fwhm", domain.instrument.psf_fwhm)]
+    if lens.theta_E is not None:
+        found.append(("lens.theta_E", reach(lens.theta_E)[1]))
+    found += [(f"lens.{k}", max(map(abs, reach(getattr(lens, k))))) for k in CENTER]
+    if not isinstance(source.position, DiscThetaE):
+        found.append(("source.position", radius_of(source.position)))
+    return found
 
 
 class Simulation(Section):

@@ -30,7 +30,7 @@ from lensml.evaluation.limit.fisher import (
 )
 from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_mean
 from lensml.evaluation.statistics.tables import write_formats
-from lensml.schema.limit import Limit
+from lensml.schema.limit import Bounds
 from lensml.schema.simulation import CdmTnfw, Domain
 from lensml.schema.training import Evaluation
 from lensml.schema.yaml_reader import deep_merge
@@ -109,7 +109,7 @@ def measure_limit(
     output: str,
     *,
     classes: Sequence[str],
-    spec: Limit,
+    spec: Bounds,
     evaluation: Evaluation,
     seed: int,
 ) -> None:
@@ -146,7 +146,7 @@ def measure_limit(
     write_csv(output, pd.DataFrame(rows, columns=COLUMNS), float_format="%.6g")
 
 
-def _cells(domain: Domain, spec: Limit) -> Iterator[tuple[Domain, float | None, list]]:
+def _cells(domain: Domain, spec: Bounds) -> Iterator[tuple[Domain, float | None, list]]:
     """Domain, f_sub and magnitudes of every set of lenses that is rendered.
 
     An image is linear in the flux of its source: one rendering serves all magnitudes.
@@ -161,7 +161,7 @@ def _cells(domain: Domain, spec: Limit) -> Iterator[tuple[Domain, float | None, 
         yield Domain.model_validate(changed), f_sub, list(spec.magnitudes)
 
 
-def simulate_lenses(domain: Domain, *, classes: Sequence[str], spec: Limit, seed: int) -> Lenses:
+def simulate_lenses(domain: Domain, *, classes: Sequence[str], spec: Bounds, seed: int) -> Lenses:
     """Render what the bounds of a domain are made of: its first test systems."""
     where: dict[str, Any] = {"seed": seed, "split": SPLIT}
     span: dict[str, Any] = {"start": 0, "stop": spec.n_systems}

@@ -82,6 +82,11 @@ PRETRAINING = (
     "substructure. Gain: paired difference from the same network from scratch."
 )
 SCORED = ("anomaly", "sweep")  # kinds whose files hold anomaly scores
+LATEX = {
+    **{sign: "\\" + sign for sign in "_%&#${}"},
+    **{"±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    "\\": r"\textbackslash{}",
+}
 FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
 
 
@@ -228,10 +233,14 @@ def _text(rows: pd.DataFrame) -> str:
 
 def markdown(summary: pd.DataFrame, caption: str) -> str:
     """A table of texts as Markdown, with its caption below."""
+
+    def cell(text: object) -> str:
+        return str(text).replace("|", r"\|")
+
     lines = [
         "| " + " | ".join(summary.columns) + " |",
         "|" + " --- |" * len(summary.columns),
-        *("| " + " | ".join(map(str, row)) + " |" for row in summary.to_numpy()),
+        *("| " + " | ".join(map(cell, row)) + " |" for row in summary.to_numpy()),
     ]
     return "\n".join([*lines, "", caption, ""])
 
@@ -240,7 +249,7 @@ def latex(summary: pd.DataFrame, caption: str) -> str:
     """A table of texts as a LaTeX tabular, with its caption as a comment."""
 
     def escape(text: object) -> str:
-        return str(text).replace("_", r"\_").replace("%", r"\%").replace("±", r"$\pm$")
+        return "".join(LATEX.get(sign, sign) for sign in str(text))
 
     columns = "l" * len(summary.columns)
     lines = [

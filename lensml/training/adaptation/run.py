@@ -11,6 +11,7 @@ from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier
 from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint, JointMethod
 from lensml.schema.encoders import Encoder
+from lensml.schema.steps import steps_at_equal_cost
 from lensml.training.adaptation.adda import AddaTask, adapt_batch_norm
 from lensml.training.adaptation.joint import TASKS
 from lensml.training.adaptation.joint.task import FORWARD, TRAINED
@@ -197,4 +198,5 @@ def equal_steps(adda: Adda, batch_size: int, passes: int) -> int:
     """
     warmup = adda.warmup_steps * 2 * FORWARD
     rest = (adda.steps - adda.warmup_steps) * (FORWARD + TRAINED)
-    return max(round((warmup + rest) * adda.batch_size / (passes * batch_size)), 1)
+    steps = (warmup + rest) * adda.batch_size
+    return steps_at_equal_cost(steps, cost=passes * batch_size, reference_cost=1)

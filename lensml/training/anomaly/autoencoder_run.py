@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from lensml.models.autoencoders import build_autoencoder
 from lensml.schema.anomaly import Autoencoder, AutoencoderMethod
+from lensml.schema.steps import steps_per_epoch
 from lensml.training.anomaly.autoencoders import AutoencoderTask
 from lensml.training.engine.checkpoint import save_weights
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.execution import execution_of
 from lensml.training.engine.record import data_fingerprint
-from lensml.training.engine.run import run_task, steps_of, write_results
+from lensml.training.engine.run import run_task, write_results
 from lensml.training.engine.setting import Results, Setting
 
 
@@ -40,7 +41,7 @@ def train_autoencoder(
     device = prepare_device(setting.compute)
     images = setting.images([train], device)
     model = build_autoencoder(method, autoencoder, images.img_size, seed=setting.seed)
-    steps = steps_of(len(images), autoencoder.batch_size, autoencoder.epochs)
+    steps = autoencoder.epochs * steps_per_epoch(len(images), autoencoder.batch_size)
     task = AutoencoderTask(
         model,
         images,

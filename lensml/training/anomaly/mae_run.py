@@ -9,6 +9,7 @@ import torch
 from lensml.data.store import open_store
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema.anomaly import Mae
+from lensml.schema.steps import steps_per_epoch
 from lensml.training.anomaly.mae import MaeTask
 from lensml.training.engine.checkpoint import save_weights
 from lensml.training.engine.device import prepare_device
@@ -16,7 +17,7 @@ from lensml.training.engine.execution import execution_of
 from lensml.training.engine.parallel import on_every_device
 from lensml.training.engine.ranks import rank
 from lensml.training.engine.record import data_fingerprint
-from lensml.training.engine.run import run_task, steps_of, write_results
+from lensml.training.engine.run import run_task, write_results
 from lensml.training.engine.setting import Results, Setting
 
 
@@ -51,7 +52,7 @@ def train_mae(
     images = setting.images([train], device, limit=n_train)
     torch.manual_seed(setting.seed)
     model = MaskedAutoencoder(mae, images.img_size)
-    steps = steps_of(n_all, mae.batch_size, mae.epochs)
+    steps = mae.epochs * steps_per_epoch(n_all, mae.batch_size)
     task = MaeTask(
         model,
         images,

@@ -21,9 +21,11 @@ from pydantic import ValidationError
 from tqdm import tqdm
 
 from lensml.data.files import write_json
+from lensml.data.manifest import DamagedStoreError, verify
 from lensml.models.encoder_size import encoder_size
 from lensml.schema.search import Choices, Range, Search, changes_of, space_around, values_of
-from lensml.schema.studies import Recipe, resolve_variant, steps_of
+from lensml.schema.steps import steps_at_equal_cost, steps_of
+from lensml.schema.studies import Recipe, resolve_variant
 from lensml.training.classification.variants import train_variant
 from lensml.training.engine.checkpoint import fingerprint_of, remove_checkpoint
 from lensml.training.engine.record import data_fingerprint
@@ -69,7 +71,7 @@ class Shipped:
         """Steps that cost a recipe as many operations as a trial's epochs cost the shipped one."""
         shipped, own = (self._flops(each) for each in (self.recipe, recipe))
         steps = steps_of(recipe.classifier, n_train=self.n_train, n_classes=self.n_classes)
-        return max(round(steps * shipped / own), 1)
+        return steps_at_equal_cost(steps, cost=own, reference_cost=shipped)
 
     def _flops(self, recipe: Recipe) -> int:
         img_size = recipe.network_input.img_size(self.num_pix)
@@ -102,7 +104,7 @@ def study_folder(spec: Search, shipped: Shipped, work: Work, root: str | Path) -
     """
     free = {"workers", "n_trials", "n_confirmed", "seeds", "domain"}
     content = [
-        shipped.recipe.model_dump(exclude={"classifier": {"domains", "encoders", "seeds"}}),
+        shipped.recipe.model_dump(),
         spec.model_dump(exclude=free),
         data_fingerprint([*work.train, *work.validation]),
         work.setting.seed,
@@ -157,7 +159,12 @@ def run_worker(
         work: data, setting and judge.
         root: folder of studies.
         record: JSON to write at the end: where the study lies.
+
+    Raises:
+        DamagedStoreError: a store is not what its manifest says; no trial of it counts.
     """
+    for store in (*work.train, *work.validation):
+        verify(store)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna.logging.enable_propagation()
     spec = spec.model_copy(update={"space": space_around(shipped.recipe, spec)})
@@ -239,6 +246,8 @@ def _run_trial(
     except optuna.TrialPruned:
         log.info("trial %d: pruned, %s", trial.number, values)
         study.tell(trial, state=TrialState.PRUNED)
+    except DamagedStoreError:  # not the fault of its values: it stays to be run again
+        raise
     except (ValidationError, ArithmeticError, ValueError) as error:
         reason = " ".join(str(error).split())
         log.warning("trial %d: failed, %s: %s", trial.number, values, reason)

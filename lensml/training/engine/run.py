@@ -15,11 +15,6 @@ from lensml.training.engine.record import write_run
 from lensml.training.engine.setting import Results, Setting
 
 
-def steps_of(n_images: int, batch_size: int, epochs: int) -> int:
-    """Optimisation steps of a number of epochs."""
-    return epochs * max(n_images // min(batch_size, n_images), 1)
-
-
 def run_task(
     task: Any, steps: int, per_evaluation: int, config: Any, data: list[str], setting: Setting
 ) -> Outcome:
