@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import uniform_filter
 
-from lensml.data.store import Store
 from lensml.fit.best_fit import LeastSquares, Problem
 from lensml.fit.camera import Level, Workspace
 from lensml.fit.descent_kernel import Memory, Rules
+from lensml.fit.observed import Observed, light_templates
 from lensml.fit.parameters import (
     HIGH,
     LOW,
@@ -24,45 +23,10 @@ from lensml.fit.parameters import (
 from lensml.fit.potential import Explained, Filter
 from lensml.fit.starts import Reference
 from lensml.fit.statistics import STATISTICS, residual_statistics
-from lensml.physics.light import sersic_amplitude
 from lensml.schema.fit import Fit
 from lensml.schema.simulation import Domain
-from lensml.simulate.render import render_lens_light
-from lensml.simulate.stored import domain_of
-from lensml.simulate.systems import Systems
 
-# Truth that an observer has: of the exposure, and of a lens's light that was subtracted.
-EXPOSURE = ("background_rms", "exposure_time")
-SUBTRACTED = (
-    *("lens_light_amp", "lens_light_R_sersic", "lens_light_n_sersic"),
-    *("lens_light_e1", "lens_light_e2", "lens_light_residual", "center_x", "center_y"),
-)
-LIGHT_RADII = (0.3, 0.8, 2.0)  # arcsec, of round profiles that make up what is left of the light
-# What became of an image; the store holds positions in this tuple.
-OUTCOMES = ("fitted", "not_converged", "no_light", "not_finite", "unknown_noise")
-LEAST_LIGHT = 5.0  # standard deviations of 3 x 3 pixels above the border
 _f = np.float32
-
-
-@dataclass(frozen=True)
-class Observed:
-    """Images as an observer has them.
-
-    Attributes:
-        image: (N, n, n) float32, e-/s per pixel.
-        background_rms: (N,) e-/s per pixel.
-        exposure_time: (N,) s, of all exposures together.
-        subtracted: (N, n, n) float32, light of the lens that is not in the images any more, e-/s
-            per pixel; None where none was subtracted.
-    """
-
-    image: np.ndarray
-    background_rms: np.ndarray
-    exposure_time: np.ndarray
-    subtracted: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return len(self.image)
 
 
 @dataclass(frozen=True)
@@ -70,7 +34,7 @@ class FittedImage:
     """What the fit of one image found.
 
     Attributes:
-        outcome: of ``OUTCOMES``.
+        outcome: of :data:`lensml.data.fits.OUTCOMES`.
         parameters, errors: (parameters,) float64; NaN where none were found, errors also of
             parameters that are fixed or at a bound.
         covariance: (K, K) of the free parameters.
@@ -92,53 +56,6 @@ class FittedImage:
     model: np.ndarray
     statistics: np.ndarray
     explained: Explained | None
-
-
-def observed(store: Store, start: int, stop: int) -> Observed:
-    """Images ``start`` to ``stop - 1`` of a store with what an observer knows of them."""
-    rows = slice(start, stop)
-    exposure = {name: store.truth[name][rows] for name in EXPOSURE}
-    subtracted = _subtracted_light(store, rows)
-    return Observed(store.image[np.arange(start, stop)], **exposure, subtracted=subtracted)
-
-
-def _subtracted_light(store: Store, rows: slice) -> np.ndarray | None:
-    """The model of the lens's light that was subtracted."""
-    domain = domain_of(store)
-    prior = domain.population.lens_light
-    if prior is None or prior.treatment != "subtracted":
-        return None
-    known = {name: store.truth[name][rows] for name in SUBTRACTED}
-    light = _lens_light(domain, known)
-    return (1 - known["lens_light_residual"]).astype(_f)[:, None, None] * light
-
-
-def _lens_light(domain: Domain, truth: dict[str, np.ndarray]) -> np.ndarray:
-    """Images of the light of lenses of which nothing else is known, (N, n, n) float32."""
-    n = len(truth["lens_light_amp"])
-    dark = {name: np.zeros(n) for name in ("source_scale", "r_sheet", "delta_phi_m3")}
-    dark |= {"delta_phi_m4": np.zeros(n)}
-    light = render_lens_light(
-        Systems("POINT_MASS", {**dark, **truth}, np.zeros(n + 1, np.int64), {}),
-        domain,
-        precision="float32",
-    )
-    assert light is not None  # the population has some
-    return light
-
-
-def light_templates(domain: Domain) -> np.ndarray:
-    """Round de Vaucouleurs profiles of flux one where a population has lens light, (K, pixels)."""
-    if domain.population.lens_light is None:
-        return np.zeros((0, domain.num_pix**2), _f)
-    k = len(LIGHT_RADII)
-    truth = {name: np.zeros(k) for name in ("center_x", "center_y")}
-    truth |= {name: np.zeros(k) for name in ("lens_light_e1", "lens_light_e2")}
-    truth["lens_light_R_sersic"] = np.array(LIGHT_RADII)
-    truth["lens_light_n_sersic"] = np.full(k, 4.0)
-    amplitudes = [sersic_amplitude(1.0, R_sersic=R, n_sersic=4.0) for R in LIGHT_RADII]
-    truth["lens_light_amp"] = np.array(amplitudes)
-    return _lens_light(domain, truth).reshape(k, -1)
 
 
 class SmoothFitter:
@@ -186,14 +103,12 @@ class SmoothFitter:
     def fit(self, images: Observed, reference: Reference) -> Iterator[FittedImage]:
         """Fit every image from the lenses of a library that look most like it."""
         for i in range(len(images)):
-            one = slice(i, i + 1)
-            problem = _problem(images.image[i], images.background_rms[i], images.exposure_time[i])
+            problem = images.problem(i)
             if problem is not None:
                 yield self._unfitted(images, i, problem)
                 continue
-            starts = reference.nearest(
-                images.image[one], images.background_rms[one], self.spec.n_starts
-            )
+            one = images.row(i)
+            starts = reference.nearest(one.image, one.background_rms, self.spec.n_starts)
             yield self.fit_from(images, i, starts[0])
 
     def fit_from(self, images: Observed, i: int, starts: np.ndarray) -> FittedImage:
@@ -210,12 +125,15 @@ class SmoothFitter:
         starts[:, fixed] = self._fixed_values()[fixed]
         starts[:, MULTIPOLES] = 0
         best = self._least_squares.fit(self._problem(images, i), starts)
-        errors = np.full(len(NAMES), np.nan)
-        errors[self.free] = np.sqrt(np.diag(best.covariance))
-        explained = self._filter and self._filter(memory, best.x)
         residual, model, weights = (
             field.reshape(n, n).copy() for field in (memory.residual, memory.model, memory.weights)
         )
+        if not (np.isfinite(best.x).all() and np.isfinite([residual, model]).all()):
+            return self._unfitted(images, i, "failed")
+        variances = np.diag(best.covariance)
+        errors = np.full(len(NAMES), np.nan)
+        errors[self.free] = np.sqrt(np.where(variances > 0, variances, np.nan))
+        explained = self._filter and self._filter(memory, best.x)
         return FittedImage(
             outcome="fitted" if best.converged else "not_converged",
             parameters=best.x,
@@ -263,14 +181,7 @@ class SmoothFitter:
 
     def _unfitted(self, images: Observed, i: int, problem: str) -> FittedImage:
         """The row of an image that cannot be fitted: its residual is the image itself."""
-        n, image = self.domain.num_pix, images.image[i]
-        rms, time = images.background_rms[i], images.exposure_time[i]
-        noise_known = problem != "unknown_noise"
-        seen = np.where(np.isfinite(image), image, 0).astype(float)
-        variance = rms**2 + np.maximum(seen, 0) / time if noise_known else 1.0
-        residual = (seen / np.sqrt(variance) if noise_known else np.zeros((n, n))).astype(_f)
-        nothing = np.zeros((n, n), _f)
-        k = len(self.free)
+        n, k = self.domain.num_pix, len(self.free)
         return FittedImage(
             outcome=problem,
             parameters=np.full(len(NAMES), np.nan),
@@ -278,21 +189,8 @@ class SmoothFitter:
             covariance=np.full((k, k), np.nan),
             chi2=np.nan,
             evaluations=0,
-            residual=residual,
-            model=nothing,
+            residual=images.residual_of_none(i),
+            model=np.zeros((n, n), _f),
             statistics=np.full(len(STATISTICS), np.nan),
             explained=None,
         )
-
-
-def _problem(image: np.ndarray, background_rms: float, exposure_time: float) -> str | None:
-    """Why an image cannot be fitted, of ``OUTCOMES``, or None."""
-    if not np.isfinite(image).all():
-        return "not_finite"
-    known = np.isfinite(background_rms) and np.isfinite(exposure_time)
-    if not (known and background_rms > 0 and exposure_time > 0):
-        return "unknown_noise"
-    border = np.concatenate([image[[0, -1]].ravel(), image[1:-1, [0, -1]].ravel()])
-    highest = uniform_filter(image.astype(float), 3)[1:-1, 1:-1].max() - np.median(border)
-    # A mean of 9 pixels has a third of the noise.
-    return None if 3 * highest > LEAST_LIGHT * background_rms else "no_light"
