@@ -78,27 +78,58 @@ def verify(store: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def verify_files(store: str | Path, names: Iterable[str]) -> dict[str, Any]:
+    """Check some files of a store against its manifest: what a job that reads no others needs.
+
+    Args:
+        store: path of the Zarr group.
+        names: below it; of a folder everything in it.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        DamagedStoreError: names the file, or a name that the manifest does not hold.
+    """
+    manifest = read_manifest(store)
+    for name in names:
+        held = [file for file in manifest["files"] if file == name or file.startswith(f"{name}/")]
+        if not held:
+            raise DamagedStoreError(f"{Path(store) / name}: is not in the manifest")
+        for file in held:
+            problem = _damage(Path(store), file, manifest)
+            if problem:
+                raise DamagedStoreError(f"{problem}; {_remedy(Path(store))}")
+    return manifest
+
+
 def damages(store: str | Path, manifest: Mapping[str, Any]) -> Iterator[str]:
     """What differs between a store and its manifest, a line per file."""
     store = Path(store)
-    for name, (size, digest) in manifest["files"].items():
-        where = f"{store / name}{_images_in(name, manifest)}"
-        try:
-            found_size, found = checksum_of_file(store / name)
-        except FileNotFoundError:
-            yield f"{where}: missing"
-        except OSError as error:
-            yield f"{where}: cannot be read ({error.strerror})"
-        else:
-            if found_size != size:
-                yield f"{where}: holds {found_size} bytes, should hold {size}"
-            elif found != digest:
-                yield f"{where}: checksum differs from the manifest's"
+    for name in manifest["files"]:
+        problem = _damage(store, name, manifest)
+        if problem:
+            yield problem
     known = manifest["files"]
     for path in sorted(store.rglob("*")):
         # What begins with a dot is Snakemake's, or of a writer that was killed; zarr reads none.
         if path.relative_to(store).as_posix() not in known and path.name[0] != "." and _file(path):
             yield f"{path}: is not in the manifest"
+
+
+def _damage(store: Path, name: str, manifest: Mapping[str, Any]) -> str | None:
+    """What is wrong with a file of a store, or None."""
+    size, digest = manifest["files"][name]
+    where = f"{store / name}{_images_in(name, manifest)}"
+    try:
+        found_size, found = checksum_of_file(store / name)
+    except FileNotFoundError:
+        return f"{where}: missing"
+    except OSError as error:
+        return f"{where}: cannot be read ({error.strerror})"
+    if found_size != size:
+        return f"{where}: holds {found_size} bytes, should hold {size}"
+    return None if found == digest else f"{where}: checksum differs from the manifest's"
 
 
 def _file(path: Path) -> bool:
@@ -111,7 +142,7 @@ def _remedy(store: Path) -> str:
 
 def _images_in(name: str, manifest: Mapping[str, Any]) -> str:
     parts = name.split("/")
-    if parts[:2] != ["image", "c"]:
+    if len(parts) != 5 or parts[1] != "c":  # no chunk of an array of images
         return ""
     rows = manifest["images_per_chunk"]
     first = int(parts[2]) * rows

@@ -116,7 +116,7 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
                 f"{path}: layout version {attributes['schema_version']}, "
                 f"this lensml reads {SCHEMA_VERSION}; simulate the dataset again"
             )
-        _check_place(path, attributes)
+        check_place(path, attributes, DATASETS)
         truth = {name: np.asarray(array[...]) for name, array in _arrays(group, "truth").items()}
         perturbers = _arrays(group, "perturbers")
         offset = perturbers.pop("offset", None)
@@ -128,20 +128,28 @@ def open_store(path: str | Path, *, check: bool = True) -> Store:
     return Store(
         path=path,
         attributes=attributes,
-        image=_map_images(path, manifest),
+        image=map_images(path, manifest),
         truth=truth,
         perturber_offset=offset,
         perturbers=Columns(perturbers),
     )
 
 
-def _check_place(path: Path, attributes: Mapping[str, Any]) -> None:
+def check_place(path: Path, attributes: Mapping[str, Any], folder: str) -> None:
     """Refuse a store under the name of another: labels come from where a store lies.
 
     Its manifest moves with a store, and vouches for it wherever it is.
+
+    Args:
+        path: of the store.
+        attributes: its own.
+        folder: name of the one in which <domain>/<class>/<split>.zarr must be what it says.
+
+    Raises:
+        DamagedStoreError: it is not.
     """
     *above, domain, substructure, file = path.absolute().parts
-    if not above or above[-1] != DATASETS:
+    if not above or above[-1] != folder:
         return
     place = {"domain": domain, "substructure": substructure, "split": Path(file).stem}
     for name, expected in place.items():
@@ -158,12 +166,13 @@ def _arrays(group: zarr.Group, name: str) -> dict[str, zarr.Array]:
     return dict(sorted(group[name].arrays())) if name in group else {}  # type: ignore[union-attr]
 
 
-def _map_images(path: Path, manifest: dict[str, Any]) -> ChunkedImages:
+def map_images(path: Path, manifest: dict[str, Any], array: str = "image") -> ChunkedImages:
+    """An array of images of a store, mapped from its chunk files."""
     n, rows = manifest["n_images"], manifest["images_per_chunk"]
     height, width = manifest["image_shape"]
     chunks = []
     for c in range(-(-n // rows)):
-        file = path / "image" / "c" / str(c) / "0" / "0"
+        file = path / array / "c" / str(c) / "0" / "0"
         mapped = np.memmap(file, "<f4", "r", shape=(rows, height, width))
         chunks.append(mapped[: min(rows, n - c * rows)])
     return ChunkedImages(chunks, rows, n)

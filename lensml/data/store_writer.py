@@ -22,9 +22,9 @@ from lensml.data.manifest import DamagedStoreError, write_manifest
 from lensml.data.store import CRC_BYTES
 
 
-def chunk_file(store: str | Path, block: int) -> Path:
-    """File of an image chunk."""
-    return Path(store) / "image" / "c" / str(block) / "0" / "0"
+def chunk_file(store: str | Path, block: int, array: str = "image") -> Path:
+    """File of a chunk of an array of images."""
+    return Path(store) / array / "c" / str(block) / "0" / "0"
 
 
 def encode_chunk(images: np.ndarray, images_per_chunk: int) -> bytes:
@@ -44,14 +44,27 @@ def encode_chunk(images: np.ndarray, images_per_chunk: int) -> bytes:
         raise ValueError(f"image {bad[0]} of the block is not finite")
     content: dict[str, Any] = {}
     chunks = (images_per_chunk, *images.shape[1:])
-    array = _create_array(MemoryStore(content), "image", images.shape, chunks, "<f4")
+    array = create_array(MemoryStore(content), "image", images.shape, chunks, "<f4")
     array[...] = images
     return content["image/c/0/0/0"].to_bytes()
 
 
-def _create_array(
-    store: Any, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: Any
+def create_array(
+    store: Any,
+    name: str,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    dtype: Any,
+    dimensions: Sequence[str] | None = None,
 ) -> zarr.Array:
+    """An array of a dataset: plain bytes and a crc32c, NaN where nothing is written.
+
+    Args:
+        store: where to, as zarr takes it.
+        name: in the store.
+        shape, chunks, dtype: of the array.
+        dimensions: names that xarray asks for, one per axis.
+    """
     kind = np.dtype(dtype).kind
     return zarr.create_array(
         store,
@@ -63,6 +76,7 @@ def _create_array(
         serializer=BytesCodec(endian="little"),
         compressors=[Crc32cCodec()],
         fill_value=np.nan if kind == "f" else 0,
+        dimension_names=dimensions,
         zarr_format=3,
         overwrite=True,
     )
@@ -121,21 +135,28 @@ def seal_store(
     """
     store = Path(store)
     blocks = -(-n_images // images_per_chunk)
-    _check_chunks(store, blocks, images_per_chunk, image_shape)
-    names = _checked_columns(parts, n_images, images_per_chunk)
+    check_chunks(store, blocks, images_per_chunk, image_shape)
+    names = checked_columns(parts, n_images, images_per_chunk)
     group = zarr.open_group(store, mode="a", zarr_format=3)
     group.attrs.put(dict(attributes))
     for name in ("truth", "perturbers"):
         shutil.rmtree(store / name, ignore_errors=True)
     shape = (n_images, *image_shape)
-    _write_metadata(store, shape, images_per_chunk)
+    write_metadata(store, "image", shape, images_per_chunk, {"unit": "e-/s per pixel"})
     units = attributes["units"]
     # One column at a time: all perturbers of a large dataset would fill the memory twice over.
     for name in names:
         folder, _, key = name.rpartition("/")
         unit = units[folder][key] if folder else ""
-        column = _joined(parts, name) if folder else _joined_offsets(parts)
-        _write_column(group, f"{folder or 'perturbers'}/{key}", column, unit)
+        column = joined(parts, name) if folder else _joined_offsets(parts)
+        write_column(group, f"{folder or 'perturbers'}/{key}", column, {"unit": unit})
+    seal(store, n_images=n_images, images_per_chunk=images_per_chunk, image_shape=image_shape)
+
+
+def seal(
+    store: Path, *, n_images: int, images_per_chunk: int, image_shape: tuple[int, int]
+) -> None:
+    """Write the manifest of a store of which everything else is written."""
     for leftover in store.rglob(".*.tmp"):  # of a writer that was killed
         leftover.unlink()
     files = [p for p in store.rglob("*") if p.is_file()]
@@ -147,25 +168,44 @@ def seal_store(
     write_manifest(store, files, summary)
 
 
-def _check_chunks(store: Path, blocks: int, rows: int, image_shape: tuple[int, int]) -> None:
+def check_chunks(
+    store: Path, blocks: int, rows: int, image_shape: tuple[int, int], array: str = "image"
+) -> None:
+    """Refuse an array of images with chunks that are missing, and drop those beyond the last.
+
+    Raises:
+        DamagedStoreError: names the chunk.
+    """
     size = rows * image_shape[0] * image_shape[1] * 4 + CRC_BYTES
     for block in range(blocks):
-        file = chunk_file(store, block)
+        file = chunk_file(store, block, array)
         found = file.stat().st_size if file.exists() else 0
         if found != size:
             raise DamagedStoreError(f"{file}: holds {found} bytes, should hold {size}")
-    for folder in (store / "image" / "c").iterdir():  # left over from a larger dataset
+    for folder in (store / array / "c").iterdir():  # left over from a larger dataset
         if not (folder.name.isdigit() and int(folder.name) < blocks):
             shutil.rmtree(folder)
 
 
-def _checked_columns(parts: Sequence[str | Path], n_images: int, rows: int) -> list[str]:
-    """Names of the arrays in every part, whose counts of images are checked."""
+def checked_columns(
+    parts: Sequence[str | Path], n_images: int, rows: int, prefix: str = "truth/"
+) -> list[str]:
+    """Names of the arrays in every part, whose counts of images are checked.
+
+    Args:
+        parts: of every block, in order.
+        n_images: in all blocks together.
+        rows: images of a full block.
+        prefix: of the names of arrays that hold one number per image.
+
+    Raises:
+        DamagedStoreError: the counts do not add up.
+    """
     names, counts = [], []
     for part in parts:
         with np.load(part) as archive:  # no pickles: numpy's default
             names = archive.files
-            counts.append(len(archive[next(n for n in names if n.startswith("truth/"))]))
+            counts.append(len(archive[next(n for n in names if n.startswith(prefix))]))
     expected = [min(rows, n_images - b * rows) for b in range(len(parts))]
     if counts != expected:
         raise DamagedStoreError(f"{parts[0]}: blocks hold {counts} images, should hold {expected}")
@@ -178,7 +218,8 @@ def _pieces(parts: Sequence[str | Path], name: str) -> Iterator[np.ndarray]:
             yield archive[name]
 
 
-def _joined(parts: Sequence[str | Path], name: str) -> np.ndarray:
+def joined(parts: Sequence[str | Path], name: str) -> np.ndarray:
+    """A column of all blocks."""
     return np.concatenate(list(_pieces(parts, name)))
 
 
@@ -187,17 +228,51 @@ def _joined_offsets(parts: Sequence[str | Path]) -> np.ndarray:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _write_metadata(store: Path, shape: tuple[int, ...], rows: int) -> None:
-    """Metadata of the image array without touching its chunks."""
+def write_metadata(
+    store: Path,
+    name: str,
+    shape: tuple[int, ...],
+    rows: int,
+    attributes: Mapping[str, Any],
+    dimensions: Sequence[str] | None = None,
+) -> None:
+    """Metadata of an array of images without touching its chunks.
+
+    Args:
+        store: path of the Zarr group.
+        name: of the array.
+        shape: (N, H, W).
+        rows: images of a chunk.
+        attributes: of the array.
+        dimensions: see :func:`create_array`.
+    """
     content: dict[str, Any] = {}
-    array = _create_array(MemoryStore(content), "image", shape, (rows, *shape[1:]), "<f4")
-    array.attrs["unit"] = "e-/s per pixel"
-    write_bytes(store / "image" / "zarr.json", content["image/zarr.json"].to_bytes())
+    chunks = (rows, *shape[1:])
+    array = create_array(MemoryStore(content), name, shape, chunks, "<f4", dimensions)
+    array.attrs.update(dict(attributes))
+    write_bytes(store / name / "zarr.json", content[f"{name}/zarr.json"].to_bytes())
 
 
-def _write_column(group: zarr.Group, name: str, column: np.ndarray, unit: str) -> None:
-    folder = group.require_group(name.partition("/")[0])
-    array = _create_array(folder.store, name, column.shape, (max(len(column), 1),), column.dtype)
-    array.attrs["unit"] = unit
+def write_column(
+    group: zarr.Group,
+    name: str,
+    column: np.ndarray,
+    attributes: Mapping[str, Any],
+    dimensions: Sequence[str] | None = None,
+) -> None:
+    """A column of one number per row, in one chunk.
+
+    Args:
+        group: of the store.
+        name: of the array, in a folder or not.
+        column: (N,).
+        attributes: of the array.
+        dimensions: see :func:`create_array`.
+    """
+    folder = name.rpartition("/")[0]
+    place = group.require_group(folder) if folder else group
+    rows = (max(len(column), 1),)
+    array = create_array(place.store, name, column.shape, rows, column.dtype, dimensions)
+    array.attrs.update(dict(attributes))
     if len(column):
         array[...] = column

@@ -1,0 +1,1 @@
+"""Smooth lenses fitted to images, what they leave over, and the potential that explains it."""
