@@ -14,7 +14,8 @@ from lensml.data.manifest import DamagedStoreError, read_manifest, verify
 from lensml.data.store import ChunkedImages, check_place, map_images
 
 FIT_SCHEMA_VERSION = 1
-FITS = "fits"  # folder of <domain>/<class>/<split>.zarr
+FITS = "fits"  # folder of <domain>/<class>/<split>.zarr, as DATASETS is
+DATASETS, PROXIES = "datasets", "proxies"
 # Array of images -> unit, what it is. The last two are there if a potential was looked for.
 MAPS = {
     "residual": ("", "image minus smooth lens, in units of the noise"),
@@ -100,3 +101,21 @@ def open_fits(path: str | Path, *, check: bool = True) -> Fits:
 def _columns(group: Any) -> dict[str, np.ndarray]:
     """Arrays of one number per image, in the order of names."""
     return {name: np.asarray(a[...]) for name, a in sorted(group.arrays()) if a.ndim == 1}
+
+
+def fits_of(images: str | Path) -> Path:
+    """Where the fits of a store lie: at its own path, but below ``fits`` instead of ``datasets``.
+
+    Args:
+        images: store below a folder ``datasets``, or of proxies.
+
+    Raises:
+        ValueError: the store lies elsewhere.
+    """
+    path = Path(images)
+    if path.parent.name == PROXIES:
+        return path.parents[1] / FITS / path.stem / "proxy" / "val.zarr"
+    above, name, below = str(path).rpartition(f"{DATASETS}/")
+    if not name:
+        raise ValueError(f"{path}: fits lie beside a folder '{DATASETS}', which it is not in")
+    return Path(above) / FITS / below

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lensml.data.fits import fits_of, open_fits
 from lensml.data.machine import usable_memory
 from lensml.data.store import Store, open_store
 from lensml.schema.encoders import NetworkInput
@@ -81,11 +82,17 @@ def unstretch(x: np.ndarray, spec: NetworkInput) -> np.ndarray:
     return (np.sinh(scaled) if spec.stretch == "asinh" else scaled) * spec.noise_units
 
 
+def squash(fitted: np.ndarray, channel: str, spec: NetworkInput) -> np.ndarray:
+    """A residual or a convergence map on the network's scale, of any shape, float32."""
+    units = spec.residual_units if channel == "residual" else spec.kappa_units
+    return np.arcsinh(fitted / np.float32(units), dtype=np.float32)
+
+
 class StretchedImages:
     """Images of one or more stores of a domain, addressed by one index.
 
     Attributes:
-        network_input: scale of the images.
+        network_input: channels, and scale of the images.
         labels: (N,) int64 class of every image, or None for a pool without labels.
         system_id: (N,) int64, or None for a pool without labels.
         background_rms: (N,) e-/s per pixel.
@@ -112,6 +119,7 @@ class StretchedImages:
             labelled: False for a pool, which has neither labels nor truth.
         """
         opened = [open_store(path) for path in stores]
+        self._fits = [open_fits(fits_of(path)) for path in stores] if spec.fitted else []
         sizes = [len(s) if limit is None else min(limit, len(s)) for s in opened]
         self.network_input, self._stores = spec, opened
         self._start, self._sizes, self._labelled = np.cumsum([0, *sizes]), sizes, labelled
@@ -123,16 +131,31 @@ class StretchedImages:
         self._margin = (num_pix - self.img_size) // 2
         self.labels = np.repeat(np.arange(len(opened)), sizes) if labelled else None
         self.system_id = _column(opened, sizes, "system_id") if labelled else None
-        bytes_needed = len(self) * self.img_size**2 * 4
-        fits = bytes_needed < max_memory_fraction * usable_memory()
-        self._array = self._read(np.arange(len(self))) if fits else None
+        bytes_needed = len(self) * self.in_chans * self.img_size**2 * 4
+        small = bytes_needed < max_memory_fraction * usable_memory()
+        self._array = self._read_channels(np.arange(len(self))) if small else None
 
     def __len__(self) -> int:
         return int(self._start[-1])
 
+    @property
+    def in_chans(self) -> int:
+        """Channels of what a network sees."""
+        return len(self.network_input.channels)
+
     def rows(self, index: np.ndarray) -> np.ndarray:
-        """Images at ``index`` on the network's scale, (len(index), H, W) float32."""
-        return self._read(index) if self._array is None else self._array[index]
+        """Images at ``index`` on the network's scale, (len(index), H, W) float32.
+
+        The images themselves, whatever channels a network sees.
+        """
+        channels = self.network_input.channels
+        if self._array is None or "image" not in channels:
+            return self._read(index)
+        return self._array[index, channels.index("image")]
+
+    def channels(self, index: np.ndarray) -> np.ndarray:
+        """What a network sees of the images at ``index``, (len(index), C, H, W) float32."""
+        return self._read_channels(index) if self._array is None else self._array[index]
 
     def noise_rms(self, linear: np.ndarray, index: np.ndarray) -> np.ndarray:
         """Noise of every pixel in units of the background's rms, of the shape of ``linear``.
@@ -168,6 +191,26 @@ class StretchedImages:
         if not self._labelled:
             raise ValueError(f"a pool without labels has no truth: {name}")
         return _column(self._stores, self._sizes, name)
+
+    def _read_channels(self, index: np.ndarray) -> np.ndarray:
+        channels = self.network_input.channels
+        if channels == ["image"]:
+            return self._read(index)[:, None]
+        out = np.empty((len(index), len(channels), self.img_size, self.img_size), np.float32)
+        for k, name in enumerate(channels):
+            out[:, k] = self._read(index) if name == "image" else self._read_fitted(index, name)
+        return out
+
+    def _read_fitted(self, index: np.ndarray, name: str) -> np.ndarray:
+        """A map of the fits on the network's scale, (len(index), H, W)."""
+        out = np.empty((len(index), self.img_size, self.img_size), np.float32)
+        inner = slice(self._margin, self._margin + self.img_size)
+        owner = np.searchsorted(self._start, index, side="right") - 1
+        for k in np.unique(owner):
+            mask = owner == k
+            whole = self._fits[k].maps[name][index[mask] - self._start[k]]
+            out[mask] = squash(whole[:, inner, inner], name, self.network_input)
+        return out
 
     def _read(self, index: np.ndarray) -> np.ndarray:
         out = np.empty((len(index), self.img_size, self.img_size), np.float32)

@@ -41,14 +41,14 @@ class Images(StretchedImages):
         super().__init__(stores, spec, **options)
         self.device = torch.device(device)
         loaded = None if self._array is None else torch.from_numpy(self._array)
-        self._loaded = None if loaded is None else loaded.unsqueeze(1).to(self.device)
+        self._loaded = None if loaded is None else loaded.to(self.device)
         if self.device.type != "cpu":
             self._array = None  # one copy is enough
 
     def batch(
         self, index: np.ndarray, generator: torch.Generator | None = None, *, copies: int = 1
     ) -> Tensor:
-        """Images at ``index`` on the network's scale, (len(index), 1, H, W).
+        """Images at ``index`` on the network's scale, (len(index), C, H, W).
 
         Args:
             index: (N,).
@@ -56,7 +56,7 @@ class Images(StretchedImages):
         """
         if self._loaded is not None:
             return self._loaded[torch.from_numpy(np.asarray(index)).to(self.device)]
-        return torch.from_numpy(self.rows(index)).unsqueeze(1).to(self.device)
+        return torch.from_numpy(self.channels(index)).to(self.device)
 
     def noise_on_scale(self, x: Tensor, index: np.ndarray) -> Tensor:
         """Standard deviation of every pixel's noise on the network's scale, to first order.
@@ -68,8 +68,14 @@ class Images(StretchedImages):
             index: (n,) which images they are.
 
         Raises:
-            ValueError: the stretch has no inverse, or the images are a pool.
+            ValueError: the stretch has no inverse, the images are a pool, or a network sees more
+                than the image.
         """
+        if self.network_input.channels != ["image"]:
+            raise ValueError(
+                f"network_input.channels = {self.network_input.channels}: allowed where errors "
+                "are in units of noise is image alone"
+            )
         spec, photons = self.network_input, self._photons_at(index)
         flux = x * spec.scale  # in units of noise_units times the background's rms
         slope = torch.ones_like(x)
@@ -116,6 +122,8 @@ class RedrawnImages(Images):
                 )
         if spec.stretch == "per_image_max":
             raise ValueError("noise is drawn anew for the stretches asinh and linear only")
+        if spec.channels != ["image"]:
+            raise ValueError("noise is drawn anew for images alone: nothing is fitted to them")
         self.stretched = spec
 
     def batch(
@@ -161,9 +169,9 @@ class Cutouts(Images):
         self.labels = self.system_id = None
         self.index, self._start = np.arange(len(images)), np.array([0, len(images)])
         self.img_size = images.shape[-1]
-        self._array = stretch(images, ones, spec)
+        self._array = stretch(images, ones, spec)[:, None]
         self.device = torch.device(device)
-        self._loaded = torch.from_numpy(self._array).unsqueeze(1).to(self.device)
+        self._loaded = torch.from_numpy(self._array).to(self.device)
 
     def photons(self) -> np.ndarray:
         """As given, (N,)."""

@@ -206,6 +206,7 @@ def _classified(
             weights,
             encoder=networks.encoder,
             img_size=images.img_size,
+            in_chans=images.in_chans,
             num_classes=len(networks.classes),
             device=device,
         )

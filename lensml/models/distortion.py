@@ -20,9 +20,9 @@ def distort(
     Flux is changed where it is linear, in units of the background, and stretched again.
 
     Args:
-        x: (N, 1, H, W) on the network's scale.
+        x: (N, C, H, W) on the network's scale. Of channels beside the image sizes alone change.
         spec: sizes of the changes.
-        network_input: the stretch of ``x``, asinh or linear.
+        network_input: channels and stretch of ``x``, asinh or linear.
         generator: on the CPU.
 
     Raises:
@@ -30,12 +30,31 @@ def distort(
     """
     if network_input.stretch == "per_image_max":
         raise ValueError("images are distorted for the stretches asinh and linear only")
+    uniform = torch.rand((4, len(x), 1, 1, 1), generator=generator).to(x.device)
+    zoom = 1 + spec.zoom * (2 * uniform[1] - 1)
+    parts = [
+        _distorted(part, uniform, zoom, spec, network_input, generator)
+        if channel == "image"
+        else (_zoomed(part, zoom) if spec.zoom else part)
+        for channel, part in zip(network_input.channels, x.split(1, dim=1), strict=True)
+    ]
+    return torch.cat(parts, 1)
+
+
+def _distorted(
+    x: Tensor,
+    uniform: Tensor,
+    zoom: Tensor,
+    spec: Distortion,
+    network_input: NetworkInput,
+    generator: torch.Generator,
+) -> Tensor:
+    """The image (N, 1, H, W) itself, whose fluxes change too."""
     asinh = network_input.stretch == "asinh"
     flux = x * network_input.scale
     flux = (flux.sinh() if asinh else flux) * network_input.noise_units
-    uniform = torch.rand((4, len(x), 1, 1, 1), generator=generator).to(x.device)
     flux = flux * (spec.gain * (2 * uniform[0] - 1)).exp()
-    flux = _zoomed(flux, 1 + spec.zoom * (2 * uniform[1] - 1)) if spec.zoom else flux
+    flux = _zoomed(flux, zoom) if spec.zoom else flux
     flux = _blurred(flux, spec.blur * uniform[2], spec.blur) if spec.blur else flux
     if spec.noise:
         white = torch.randn(x.shape, generator=generator).to(x.device)

@@ -10,12 +10,13 @@ from lensml.models.encoders import build_encoder
 from lensml.schema.encoders import Encoder
 
 
-def encoder_size(encoder: Encoder, img_size: int) -> dict[str, int]:
+def encoder_size(encoder: Encoder, img_size: int, in_chans: int = 1) -> dict[str, int]:
     """Parameters and floating-point operations of an encoder.
 
     Args:
         encoder: architecture.
         img_size: pixels per axis.
+        in_chans: channels of an image.
 
     Returns:
         ``parameters``, ``num_features`` and ``flops`` (of one image, forward; a multiplication
@@ -28,9 +29,9 @@ def encoder_size(encoder: Encoder, img_size: int) -> dict[str, int]:
     set_fused_attn(False)  # torch counts the products of unfused attention only
     try:
         torch.manual_seed(0)
-        module = build_encoder(encoder, img_size).eval()
+        module = build_encoder(encoder, img_size, in_chans).eval()
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            module(torch.zeros(1, 1, img_size, img_size))
+            module(torch.zeros(1, in_chans, img_size, img_size))
     finally:
         set_fused_attn(bool(fused))
     return {

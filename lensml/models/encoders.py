@@ -15,13 +15,15 @@ from lensml.schema.encoders import Cnn, Encoder, Timm, Vit, VitConvStem
 class ConvStem(nn.Module):
     """Pairs of 3x3 convolutions, the second of each halving the size, then a cell per token.
 
-    Takes the place of timm's ``PatchEmbed``: (N, 1, H, W) -> (N, L, D).
+    Takes the place of timm's ``PatchEmbed``: (N, C, H, W) -> (N, L, D).
     """
 
-    def __init__(self, img_size: int, widths: list[int], embed_dim: int) -> None:
+    def __init__(
+        self, img_size: int, widths: list[int], embed_dim: int, in_chans: int = 1
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        channels, size = 1, img_size
+        channels, size = in_chans, img_size
         for width in widths:
             layers += [*_conv_block(channels, width, 1), *_conv_block(width, width, 2)]
             channels, size = width, (size + 1) // 2
@@ -38,13 +40,13 @@ class ConvStem(nn.Module):
 class ConvNet(nn.Module):
     """Convolutional baseline: the stem's blocks, then the mean over the map.
 
-    (N, 1, H, W) -> (N, D) with D the last width.
+    (N, C, H, W) -> (N, D) with D the last width.
     """
 
-    def __init__(self, widths: list[int]) -> None:
+    def __init__(self, widths: list[int], in_chans: int = 1) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        channels = 1
+        channels = in_chans
         for width in widths:
             layers += [*_conv_block(channels, width, 1), *_conv_block(width, width, 2)]
             channels = width
@@ -68,33 +70,35 @@ def _conv_block(channels: int, width: int, stride: int) -> list[nn.Module]:
     ]
 
 
-def build_encoder(spec: Encoder, img_size: int) -> nn.Module:
+def build_encoder(spec: Encoder, img_size: int, in_chans: int = 1) -> nn.Module:
     """Encoder of a configuration entry.
 
     Args:
         spec: its kind and sizes.
         img_size: pixels per axis.
+        in_chans: channels of an image.
 
     Returns:
-        A module (N, 1, H, W) -> (N, D) with the attribute ``num_features`` = D.
+        A module (N, in_chans, H, W) -> (N, D) with the attribute ``num_features`` = D.
 
     Raises:
         ValueError: the encoder cannot take images of this size, or timm has no such model.
     """
     if isinstance(spec, Timm):
-        return build_timm(spec, img_size)
+        return build_timm(spec, img_size, in_chans)
     if isinstance(spec, Cnn):
-        return ConvNet(spec.widths)
+        return ConvNet(spec.widths, in_chans)
     if isinstance(spec, Vit) and img_size % spec.patch_size:
         raise ValueError(
             f"image size {img_size} is not a multiple of patch_size {spec.patch_size}"
         )
-    patch: dict[str, Any] = (
-        {"patch_size": spec.patch_size} if isinstance(spec, Vit) else _stem(spec, img_size)
-    )
+    if isinstance(spec, Vit):
+        patch: dict[str, Any] = {"patch_size": spec.patch_size}
+    else:
+        patch = _stem(spec, img_size, in_chans)
     return VisionTransformer(
         img_size=img_size,
-        in_chans=1,
+        in_chans=in_chans,
         num_classes=0,
         global_pool="avg",
         class_token=False,
@@ -109,15 +113,15 @@ def build_encoder(spec: Encoder, img_size: int) -> nn.Module:
     )
 
 
-def _stem(spec: VitConvStem, img_size: int) -> dict:
+def _stem(spec: VitConvStem, img_size: int, in_chans: int) -> dict:
     def embed_layer(**_: object) -> ConvStem:
-        return ConvStem(img_size, spec.stem_widths, spec.embed_dim)
+        return ConvStem(img_size, spec.stem_widths, spec.embed_dim, in_chans)
 
     return {"embed_layer": embed_layer}
 
 
 class Classifier(nn.Module):
-    """An encoder and a linear head: (N, 1, H, W) -> (N, K) logits."""
+    """An encoder and a linear head: (N, C, H, W) -> (N, K) logits."""
 
     def __init__(self, encoder: nn.Module, num_classes: int) -> None:
         super().__init__()
@@ -131,10 +135,12 @@ class Classifier(nn.Module):
         return self.head(self.encoder(x))
 
 
-def build_classifier(spec: Encoder, *, img_size: int, num_classes: int, seed: int) -> Classifier:
+def build_classifier(
+    spec: Encoder, *, img_size: int, num_classes: int, seed: int, in_chans: int = 1
+) -> Classifier:
     """Classifier with weights drawn from ``seed``."""
     torch.manual_seed(seed)
-    return Classifier(build_encoder(spec, img_size), num_classes)
+    return Classifier(build_encoder(spec, img_size, in_chans), num_classes)
 
 
 def batch_norm_layers(module: nn.Module) -> list[nn.BatchNorm2d]:

@@ -28,7 +28,7 @@ def start_from_mae(encoder: nn.Module, weights: Mapping[str, Tensor]) -> None:
         if not name.startswith(PARTS):
             continue
         if name == "patch_embed.weight":
-            name, tensor = "patch_embed.proj.weight", tensor.reshape(-1, 1, p, p)
+            name, tensor = "patch_embed.proj.weight", tensor.reshape(len(tensor), -1, p, p)
         elif name == "patch_embed.bias":
             name = "patch_embed.proj.bias"
         elif name.startswith("norm."):

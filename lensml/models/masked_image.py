@@ -34,17 +34,20 @@ def hidden_pixels(
 
 
 class TokenDecoder(nn.Module):
-    """One linear layer from every token to its part of the image: (N, L, D) -> (N, 1, H, H)."""
+    """One linear layer from every token to its part of the image: (N, L, D) -> (N, C, H, H)."""
 
-    def __init__(self, num_tokens: int, num_features: int, img_size: int) -> None:
+    def __init__(
+        self, num_tokens: int, num_features: int, img_size: int, in_chans: int = 1
+    ) -> None:
         super().__init__()
         self.img_size, self.grid = img_size, math.isqrt(num_tokens)
+        self.in_chans = in_chans
         self.patch_size = math.ceil(img_size / self.grid)
-        self.layer = nn.Linear(num_features, self.patch_size**2)
+        self.layer = nn.Linear(num_features, in_chans * self.patch_size**2)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Predicted pixels."""
-        n, grid, size = len(tokens), self.grid, self.patch_size
-        patches = self.layer(tokens).reshape(n, grid, grid, size, size)
-        image = patches.transpose(2, 3).reshape(n, 1, grid * size, grid * size)
+        n, grid, size, c = len(tokens), self.grid, self.patch_size, self.in_chans
+        patches = self.layer(tokens).reshape(n, grid, grid, c, size, size)
+        image = patches.permute(0, 3, 1, 4, 2, 5).reshape(n, c, grid * size, grid * size)
         return image[:, :, : self.img_size, : self.img_size]

@@ -29,7 +29,7 @@ class Regressor(nn.Module):
         self.register_buffer("target_std", torch.tensor(target_std, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log variance of the standardised target: (N, 1, H, W) -> (N,), (N,)."""
+        """Mean and log variance of the standardised target: (N, C, H, W) -> (N,), (N,)."""
         mean, log_var = self.head(self.encoder(x)).unbind(1)
         return mean, log_var
 
@@ -43,8 +43,14 @@ class Regressor(nn.Module):
 
 
 def build_regressor(
-    spec: Encoder, *, img_size: int, target_mean: float, target_std: float, seed: int
+    spec: Encoder,
+    *,
+    img_size: int,
+    target_mean: float,
+    target_std: float,
+    seed: int,
+    in_chans: int = 1,
 ) -> Regressor:
     """Regressor with weights drawn from ``seed``."""
     torch.manual_seed(seed)
-    return Regressor(build_encoder(spec, img_size), target_mean, target_std)
+    return Regressor(build_encoder(spec, img_size, in_chans), target_mean, target_std)

@@ -25,12 +25,13 @@ class TimmEncoder(nn.Module):
         return self.model(x)
 
 
-def build_timm(spec: Timm, img_size: int) -> TimmEncoder:
+def build_timm(spec: Timm, img_size: int, in_chans: int = 1) -> TimmEncoder:
     """Encoder of a model's name, checked with an image.
 
     Args:
         spec: name of the model and arguments of ``timm.create_model``.
         img_size: pixels per axis.
+        in_chans: channels of an image.
 
     Raises:
         ValueError: timm has no such model, it does not take the arguments or images of this size,
@@ -43,20 +44,20 @@ def build_timm(spec: Timm, img_size: int) -> TimmEncoder:
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise ValueError(f"{where}: timm {timm.__version__} has no such model{hint}")
     try:
-        model = _create(spec, img_size)
-        embedding = _try(model, img_size)
+        model = _create(spec, img_size, in_chans)
+        embedding = _try(model, img_size, in_chans)
     except Exception as error:  # each model refuses in a way of its own
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{where}: does not take one-channel images of {img_size} x {img_size} pixels with "
-            f"model_kwargs {spec.model_kwargs}: {reason}"
+            f"{where}: does not take images of {img_size} x {img_size} pixels and {in_chans} "
+            f"channels with model_kwargs {spec.model_kwargs}: {reason}"
         ) from None
     return TimmEncoder(model, embedding.shape[1])
 
 
-def _create(spec: Timm, img_size: int) -> nn.Module:
+def _create(spec: Timm, img_size: int, in_chans: int) -> nn.Module:
     """The model, told the size of the images if it wants to know it."""
-    given = {"pretrained": False, "in_chans": 1, "num_classes": 0, **spec.model_kwargs}
+    given = {"pretrained": False, "in_chans": in_chans, "num_classes": 0, **spec.model_kwargs}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if "img_size" not in given:
@@ -69,10 +70,10 @@ def _create(spec: Timm, img_size: int) -> nn.Module:
 
 
 @torch.no_grad()
-def _try(model: nn.Module, img_size: int) -> Tensor:
+def _try(model: nn.Module, img_size: int, in_chans: int) -> Tensor:
     state = torch.get_rng_state()
     model.eval()
-    embedding = model(torch.zeros(2, 1, img_size, img_size))
+    embedding = model(torch.zeros(2, in_chans, img_size, img_size))
     model.train()
     torch.set_rng_state(state)
     if not isinstance(embedding, Tensor) or embedding.ndim != 2:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from lensml.schema.base import Count, Positive, Section
+from lensml.schema.base import Count, Positive, Section, check_unique
 
 PosEmbed = Literal["learn", "none"]  # of the tokens; convolutions see the border without it
 _Section = TypeVar("_Section", bound=Section)
@@ -73,17 +73,32 @@ class Timm(Section):
 Encoder = Annotated[VitConvStem | Vit | Cnn | Timm, Field(discriminator="kind")]
 
 
-class NetworkInput(Section):
-    """Scale of the images that enter a network, and how much of them.
+Channel = Literal["image", "residual", "kappa"]
 
-    asinh: asinh(image / background_rms / noise_units) / scale; linear: the same without the
-    asinh; per_image_max: image / its own maximum, which hides flux (for comparison only).
+
+class NetworkInput(Section):
+    """What enters a network: channels, their scales, and how much of the images.
+
+    image, asinh: asinh(image / background_rms / noise_units) / scale; linear: the same without
+    the asinh; per_image_max: image / its own maximum, which hides flux (for comparison only).
+    residual: asinh(r / residual_units), where r is what the fitted smooth lens leaves over in
+    units of the noise. kappa: asinh(k / kappa_units), where k is the convergence that explains it.
     """
 
+    channels: Annotated[list[Channel], Field(min_length=1), AfterValidator(check_unique)] = Field(
+        default_factory=lambda: ["image"]
+    )
+    residual_units: Positive = 2.0  # standard deviations of the noise
+    kappa_units: Positive = 0.002  # convergence
     stretch: Literal["asinh", "linear", "per_image_max"]
     noise_units: Positive
     scale: Positive
     center_crop: Count | None  # pixels per axis that are kept; null for all
+
+    @property
+    def fitted(self) -> bool:
+        """Whether a channel comes from the fit of a smooth lens."""
+        return bool({"residual", "kappa"} & set(self.channels))
 
     def img_size(self, num_pix: int) -> int:
         """Pixels per axis of what a network sees of an image of ``num_pix``."""

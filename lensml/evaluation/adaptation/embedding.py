@@ -49,6 +49,7 @@ def embed_domains(
             path,
             encoder=encoder,
             img_size=images["source"].img_size,
+            in_chans=images["source"].in_chans,
             num_classes=len(classes),
             device=device,
         )

@@ -43,7 +43,13 @@ def select_on_test(
     device = prepare_device(setting.compute)
     images = setting.images(test, device)
     labels = np.asarray(images.labels)
-    network = build_classifier(encoder, img_size=images.img_size, num_classes=len(test), seed=0)
+    network = build_classifier(
+        encoder,
+        img_size=images.img_size,
+        num_classes=len(test),
+        seed=0,
+        in_chans=images.in_chans,
+    )
     network = network.to(device)
     rows, best = [], None
     for step, state in read_snapshots(snapshots):

@@ -46,7 +46,7 @@ def score_anomalies(
     """
     device = prepare_device(setting.compute)
     parts = [setting.images(part.stores, device, limit=part.limit) for part in scored]
-    model = MaskedAutoencoder(scoring.mae, parts[0].img_size).to(device)
+    model = MaskedAutoencoder(scoring.mae, parts[0].img_size, parts[0].in_chans).to(device)
     load_weights(weights, model)
     model.eval()
     masks = score_masks(scoring, model.num_patches)

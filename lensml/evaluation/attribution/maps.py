@@ -80,7 +80,11 @@ def map_classifier(
     device = prepare_device(setting.compute)
     n = len(known["label"]) // (len(classes) - 1)
     images = setting.images(stores, device, limit=n)
-    sizes = {"img_size": images.img_size, "num_classes": len(classes)}
+    sizes = {
+        "img_size": images.img_size,
+        "num_classes": len(classes),
+        "in_chans": images.in_chans,
+    }
     trained = load_classifier(weights, encoder=encoder, **sizes, device=device)
     untrained = build_classifier(encoder, **sizes, seed=setting.seed).to(device).eval()
     index = np.concatenate([np.flatnonzero(images.labels == k) for k in range(1, len(classes))])

@@ -14,12 +14,13 @@ import torch
 from onnx import ModelProto
 
 from lensml.data.files import write_bytes, write_json
+from lensml.data.fits import fits_of, open_fits
 from lensml.data.store import open_store
 from lensml.evaluation.classification.calibration import apply_temperature, read_temperature
 from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY
 from lensml.models.export import ExportedClassifier
 from lensml.provenance import git_commit
-from lensml.schema.encoders import Encoder
+from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.training.classification.run import load_classifier
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.prediction import PREDICTION_BATCH, predict_probabilities
@@ -32,7 +33,13 @@ N_CHECKED = 64  # test images per class
 # that, over T. The networks of the default run differ by 1e-6.
 TOLERANCE = 1e-5  # for T >= 1
 INPUTS = ("image", "background_rms")
+UNITS: dict[str, str] = dict.fromkeys(INPUTS, "e-/s per pixel")
 OUTPUT = "probabilities"
+
+
+def input_names(spec: NetworkInput) -> list[str]:
+    """What the exported network takes: image and noise, and the fitted maps that it sees."""
+    return [*INPUTS, *(channel for channel in spec.channels if channel != "image")]
 
 
 def export_classifier(
@@ -72,9 +79,14 @@ def export_classifier(
     images = setting.images(stores, device, limit=N_CHECKED)
     size = open_store(stores[0], check=False).image.shape[1]  # before cropping
     network = load_classifier(
-        weights, encoder=encoder, img_size=images.img_size, num_classes=len(classes), device=device
+        weights,
+        encoder=encoder,
+        img_size=images.img_size,
+        num_classes=len(classes),
+        device=device,
+        in_chans=images.in_chans,
     )
-    temperature = read_temperature(calibration)
+    temperature, names = read_temperature(calibration), input_names(setting.network_input)
     module = ExportedClassifier(
         network,
         setting.network_input,
@@ -84,7 +96,7 @@ def export_classifier(
     )
     content = to_onnx(module, img_size=size).SerializeToString()
     expected = predict_probabilities(network, images, symmetry=symmetry)
-    found = _run(content, stores, setting.compute.threads)
+    found = _run(content, stores, names, setting.compute.threads)
     difference = float(np.abs(found - apply_temperature(expected, temperature)).max())
     allowed = TOLERANCE / min(temperature, 1.0)
     if not difference < allowed:
@@ -99,9 +111,12 @@ def export_classifier(
             "classes": list(classes),
             "image_size": size,
             "pixel_scale": pixel_scale,
-            "inputs": _inputs(size),
+            "inputs": _inputs(size, names),
             "outputs": {OUTPUT: {"shape": ["N", len(classes)], "dtype": "float32"}},
-            "units": {"pixel_scale": "arcsec", **dict.fromkeys(INPUTS, "e-/s per pixel")},
+            "units": {
+                "pixel_scale": "arcsec",
+                **{name: UNITS.get(name, "") for name in names},
+            },
             "temperature": temperature,
             "network_input": setting.network_input.model_dump(),
             "symmetry": symmetry,
@@ -122,18 +137,20 @@ def to_onnx(module: ExportedClassifier, *, img_size: int) -> ModelProto:
         module: in any mode; it is exported in evaluation.
         img_size: pixels per axis.
     """
-    example = torch.zeros(2, img_size, img_size), torch.ones(2)
-    n = torch.export.Dim("N")
+    names = input_names(module.spec)
+    one = torch.zeros(2, img_size, img_size)
+    fitted = tuple(torch.zeros_like(one) for _ in names[len(INPUTS) :])
+    rows = {0: torch.export.Dim("N")}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter: of its own code, none of it ours
         program = torch.onnx.export(
             module.eval(),
-            example,
+            (one, torch.ones(2), *fitted),
             dynamo=True,
             opset_version=OPSET,
-            input_names=list(INPUTS),
+            input_names=names,
             output_names=[OUTPUT],
-            dynamic_shapes={name: {0: n} for name in INPUTS},
+            dynamic_shapes=(rows, rows, (rows,) * len(fitted)),
             verbose=False,
         )
     assert program is not None
@@ -151,7 +168,7 @@ def _forget_origin(model: ModelProto) -> None:
     graph.ClearField("metadata_props")
 
 
-def _run(content: bytes, stores: Sequence[str], threads: int) -> np.ndarray:
+def _run(content: bytes, stores: Sequence[str], names: Sequence[str], threads: int) -> np.ndarray:
     """Probabilities of onnxruntime for the first images of every store, (N, K)."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -159,16 +176,19 @@ def _run(content: bytes, stores: Sequence[str], threads: int) -> np.ndarray:
     found = []
     for path in stores:
         store = open_store(path, check=False)  # the reader of `expected` has checked it
+        wanted = names[len(INPUTS) :]
+        fits = open_fits(fits_of(path), check=False).maps if wanted else {}
         for start in range(0, min(N_CHECKED, len(store)), PREDICTION_BATCH):
             rows = np.arange(start, min(start + PREDICTION_BATCH, N_CHECKED, len(store)))
             rms = store.truth["background_rms"][rows].astype(np.float32)
-            given = dict(zip(INPUTS, (store.image[rows], rms), strict=True))
+            arrays = (store.image[rows], rms, *(fits[name][rows] for name in wanted))
+            given = dict(zip(names, arrays, strict=True))
             found.append(session.run([OUTPUT], given)[0])
     return np.concatenate(found)
 
 
-def _inputs(size: int) -> dict[str, Any]:
-    shapes = dict(zip(INPUTS, (["N", size, size], ["N"]), strict=True))
+def _inputs(size: int, names: Sequence[str]) -> dict[str, Any]:
+    shapes = {name: ["N"] if name == "background_rms" else ["N", size, size] for name in names}
     return {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()}
 
 

@@ -38,7 +38,12 @@ def predict(
     device = prepare_device(setting.compute)
     images = setting.images(stores, device)
     network = load_classifier(
-        weights, encoder=encoder, img_size=images.img_size, num_classes=len(classes), device=device
+        weights,
+        encoder=encoder,
+        img_size=images.img_size,
+        num_classes=len(classes),
+        device=device,
+        in_chans=images.in_chans,
     )
     write_predictions(
         output, predict_probabilities(network, images, symmetry=symmetry), images, classes

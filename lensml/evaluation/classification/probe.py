@@ -57,7 +57,7 @@ def probe_mae(
         setting.images(stores, device, limit=limit)
         for stores, limit in ((train, n_train), (validation, n_validation), (test, None))
     )
-    model = MaskedAutoencoder(mae, known.img_size).to(device)
+    model = MaskedAutoencoder(mae, known.img_size, known.in_chans).to(device)
     load_weights(weights, model)
     model.eval()
     x, x_validation, x_test = (embeddings(model, part) for part in (known, held_out, images))

@@ -84,6 +84,7 @@ def predict_grid(
             weights,
             encoder=encoder,
             img_size=images.img_size,
+            in_chans=images.in_chans,
             num_classes=len(classes),
             device=device,
         )

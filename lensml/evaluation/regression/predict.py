@@ -40,7 +40,13 @@ def predict_regression(
     """
     device = prepare_device(setting.compute)
     held_out, images = setting.images([validation], device), setting.images([test], device)
-    network = load_regressor(weights, encoder=encoder, img_size=images.img_size, device=device)
+    network = load_regressor(
+        weights,
+        encoder=encoder,
+        img_size=images.img_size,
+        device=device,
+        in_chans=images.in_chans,
+    )
     fitted = predict_gaussian(network, held_out, symmetry=symmetry)
     scale = variance_scale(target.values(validation), *fitted)
     log.info("standard deviations are multiplied by %.4f, fitted on validation images", scale)

@@ -34,7 +34,9 @@ def train_oracle(
     """
     device = prepare_device(setting.compute)
     images = setting.images(train, device)
-    network = source_classifier(source_weights, encoder, images.img_size, len(train))
+    network = source_classifier(
+        source_weights, encoder, images.img_size, len(train), images.in_chans
+    )
     recipe = classifier.part(ClassifierRecipe).model_dump() | oracle.model_dump()
     fit_classifier(
         network,

@@ -182,7 +182,9 @@ def _opened(
     """Device, pool of target images and source classifier: where every method begins."""
     device = prepare_device(setting.compute)
     target = setting.images([target_pool], device, labelled=False)
-    network = source_classifier(source_weights, encoder, target.img_size, num_classes)
+    network = source_classifier(
+        source_weights, encoder, target.img_size, num_classes, target.in_chans
+    )
     return device, target, network.to(device)
 
 

@@ -51,7 +51,7 @@ def train_mae(
     n_all = len(open_store(train))
     images = setting.images([train], device, limit=n_train)
     torch.manual_seed(setting.seed)
-    model = MaskedAutoencoder(mae, images.img_size)
+    model = MaskedAutoencoder(mae, images.img_size, images.in_chans)
     steps = mae.epochs * steps_per_epoch(n_all, mae.batch_size)
     task = MaeTask(
         model,

@@ -49,7 +49,11 @@ def train_classifier(
     device = prepare_device(setting.compute)
     images = setting.images(train, device)
     network = build_classifier(
-        encoder, img_size=images.img_size, num_classes=len(train), seed=setting.seed
+        encoder,
+        img_size=images.img_size,
+        num_classes=len(train),
+        seed=setting.seed,
+        in_chans=images.in_chans,
     )
     config = {
         "encoder": encoder.model_dump(),
@@ -124,17 +128,26 @@ def fit_classifier(
 
 
 def source_classifier(
-    weights: str, encoder: Encoder, img_size: int, num_classes: int
+    weights: str, encoder: Encoder, img_size: int, num_classes: int, in_chans: int = 1
 ) -> ClassifierNetwork:
     """A trained classifier, to be trained further."""
-    network = build_classifier(encoder, img_size=img_size, num_classes=num_classes, seed=0)
+    network = build_classifier(
+        encoder, img_size=img_size, num_classes=num_classes, seed=0, in_chans=in_chans
+    )
     load_weights(weights, network)
     return network
 
 
 def load_classifier(
-    weights: str, *, encoder: Encoder, img_size: int, num_classes: int, device: torch.device
+    weights: str,
+    *,
+    encoder: Encoder,
+    img_size: int,
+    num_classes: int,
+    device: torch.device,
+    in_chans: int = 1,
 ) -> nn.Module:
     """A trained classifier, ready to predict."""
-    network = source_classifier(weights, encoder, img_size, num_classes).to(device).eval()
+    network = source_classifier(weights, encoder, img_size, num_classes, in_chans)
+    network = network.to(device).eval()
     return network.to(memory_format=torch.channels_last)

@@ -68,7 +68,11 @@ def train_variant(
         else setting.images(train, device, **options)
     )
     network = build_classifier(
-        encoder, img_size=images.img_size, num_classes=len(train), seed=setting.seed
+        encoder,
+        img_size=images.img_size,
+        num_classes=len(train),
+        seed=setting.seed,
+        in_chans=images.in_chans,
     )
     data = data_fingerprint([*train, *validation])
     if mae_weights:

@@ -58,10 +58,12 @@ def train_regression(
         target_mean=float(targets[0].mean()),
         target_std=_spread(targets[0], target, train),
         seed=setting.seed,
+        in_chans=images.in_chans,
     )
     data = data_fingerprint([train, validation])
     if classifier_weights is not None:
         shape = {"encoder": encoder, "img_size": images.img_size, "num_classes": num_classes}
+        shape["in_chans"] = images.in_chans
         classifier = load_classifier(classifier_weights, **shape, device=torch.device("cpu"))
         network.encoder.load_state_dict(classifier.encoder.state_dict())  # type: ignore[union-attr]
         data.append(file_checksum(classifier_weights))
@@ -102,9 +104,11 @@ def _spread(values: np.ndarray, target: Target, store: str) -> float:
 
 
 def load_regressor(
-    weights: str, *, encoder: Encoder, img_size: int, device: torch.device
+    weights: str, *, encoder: Encoder, img_size: int, device: torch.device, in_chans: int = 1
 ) -> Regressor:
     """A trained regressor, ready to predict; the target's scale is in the weights."""
-    network = build_regressor(encoder, img_size=img_size, target_mean=0.0, target_std=1.0, seed=0)
+    network = build_regressor(
+        encoder, img_size=img_size, target_mean=0.0, target_std=1.0, seed=0, in_chans=in_chans
+    )
     load_weights(weights, network)
     return network.to(device).eval()

@@ -29,7 +29,7 @@ class MaskedReconstructionTask(JointTask):
         with torch.no_grad():
             tokens = tokens_of(self.average.encoder, target.batch(self.batches.target_order(0)))
         torch.manual_seed(self.seed)
-        decoder = TokenDecoder(tokens.shape[1], tokens.shape[2], target.img_size)
+        decoder = TokenDecoder(tokens.shape[1], tokens.shape[2], target.img_size, target.in_chans)
         self.decoder = decoder.to(self.device)
         # "use_fallback" is Muon's: the last layer is none of its matrices.
         self.optimizer.add_param_group(
@@ -46,7 +46,7 @@ class MaskedReconstructionTask(JointTask):
         hidden = hidden.to(batch.target.device)
         seen = batch.target.masked_fill(hidden, 0.0)
         predicted = self.decoder(tokens_of(self.network.encoder, seen)).float()
-        error = (predicted - batch.target).square()[hidden].mean()
+        error = (predicted - batch.target).square()[hidden.expand_as(predicted)].mean()
         return {"class": class_loss, "reconstruction": spec.weight * error}
 
     def parts(self) -> dict[str, Any]:
