@@ -39,7 +39,7 @@ def test_weights_of_a_model_of_timm_follow_from_the_seed():
     ("name", "kwargs", "message"),
     [
         ("resnet81", {}, "no such model; did you mean resnet"),
-        ("efficientformer_l1", {}, "does not take one-channel images of 64 x 64 pixels"),
+        ("efficientformer_l1", {}, "does not take images of 64 x 64 pixels and 1 channels"),
         ("resnet18", {"patch_size": 8}, "patch_size"),
     ],
 )

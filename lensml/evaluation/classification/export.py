@@ -150,7 +150,7 @@ def to_onnx(module: ExportedClassifier, *, img_size: int) -> ModelProto:
             opset_version=OPSET,
             input_names=names,
             output_names=[OUTPUT],
-            dynamic_shapes=(rows, rows, (rows,) * len(fitted)),
+            dynamic_shapes=(rows, rows, *([(rows,) * len(fitted)] if fitted else [])),
             verbose=False,
         )
     assert program is not None
