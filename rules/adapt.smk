@@ -4,8 +4,8 @@
 
 rule adapt_adda:
     input:
-        source=lambda w: data.manifests(w.source, "train"),
-        target=lambda w: data.pool_files(w.target),
+        source=lambda w: data.seen(w.source, "train"),
+        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
         weights=adaptation.adda_start,
     output:
         **run_files(adaptation.of("adda")),
@@ -34,7 +34,7 @@ rule adapt_adda:
 
 rule adapt_adabn:
     input:
-        target=lambda w: data.pool_files(w.target),
+        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
         weights=adaptation.source_weights,
     output:
         **run_files(adaptation.of("adabn")),
@@ -58,8 +58,8 @@ rule adapt_adabn:
 
 rule adapt_jointly:
     input:
-        source=lambda w: data.manifests(w.source, "train"),
-        target=lambda w: data.pool_files(w.target),
+        source=lambda w: data.seen(w.source, "train"),
+        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
         weights=adaptation.source_weights,
     output:
         **run_files(at.adapted_run),
@@ -92,8 +92,8 @@ rule adapt_jointly:
 
 rule train_oracle:
     input:
-        train=lambda w: data.manifests(w.target, "train"),
-        validation=lambda w: data.manifests(w.target, "val"),
+        train=lambda w: data.seen(w.target, "train"),
+        validation=lambda w: data.seen(w.target, "val"),
         weights=adaptation.source_weights,
     output:
         **run_files(adaptation.of("oracle")),
@@ -121,7 +121,7 @@ rule train_oracle:
 # The published protocol, to stand beside the rest: the step is chosen on labelled test images.
 rule select_on_test:
     input:
-        test=lambda w: data.manifests(w.target, "test"),
+        test=lambda w: data.seen(w.target, "test"),
         snapshots=f"{adaptation.of('adda')}/snapshots.safetensors",
     output:
         weights=f"{adaptation.of('adda_test_selected')}/weights.safetensors",
@@ -145,7 +145,7 @@ rule select_on_test:
 
 rule predict_adapted:
     input:
-        test=lambda w: data.manifests(w.target, "test"),
+        test=lambda w: data.seen(w.target, "test"),
         weights=adaptation.predicting_weights,
     output:
         predictions=f"{at.adapted_run}/predictions.csv",
@@ -172,8 +172,8 @@ rule predict_adapted:
 
 rule embed_domains:
     input:
-        source=lambda w: data.manifests(w.source, "test"),
-        target=lambda w: data.manifests(w.target, "test"),
+        source=lambda w: data.seen(w.source, "test"),
+        target=lambda w: data.seen(w.target, "test"),
         source_weights=adaptation.source_weights,
         target_weights=f"{adaptation.of('adda')}/weights.safetensors",
     output:

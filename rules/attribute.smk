@@ -26,7 +26,7 @@ rule render_attribution_truth:
 
 rule map_classifier:
     input:
-        test=lambda w: data.manifests(w.domain, "test"),
+        test=lambda w: data.seen(w.domain, "test"),
         truth="<results>/attribution/{domain}/truth.npz",
         weights=f"{at.classifier_run}/weights.safetensors",
         predictions=f"{at.classifier_run}/predictions.csv",

@@ -3,8 +3,8 @@
 
 rule train_classifier:
     input:
-        train=lambda w: data.manifests(w.domain, "train"),
-        validation=lambda w: data.manifests(w.domain, "val"),
+        train=lambda w: data.seen(w.domain, "train"),
+        validation=lambda w: data.seen(w.domain, "val"),
     output:
         **run_files(at.classifier_run),
     log:
@@ -29,7 +29,7 @@ rule train_classifier:
 
 rule predict_classifier:
     input:
-        test=lambda w: data.manifests(w.domain, "test"),
+        test=lambda w: data.seen(w.domain, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
     output:
         predictions=f"{at.classifier_run}/predictions.csv",
@@ -53,7 +53,7 @@ rule predict_classifier:
 
 use rule predict_classifier as predict_validation with:
     input:
-        validation=lambda w: data.manifests(w.domain, "val"),
+        validation=lambda w: data.seen(w.domain, "val"),
         weights=f"{at.classifier_run}/weights.safetensors",
     output:
         predictions=f"{at.classifier_run}/validation.csv",

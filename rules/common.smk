@@ -58,6 +58,7 @@ add_provenance(configuration=hash_of(RESOLVED))
 
 data = plan.Datasets(CFG, IN_STORAGE)
 at = data.at
+fits = plan.Fits(CFG, IN_STORAGE)
 results = plan.Results(CFG, IN_STORAGE)
 classification = plan.Classification(CFG, IN_STORAGE)
 adaptation = plan.Adaptation(CFG, IN_STORAGE)

@@ -4,8 +4,8 @@
 
 use rule adapt_adda as develop_adda with:
     input:
-        source=lambda w: data.manifests(w.source, "train"),
-        target=lambda w: data.pool_files(w.target),
+        source=lambda w: data.seen(w.source, "train"),
+        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
         weights=development.adda_start,
     output:
         **run_files(at.development_run.replace("{method}", "adda")),
@@ -27,8 +27,8 @@ use rule adapt_adda as develop_adda with:
 
 use rule adapt_jointly as develop_jointly with:
     input:
-        source=lambda w: data.manifests(w.source, "train"),
-        target=lambda w: data.pool_files(w.target),
+        source=lambda w: data.seen(w.source, "train"),
+        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
         weights=development.source_weights,
     output:
         **run_files(at.development_run),
@@ -53,7 +53,7 @@ use rule adapt_jointly as develop_jointly with:
 
 use rule predict_adapted as predict_development with:
     input:
-        validation=lambda w: data.manifests(w.target, "val"),
+        validation=lambda w: data.seen(w.target, "val"),
         weights=f"{at.development_run}/weights.safetensors",
     output:
         predictions=f"{at.development_run}/validation.csv",

@@ -3,7 +3,7 @@
 
 rule export_classifier:
     input:
-        test=lambda w: data.manifests(w.domain, "test"),
+        test=lambda w: data.seen(w.domain, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
         calibration=f"{at.classifier_run}/calibration.json",
     output:

@@ -80,8 +80,8 @@ rule sweep:
 
 use rule train_variant as train_started with:
     input:
-        train=data.manifests(pretraining.domain, "train"),
-        validation=data.manifests(pretraining.domain, "val"),
+        train=data.seen(pretraining.domain, "train"),
+        validation=data.seen(pretraining.domain, "val"),
         sizes=[],
         mae=pretraining.start,
     output:
@@ -106,7 +106,7 @@ use rule train_variant as train_started with:
 
 use rule predict_variant as predict_started with:
     input:
-        test=data.manifests(pretraining.domain, "test"),
+        test=data.seen(pretraining.domain, "test"),
         weights=f"{at.started_run}/weights.safetensors",
     output:
         predictions=f"{at.started_run}/predictions.csv",

@@ -4,8 +4,8 @@
 rule score_observed:
     input:
         files=observed.files(),
-        train=data.manifests(observed.domain, "train"),
-        validation=data.manifests(observed.domain, "val"),
+        train=data.seen(observed.domain, "train"),
+        validation=data.seen(observed.domain, "val"),
         classifiers=observed.classifiers(),
         calibrations=observed.calibrations(),
         detectors=observed.detectors(),

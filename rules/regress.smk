@@ -3,8 +3,8 @@
 
 rule train_regression:
     input:
-        train=lambda w: data.manifest(w.domain, w.substructure, "train"),
-        validation=lambda w: data.manifest(w.domain, w.substructure, "val"),
+        train=lambda w: data.seen_of(w.domain, w.substructure, "train"),
+        validation=lambda w: data.seen_of(w.domain, w.substructure, "val"),
         classifier=regression.start,
     output:
         **run_files(at.regression_run),
@@ -34,8 +34,8 @@ rule train_regression:
 
 rule predict_regression:
     input:
-        validation=lambda w: data.manifest(w.domain, w.substructure, "val"),
-        test=lambda w: data.manifest(w.domain, w.substructure, "test"),
+        validation=lambda w: data.seen_of(w.domain, w.substructure, "val"),
+        test=lambda w: data.seen_of(w.domain, w.substructure, "test"),
         weights=f"{at.regression_run}/weights.safetensors",
     output:
         predictions=f"{at.regression_run}/predictions.csv",

@@ -4,8 +4,8 @@
 
 rule search_worker:
     input:
-        train=data.manifests(studies.domain("search"), "train"),
-        validation=data.manifests(studies.domain("search"), "val"),
+        train=data.seen(studies.domain("search"), "train"),
+        validation=data.seen(studies.domain("search"), "val"),
     output:
         record="<results>/search/worker{worker}/record.json",
     log:
@@ -52,8 +52,8 @@ use rule tabulate as tabulate_search with:
 rule train_candidate:
     input:
         candidates="<results>/search/candidates.json",
-        train=data.manifests(studies.domain("search"), "train"),
-        validation=data.manifests(studies.domain("search"), "val"),
+        train=data.seen(studies.domain("search"), "train"),
+        validation=data.seen(studies.domain("search"), "val"),
     output:
         **run_files(studies.candidate_run),
         validation_predictions=f"{studies.candidate_run}/validation.csv",

@@ -3,7 +3,7 @@
 
 use rule predict_classifier as predict_transfer with:
     input:
-        test=lambda w: data.manifests(w.target, "test"),
+        test=lambda w: data.seen(w.target, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
     output:
         predictions=f"{at.transfer_run}/predictions.csv",

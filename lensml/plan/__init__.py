@@ -5,6 +5,7 @@ from lensml.plan.anomaly import Anomaly
 from lensml.plan.attribution import Attribution
 from lensml.plan.classification import Classification
 from lensml.plan.datasets import Datasets
+from lensml.plan.fits import Fits
 from lensml.plan.limit import Limit
 from lensml.plan.mae_studies import Pretraining, Sweep
 from lensml.plan.observed import Observed
@@ -19,6 +20,7 @@ __all__ = [
     "Classification",
     "Datasets",
     "Development",
+    "Fits",
     "Limit",
     "Observed",
     "Pretraining",

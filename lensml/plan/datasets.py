@@ -101,6 +101,40 @@ class Datasets:
         """The same of a pool without labels."""
         return self.manifest(domain, UNLABELLED, "train")
 
+    def fit(self, domain: str, substructure: str, split: str) -> str:
+        """Store of the fits of a dataset, of a pool or of proxies."""
+        return self.at.fit(domain, substructure, split)
+
+    def fit_files(self, domain: str, substructure: str, split: str) -> list[str]:
+        """What a rule that reads fits waits for."""
+        n_chunks = self.n_blocks(split) if substructure in self.classes else 0
+        maps = self.fit_maps(split)
+        store = self.fit(domain, substructure, split)
+        chunks = [
+            f"{store}/{m}/c/{b}/0/0" for m in maps for b in range(n_chunks * self.in_storage)
+        ]
+        return [manifest_of(store), *self.packed(store).values(), *chunks]
+
+    def fit_maps(self, split: str) -> list[str]:
+        """Maps that fits hold: of training images without the convergence, unless it is a channel.
+
+        The potential that explains a residual takes half of the time of a fit.
+        """
+        potential = self.config.fit.potential is not None
+        wanted = split != "train" or "kappa" in self.config.network_input.channels
+        return ["residual", "model", *(["kappa", "kappa_std"] if potential and wanted else [])]
+
+    def seen(self, domain: str, *splits: str) -> list[str]:
+        """What a rule waits for that shows images of every class to a network."""
+        pairs = [(split, s) for split in splits for s in self.classes]
+        return [file for split, s in pairs for file in self.seen_of(domain, s, split)]
+
+    def seen_of(self, domain: str, substructure: str, split: str) -> list[str]:
+        """The same of one class, or of the pool without labels."""
+        images = self.manifest(domain, substructure, split)
+        fitted = self.config.network_input.fitted
+        return images + (self.fit_files(domain, substructure, split) if fitted else [])
+
     def all_manifests(self) -> list[str]:
         """Every dataset of the configuration."""
         return [file for domain in self.config.domains for file in self.manifests(domain, *SPLITS)]

@@ -80,6 +80,20 @@ class Layout:
         """Training images of a domain without their labels."""
         return self.store("{domain}", "unlabelled", "train")
 
+    def fit(self, domain: str, substructure: str, split: str) -> str:
+        """Fits of a dataset, of a pool or (class ``proxy``) of proxies."""
+        return self._below(f"fits/{domain}/{substructure}/{split}.zarr")
+
+    @cached_property
+    def any_fit(self) -> str:
+        """Every store of fits."""
+        return self.fit("{domain}", "{substructure}", "{split}")
+
+    @cached_property
+    def pool_fit(self) -> str:
+        """Fits of a pool without labels."""
+        return self.fit("{domain}", "unlabelled", "train")
+
     @cached_property
     def classifier_run(self) -> str:
         """A trained classifier."""

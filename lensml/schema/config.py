@@ -17,6 +17,7 @@ from lensml.schema.catalogue import Catalogue, Entries, read_catalogue, resolve
 from lensml.schema.development import Development, development_problems
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import ConfigError, KeyPath, Origins, validated
+from lensml.schema.fit import Fit
 from lensml.schema.limit import Limit
 from lensml.schema.misfits import misfits
 from lensml.schema.observed import Observed, observed_problems
@@ -89,6 +90,7 @@ class ConfigFile(Section):
     regression: Regression
     adaptation: Adaptation
     development: Development
+    fit: Fit
     anomaly: Anomaly
     evaluation: Evaluation
     audit: Audit

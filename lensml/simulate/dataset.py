@@ -128,7 +128,7 @@ def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: 
     sizes = np.cumsum([0, *(len(s) for s in stores)])
     rms = np.concatenate([s.truth["background_rms"] for s in stores])
     rows = stores[0].attributes["config"]["images_per_block"]
-    order = np.random.default_rng(seed).permutation(sizes[-1])
+    order = pool_order(int(sizes[-1]), seed)
     store = Path(store)
     parts = []
     for block, start in enumerate(range(0, len(order), rows)):
@@ -150,6 +150,11 @@ def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: 
         attributes=attributes,
     )
     shutil.rmtree(parts[0].parent)  # a pool does not grow block by block
+
+
+def pool_order(n: int, seed: int) -> np.ndarray:
+    """Which of the labelled images, one class after the other, each image of a pool is, (n,)."""
+    return np.random.default_rng(seed).permutation(n)
 
 
 def _write_pool_block(

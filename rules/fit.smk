@@ -1,0 +1,113 @@
+# A smooth lens and source fitted to every image, of all classes and splits alike: what is left over,
+# in units of the noise, and the convergence that explains it.
+
+
+rule fit_reference:
+    output:
+        reference="<results>/fits/{domain}/reference.npz",
+    log:
+        "<logs>/fit_reference/{domain}.log",
+    priority: 150
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 30),
+    params:
+        domain=lambda w: dump(CFG.domain(w.domain)),
+        n_reference=CFG.fit.n_reference,
+        seed=SEED,
+    script:
+        "../workflow_scripts/fit_reference.py"
+
+
+rule fit_block:
+    input:
+        images=fits.image_files,
+        reference="<results>/fits/{domain}/reference.npz",
+    output:
+        **fits.block_outputs("test"),
+    log:
+        "<logs>/fit_block/{domain}/{substructure}/{split}/{block}.log",
+    wildcard_constraints:
+        split="val|test",
+        substructure="|".join([*CLASSES, "proxy"]),
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(3000, 120),
+    params:
+        images=fits.images,
+        store=lambda w: fits.fit(w.domain, w.substructure, w.split),
+        fit=fits.spec("test"),
+        block=fits.block_of,
+    script:
+        "../workflow_scripts/fit_block.py"
+
+
+use rule fit_block as fit_training_block with:
+    output:
+        **fits.block_outputs("train"),
+    log:
+        "<logs>/fit_training_block/{domain}/{substructure}/{split}/{block}.log",
+    wildcard_constraints:
+        split="train",
+        substructure="|".join(CLASSES),
+    params:
+        images=fits.images,
+        store=lambda w: fits.fit(w.domain, w.substructure, w.split),
+        fit=fits.spec("train"),
+        block=fits.block_of,
+
+
+rule seal_fit:
+    input:
+        images=fits.image_files,
+        chunks=lambda w: fits.blocks(w)["chunks"],
+        parts=lambda w: fits.blocks(w)["parts"],
+    output:
+        **data.sealed(at.any_fit),
+    log:
+        "<logs>/seal_fit/{domain}/{substructure}/{split}.log",
+    wildcard_constraints:
+        substructure="|".join([*CLASSES, "proxy"]),
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 30),
+    params:
+        images=fits.images,
+        store=lambda w: fits.fit(w.domain, w.substructure, w.split),
+        fit=lambda w: fits.spec(w.split),
+    script:
+        "../workflow_scripts/seal_fit.py"
+
+
+rule pool_fits:
+    input:
+        pool=lambda w: data.pool_files(w.domain),
+        fits=lambda w: fits.labelled_files(w.domain),
+    output:
+        **data.sealed(at.pool_fit),
+    log:
+        "<logs>/pool_fits/{domain}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(4000, 30),
+    params:
+        pool=lambda w: data.pool(w.domain),
+        store=lambda w: fits.fit(w.domain, "unlabelled", "train"),
+        labelled=lambda w: fits.labelled(w.domain),
+        seed=SEED,
+    script:
+        "../workflow_scripts/pool_fits.py"
+
+
+rule fits:
+    """Smooth lenses fitted to every image of every domain."""
+    input:
+        fits.all_files(CFG.domains),
