@@ -173,7 +173,7 @@ def evaluate(maps, x, level, work, wanted, cut):
     place, starts = level.place, level.starts
     inner = place[radius : radius + size]  # of the row that is not padded
     g64, series64, slopes64 = np.empty(N_SCALARS), np.zeros(MAX_TERMS + 1), np.zeros(MAX_TERMS + 1)
-    prepare(g64, x, axis64[1] - axis64[0], SMOOTHING)
+    prepare(g64, x, (axis64[1] - axis64[0]) / refinement, SMOOTHING)
     n_terms = expand(series64, slopes64, x)
     g, series, slopes = g64.astype(_f), series64.astype(_f), slopes64.astype(_f)
     brightness(fine, w, level.axis, g, series, n_terms)
