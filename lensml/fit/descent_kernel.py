@@ -15,9 +15,10 @@ from typing import NamedTuple, Self
 import numba
 import numpy as np
 
-from lensml.fit import kernel, linear_kernel
+from lensml.fit import kernel
 from lensml.fit.kernel import N_MAPS, SOURCES, evaluate
 from lensml.fit.linear_kernel import (
+    copy,
     factorise,
     orthonormalise,
     product,
@@ -176,9 +177,9 @@ def propose(state, damping, rules):
     here, step, damped, gradient = state.here, state.step, state.damped, state.gradient
     n = rules.free.size
     while True:
-        damped[:] = state.matrix
-        step[:] = gradient
+        copy(step, gradient)
         for i in range(n):
+            copy(damped[i], state.matrix[i])
             damped[i, i] += state.matrix[i, i] * damping + 1e-9
         for i in range(n):
             p = rules.free[i]
@@ -233,7 +234,7 @@ def _compiled(sources: str) -> tuple[Callable[..., tuple], Callable[..., None]]:
         here, trial, tolerance = state.here, state.trial, rules.tolerance[stage]
         promise, evaluations, steps = np.inf, 0, 0
         known, current, ended, converged = chi2 < np.inf, True, False, False
-        trial[:] = here
+        copy(trial, here)
         while True:
             if not known:
                 if stage != FINAL:
@@ -245,7 +246,7 @@ def _compiled(sources: str) -> tuple[Callable[..., tuple], Callable[..., None]]:
                 current = found < chi2
                 if current:
                     chi2 = found
-                    here[:] = trial
+                    copy(here, trial)
                     normal_equations(state.matrix, state.gradient, memory)
                     fill_model(memory, image)
                     damping = max(damping / 5, LEAST_DAMPING)
@@ -262,7 +263,7 @@ def _compiled(sources: str) -> tuple[Callable[..., tuple], Callable[..., None]]:
             if ended:
                 if current or stage != FINE:
                     return chi2, damping, converged, evaluations
-                trial[:] = here
+                copy(trial, here)
 
     @numba.njit(error_model="numpy", cache=True)
     def set_noise(memory, light, subtracted, background_rms, exposure_time, templates):
@@ -274,5 +275,5 @@ def _compiled(sources: str) -> tuple[Callable[..., tuple], Callable[..., None]]:
     return descend, set_noise
 
 
-_SOURCES = SOURCES + "".join(map(inspect.getsource, (kernel, linear_kernel)))
+_SOURCES = SOURCES + inspect.getsource(kernel)
 descend, set_noise = _compiled(hashlib.sha256(_SOURCES.encode()).hexdigest())

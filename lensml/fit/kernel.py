@@ -14,12 +14,13 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from lensml.fit import camera_kernel, ray_kernel
+from lensml.fit import camera_kernel, linear_kernel, ray_kernel
 from lensml.fit.camera_kernel import (
     convolve_columns,
     convolve_row,
     repeat_edges,
 )
+from lensml.fit.linear_kernel import copy
 from lensml.fit.ray_kernel import (
     BLOCK,
     MAX_TERMS,
@@ -173,7 +174,7 @@ def evaluate(maps, x, level, work, wanted, cut):
     place, starts = level.place, level.starts
     inner = place[radius : radius + size]  # of the row that is not padded
     g64, series64, slopes64 = np.empty(N_SCALARS), np.zeros(MAX_TERMS + 1), np.zeros(MAX_TERMS + 1)
-    prepare(g64, x, axis64[1] - axis64[0], SMOOTHING)
+    prepare(g64, x, (axis64[1] - axis64[0]) / refinement, SMOOTHING)
     n_terms = expand(series64, slopes64, x)
     g, series, slopes = g64.astype(_f), series64.astype(_f), slopes64.astype(_f)
     brightness(fine, w, level.axis, g, series, n_terms)
@@ -247,7 +248,7 @@ def evaluate(maps, x, level, work, wanted, cut):
                 convolve_columns(
                     image, strips[c, k], taps[c, 0], a, b, radius, ss, row_of, weight_of
                 )
-    maps[1 + LN_FLUX] = maps[0]
+    copy(maps[1 + LN_FLUX].ravel(), maps[0].ravel())
 
 
 def _compiled(sources: str) -> Callable[..., None]:
@@ -262,5 +263,6 @@ def _compiled(sources: str) -> Callable[..., None]:
     return model_maps
 
 
-SOURCES = "".join(map(inspect.getsource, (camera_kernel, ray_kernel, light_kernel, vector_math)))
+_PARTS = (camera_kernel, linear_kernel, ray_kernel, light_kernel, vector_math)
+SOURCES = "".join(map(inspect.getsource, _PARTS))
 model_maps = _compiled(hashlib.sha256(SOURCES.encode()).hexdigest())

@@ -14,6 +14,13 @@ PIECE = 256
 _f = np.float32
 
 
+@numba.njit(error_model="numpy", forceinline=True)
+def copy(target, source):
+    """Copy (N,) numbers: ``target[:] = source`` takes seconds to compile, wherever it stands."""
+    for i in range(target.size):
+        target[i] = source[i]
+
+
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def product(a, b):
     """Sum of a b over (pixels,) float32 arrays, as a float64."""

@@ -17,7 +17,7 @@ import numba
 import numpy as np
 
 from lensml.fit import linear_kernel, wave_kernel
-from lensml.fit.linear_kernel import orthonormalise, project_out
+from lensml.fit.linear_kernel import copy, orthonormalise, project_out
 from lensml.fit.wave_kernel import (
     cholesky,
     fill_multipoles,
@@ -56,8 +56,10 @@ def _compiled(sources: str) -> tuple[Callable[..., None], Callable[..., float], 
             memory.by_x[i] = flat[BY_SOURCE_X, i] * fit.weights[i]
             memory.by_y[i] = flat[BY_SOURCE_Y, i] * fit.weights[i]
         n_light, n_free = fit.basis.shape[0], fit.slopes.shape[0]
-        memory.columns[:n_light] = fit.basis
-        memory.columns[n_light : n_light + n_free] = fit.slopes
+        for k in range(n_light):
+            copy(memory.columns[k], fit.basis[k])
+        for k in range(n_free):
+            copy(memory.columns[n_light + k], fit.slopes[k])
         if multipoles:
             rows = memory.columns[n_light + n_free :]
             fill_multipoles(rows, memory.by_x, memory.by_y, axis, x[CENTER_X], x[CENTER_Y])
@@ -106,7 +108,7 @@ def _compiled(sources: str) -> tuple[Callable[..., None], Callable[..., float], 
             transform(out, field, modes, largest, strip, low, high)
             if square < 0 and k % 2:
                 project_modes(projections[row], of_rows[0], of_rows[1], modes, waves)
-        memory.b[:] = projections[n_directions]
+        copy(memory.b, projections[n_directions])
         fill_products(memory.products, squares, modes, 2 * waves)
         return most_powerful(memory.b, memory.products, projections[:n_directions])
 

@@ -66,7 +66,8 @@ def prepare(g, x, step, floor):
     Args:
         g: (N_SCALARS,) output.
         x: (N_PARAMETERS,) float64.
-        step: arcsec between rays: derivatives see the cusp of a source no more sharply than that.
+        step: arcsec between rays where they are densest: derivatives see the cusp of a source no
+            more sharply than a third of that.
         floor: arcsec, where the Sersic profile ends inward.
     """
     room = 1 - x[2] * x[2] - x[3] * x[3]

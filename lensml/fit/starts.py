@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -104,12 +105,15 @@ def read_reference(path: str | Path) -> Reference:
     """Read a library.
 
     Raises:
+        FileNotFoundError: there is none.
         ValueError: the file is not one.
     """
     try:
-        with np.load(path) as archive:
+        with Path(path).open("rb") as stream, np.load(stream) as archive:
             arrays = {name: archive[name] for name in ("mean", "components", "coordinates")}
             parameters = np.stack([archive[f"parameters/{name}"] for name in NAMES], axis=1)
-    except (KeyError, OSError, ValueError) as error:
+    except FileNotFoundError:
+        raise
+    except (KeyError, OSError, ValueError, EOFError, BadZipFile) as error:
         raise ValueError(f"{path}: not a library of smooth lenses ({error})") from None
     return Reference(parameters=parameters, **arrays)
