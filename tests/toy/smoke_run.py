@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -71,3 +72,10 @@ def digests(folder):
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
+
+
+def copy_of_datasets(finished, folder):
+    """A folder that holds the datasets of a finished run, known to Snakemake as made."""
+    for part in ("results/datasets", ".snakemake/metadata"):
+        shutil.copytree(finished / part, folder / part)
+    return folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from toy.configuration import ROOT
 from toy.one_node_slurm import Cluster, missing, one_node
-from toy.smoke_run import SHORTER, SMOKE, digests, overlay, snakemake
+from toy.smoke_run import SHORTER, SMOKE, copy_of_datasets, digests, overlay, snakemake
 
 WHY_NOT = missing()
 CLASSIFIER = "results/classification/euclid/vit_conv_stem/seed0"
@@ -109,16 +108,10 @@ def most_trainings_at_once(output: str) -> int:
 def long_training(finished, tmp_path_factory):
     """Datasets, a configuration that trains for a while, and the weights of it uninterrupted."""
     folder = tmp_path_factory.mktemp("long")
-    start(finished, folder)
+    copy_of_datasets(finished, folder)
     change = overlay(folder, LONG)
     snakemake(folder, f"{CLASSIFIER}/weights.safetensors", overlays=[change])
     return change, (folder / CLASSIFIER / "weights.safetensors").read_bytes()
-
-
-def start(finished: Path, folder: Path) -> None:
-    """A folder that holds the datasets of the smoke run, known to Snakemake as finished."""
-    shutil.copytree(finished / "results" / "datasets", folder / "results" / "datasets")
-    shutil.copytree(finished / ".snakemake" / "metadata", folder / ".snakemake" / "metadata")
 
 
 @pytest.fixture
@@ -126,7 +119,7 @@ def training(
     cluster, finished, long_training, tmp_path
 ) -> Callable[..., tuple[Submitted, Callable[[], bytes]]]:
     """Factory: submit the long training; the run, and a reader of the weights it made."""
-    start(finished, tmp_path)
+    copy_of_datasets(finished, tmp_path)
     change, _ = long_training
 
     def submit(*arguments: str) -> tuple[Submitted, Callable[[], bytes]]:
