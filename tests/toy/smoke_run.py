@@ -33,7 +33,7 @@ def snakemake(folder, *arguments, overlays=(), cores=2, check=True):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=3600,
     )
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
