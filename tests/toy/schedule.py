@@ -56,3 +56,16 @@ class LongFirst(LoadScopeScheduling):
         if any(self._is_long(scope) and not all(unit.values()) for scope, unit in pending.items()):
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
         super()._assign_work_unit(node)
+
+    def remove_node(self, node) -> str | None:
+        """The test at which a process ended, which fails; xdist would begin it again and again."""
+        units = self.assigned_work.pop(node)
+        crashed = next((t for u in units.values() for t, done in u.items() if not done), None)
+        for scope, unit in units.items():
+            if crashed in unit:
+                unit[crashed] = True
+            if not all(unit.values()):
+                self.workqueue[scope] = unit
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return crashed
