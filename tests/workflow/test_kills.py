@@ -30,9 +30,9 @@ TARGETS = [
 ]
 # Long enough for a kill to find them at work.
 LONGER = {
-    "classifier": {"epochs": 120},
+    "classifier": {"epochs": 60},
     "adaptation": {"adda": {"start": "source_only", "steps": 300, "warmup_steps": 30}},
-    "anomaly": {"mae": {"epochs": 120}, "autoencoders": {"epochs": 60}},
+    "anomaly": {"mae": {"epochs": 80}, "autoencoders": {"epochs": 60}},
 }
 SCRIPT = re.compile(r"\.snakemake/scripts/tmp\w+\.(\w+)\.py$")
 KILLS = {  # stage -> script -> how often

@@ -27,7 +27,7 @@ OTHER_TASKS = (  # their networks and scores; tables and figures are those of tw
     "results/anomaly/euclid/mae/seed0/scores/mse.csv",
     "results/anomaly/euclid/vae/seed0/scores/mse.csv",
 )
-LONG = {"classifier": {"epochs": 120}}
+LONG = {"classifier": {"epochs": 80}}
 
 pytestmark = [
     pytest.mark.workflow,
