@@ -98,5 +98,5 @@ def test_equal_weights_give_equal_bytes_without_a_trace_of_where():
 
 def _module() -> ExportedClassifier:
     return ExportedClassifier(
-        network_of("cnn"), NETWORK_INPUT, symmetry="square", temperature=1.5, smallest=1e-12
+        network_of("cnn"), NETWORK_INPUT, symmetry="half_turn", temperature=1.5, smallest=1e-12
     )

@@ -55,7 +55,6 @@ def test_the_convergence_of_a_line_integrates_to_its_mass(
     assert abs(kappa[along & across].sum()) > 0.8 * abs(kappa.sum())
 
 
-@pytest.mark.slow  # compiles the kernel of halos
 def test_the_convergence_of_a_halo_integrates_to_its_enclosed_mass(
     domain: Callable[..., Domain],
 ) -> None:
@@ -74,9 +73,7 @@ def test_the_convergence_of_a_halo_integrates_to_its_enclosed_mass(
     assert kappa.min() > 0
 
 
-@pytest.mark.parametrize(
-    "name", ["euclid", pytest.param("euclid_realistic", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("name", ["euclid", "euclid_realistic"])
 @pytest.mark.parametrize("substructure", ["cdm", "vortex"])
 def test_the_convergence_is_that_of_the_drawn_perturbers(
     domain: Callable[..., Domain], name: str, substructure: str

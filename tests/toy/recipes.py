@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 
 VIT = {
     "kind": "vit",
@@ -28,12 +28,9 @@ OPTIMIZATION = {
     "warmup_fraction": 0.1,
     "clip_grad_norm": 1.0,
 }
-CLASSIFIER = Classifier.model_validate(
+CLASSIFIER = ClassifierRecipe.model_validate(
     {
         **OPTIMIZATION,
-        "domains": ["toy"],
-        "encoders": ["cnn"],
-        "seeds": [0],
         "epochs": 2,
         "evaluations_per_epoch": 1,
         "label_smoothing": 0.0,

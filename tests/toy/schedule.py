@@ -12,6 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 # the others in tests/workflow/, which share nothing but the finished run.
 LONG = ("test_slurm.py", "test_kills.py", "test_storage.py")
 TOGETHER = {"test_slurm.py", "test_storage.py"}  # a cluster and a bucket serve a file's tests
+MOST = 6  # cores that are used: a process takes a gigabyte
 SPARE = 1  # processes beyond the cores, as some tests wait for others' jobs
 
 
@@ -20,7 +21,8 @@ def n_processes(config: pytest.Config) -> int:
     named = config.args_source == pytest.Config.ArgsSource.ARGS
     if named and not any(Path(argument).is_dir() for argument in config.args):
         return 0
-    return len(os.sched_getaffinity(0)) + SPARE
+    waiting = SPARE if not config.option.markexpr else 0  # with -m "not slow" nobody waits
+    return min(len(os.sched_getaffinity(0)), MOST) + waiting
 
 
 def long_first(items: list[pytest.Item]) -> None:
@@ -56,3 +58,16 @@ class LongFirst(LoadScopeScheduling):
         if any(self._is_long(scope) and not all(unit.values()) for scope, unit in pending.items()):
             self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
         super()._assign_work_unit(node)
+
+    def remove_node(self, node) -> str | None:
+        """The test at which a process ended, which fails; xdist would begin it again and again."""
+        units = self.assigned_work.pop(node)
+        crashed = next((t for u in units.values() for t, done in u.items() if not done), None)
+        for scope, unit in units.items():
+            if crashed in unit:
+                unit[crashed] = True
+            if not all(unit.values()):
+                self.workqueue[scope] = unit
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return crashed

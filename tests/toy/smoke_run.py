@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -33,7 +34,7 @@ def snakemake(folder, *arguments, overlays=(), cores=2, check=True):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=3600,
     )
     if check:
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -83,3 +84,10 @@ def _content(path):
     header["__metadata__"] = json.loads(header["__metadata__"]["lensml"])
     header["__metadata__"].pop("made_with")
     return json.dumps(header, sort_keys=True).encode() + raw[8 + size :]
+
+
+def copy_of_datasets(finished, folder):
+    """A folder that holds the datasets of a finished run, known to Snakemake as made."""
+    for part in ("results/datasets", ".snakemake/metadata"):
+        shutil.copytree(finished / part, folder / part)
+    return folder

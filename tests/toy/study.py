@@ -37,11 +37,8 @@ OPTIMIZATION: dict[str, Any] = {
     "warmup_fraction": 0.2,
     "clip_grad_norm": 1.0,
 }
-CLASSIFIER = schema.Classifier(
+CLASSIFIER = schema.ClassifierRecipe(
     **OPTIMIZATION,
-    domains=["toy"],
-    encoders=["toy"],
-    seeds=[0],
     epochs=3,
     evaluations_per_epoch=2,
     label_smoothing=0.05,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy.smoke_run import command, digests, overlay, refusals, snakemake
+from toy.smoke_run import command, copy_of_datasets, digests, overlay, refusals, snakemake
 
 STORE = "results/datasets/euclid/cdm/train.zarr"
 WEIGHTS = "results/classification/euclid/vit_conv_stem/seed0/weights.safetensors"
@@ -36,9 +36,7 @@ def error_lines(output: str) -> list[str]:
 @pytest.fixture
 def damaged(finished, tmp_path) -> Path:
     """Folder with the datasets of the smoke run, known to Snakemake as finished."""
-    for part in ("results/datasets", ".snakemake/metadata"):
-        shutil.copytree(finished / part, tmp_path / part)
-    return tmp_path
+    return copy_of_datasets(finished, tmp_path)
 
 
 def flip(path: Path) -> None:

@@ -29,13 +29,15 @@ def run(folder: Path, endpoint: str, *targets: str) -> subprocess.CompletedProce
     environment = {f"SNAKEMAKE_STORAGE_S3_{k.upper()}": v for k, v in variables.items()}
     options = ["--default-storage-provider", "s3"]
     options += ["--default-storage-prefix", f"s3://{BUCKET}/{PREFIX}"]
+    # Snakemake asks the storage for the inputs of so many jobs whenever it chooses one.
+    options += ["--scheduler-subsample", "4"]
     return subprocess.run(
         command(*targets, *options, overlays=[overlay(folder, SHORTER)]),
         cwd=folder,
         env={**os.environ, **environment, "AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=3600,
     )
 
 

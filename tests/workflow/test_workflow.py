@@ -16,6 +16,12 @@ from toy.smoke_run import command, digests, overlay, planned, refusals, snakemak
 
 from lensml.schema.adaptation import Method
 
+DATASETS = [
+    f"results/datasets/hst/{name}/{split}.manifest.json"
+    for name in ("no_sub", "cdm", "vortex")
+    for split in ("train", "val", "test")
+]
+
 # Snakemake gives each checkout's lock to one process: every test works in a folder of its own.
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -109,10 +115,10 @@ def test_a_larger_dataset_simulates_its_new_blocks_only(finished, tmp_path):
 
 @pytest.fixture(scope="module")
 def one_core(tmp_path_factory):
-    """Datasets of the smoke run made on one core."""
+    """Datasets of one domain of the smoke run made on one core."""
 
     def run(folder):
-        snakemake(folder, "datasets", cores=1)
+        snakemake(folder, *DATASETS, cores=1)
 
     folder = made_once(folder_of_all(tmp_path_factory) / "one core", run)
     return digests(folder / "results" / "datasets")
@@ -125,7 +131,7 @@ def test_stores_are_the_same_bytes_on_one_core_and_on_two(finished, one_core):
 
 def test_stores_are_the_same_bytes_after_a_kill(one_core, tmp_path):
     running = subprocess.Popen(
-        command("datasets"),
+        command(*DATASETS),
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -139,7 +145,7 @@ def test_stores_are_the_same_bytes_after_a_kill(one_core, tmp_path):
     os.killpg(running.pid, signal.SIGKILL)
     running.wait()
     snakemake(tmp_path, "--unlock")
-    snakemake(tmp_path, "datasets")
+    snakemake(tmp_path, *DATASETS)
     assert digests(tmp_path / "results" / "datasets") == one_core
 
 

@@ -151,7 +151,6 @@ def test_the_noise_map_is_that_of_the_camera(stores):
     np.testing.assert_allclose(found, expected.reshape(4, -1), rtol=1e-5)
 
 
-@pytest.mark.slow  # compiles the kernel of halos
 def test_the_noise_map_knows_the_photons_of_subtracted_light(domain, simulate_store, tmp_path):
     path = simulate_store(tmp_path, domain("euclid_realistic"), "no_sub", "test", n_images=2)
     store = open_store(path)

@@ -21,7 +21,9 @@ from lensml.training.engine.checkpoint import save_weights
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 
-def prepared(folder: Path, *, n: int = 10, size: int = SIZE) -> dict[str, Any]:
+def prepared(
+    folder: Path, *, n: int = 10, size: int = SIZE, symmetry: str = "none"
+) -> dict[str, Any]:
     """Arguments of an export: stores, weights and a temperature."""
     rng = np.random.default_rng(0)
     makers = {"no_sub": noise, "cdm": blobs, "vortex": blobs}
@@ -39,14 +41,14 @@ def prepared(folder: Path, *, n: int = 10, size: int = SIZE) -> dict[str, Any]:
         "description_file": str(folder / "out" / "classifier.json"),
         "classes": CLASSES,
         "encoder": ENCODERS["cnn"],
-        "symmetry": "square",
+        "symmetry": symmetry,
         "pixel_scale": 0.1,
         "setting": setting(folder),
     }
 
 
 def test_an_export_is_a_network_and_its_description(tmp_path):
-    given = prepared(tmp_path)
+    given = prepared(tmp_path, symmetry="square")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         export_classifier(**given)

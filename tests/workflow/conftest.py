@@ -1,0 +1,26 @@
+"""Fixtures of the tests that run Snakemake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from toy.shared import folder_of_all, made_once
+
+from lensml.schema.simulation import Domain
+from lensml.simulate.render import render
+from lensml.simulate.systems import draw_systems
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernel(
+    tmp_path_factory: pytest.TempPathFactory, domain: Callable[..., Domain]
+) -> None:
+    """The kernel in the cache of this checkout: jobs begun side by side would each compile it."""
+
+    def compile_it(_: Path) -> None:
+        systems = draw_systems(domain(), "cdm", seed=1, split="val", start=0, stop=1)
+        render(systems, domain(), engine="numba", precision="float32")
+
+    made_once(folder_of_all(tmp_path_factory) / "kernel", compile_it)
