@@ -101,7 +101,7 @@ def predict_grid_radial_profile(
     grid: Grid,
     setting: Setting,
 ) -> None:
-    """As :func:`predict_grid`, of the radial profile fitted to the domain's training images."""
+    """As :func:`predict_grid`, of the trivial baseline fitted to the domain's training images."""
     fit = setting.arrays(train)
     model = radial_profile_model()
     model.fit(profiles(fit), fit.labels)

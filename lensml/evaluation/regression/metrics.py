@@ -21,8 +21,8 @@ NOTE = (
     "inside the central interval. pull_std: standard deviation of (true - predicted) / "
     "predicted standard deviation, which is scaled by one factor fitted on validation images "
     "(metrics of the unscaled one end in _raw in the CSV). prior: mean and standard deviation "
-    "of the training set for every image. radial_profile: ridge regression, with its residual "
-    "on validation images for every image."
+    "of the training set for every image. radial_profile: ridge regression on rings and "
+    "azimuthal moments, with its residual on validation images for every image."
 )
 
 
