@@ -7,6 +7,8 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from lensml.evaluation.statistics.predictions import Scored
     from lensml.schema.encoders import Encoder
     from lensml.schema.limit import Grid
+    from lensml.schema.training import Evaluation
     from lensml.training.classification.search import Shipped
     from lensml.training.engine.setting import Results, Setting
 
@@ -143,18 +146,49 @@ def shipped_of(start: dict[str, Any], classes: Sequence[str]) -> Shipped:
     from lensml.schema.studies import Recipe
     from lensml.training.classification.search import Shipped
 
-    lists = {"domains": ["this"], "encoders": ["this"], "seeds": [0]}
-    classifier = {**start["recipe"]["classifier"], **lists}
     return Shipped(
-        recipe=Recipe.model_validate({**start["recipe"], "classifier": classifier}),
+        recipe=Recipe.model_validate(start["recipe"]),
         num_pix=start["num_pix"],
         n_train=start["n_train"],
         n_classes=len(classes),
     )
 
 
+def make(snakemake: Any) -> None:
+    """Make a table or figure by the function that the parameter ``made_by`` names.
+
+    Its arguments are the rule's inputs, outputs and parameters of the same names; of two with one
+    name the parameter counts. The sections ``figures`` and ``evaluation`` become the typed
+    arguments ``style`` and ``spec``.
+
+    Args:
+        snakemake: the object that Snakemake hands to a script; ``made_by`` is
+            ``module:function``, the module below ``lensml``.
+
+    Raises:
+        TypeError: an argument has no source.
+    """
+    module, _, name = snakemake.params.made_by.partition(":")
+    function = getattr(import_module(f"lensml.{module}"), name)
+    parts = (snakemake.input, snakemake.output, snakemake.params)
+    given: dict[str, Any] = {name: value for part in parts for name, value in part.items()}
+    if "figures" in given:
+        given["style"] = style_of(given["figures"])
+    if "evaluation" in given:
+        given["spec"] = evaluation_of(given["evaluation"])
+    wanted = signature(function).parameters
+    function(**{name: value for name, value in given.items() if name in wanted})
+
+
+def evaluation_of(section: dict[str, Any]) -> Evaluation:
+    """Intervals and operating points of a table."""
+    from lensml.schema.training import Evaluation
+
+    return Evaluation.model_validate(section)
+
+
 def style_of(section: dict[str, Any]) -> Any:
     """Look of the figures; what the section says of their content is not part of it."""
-    from lensml.figures import Style
+    from lensml.figures.style import Style
 
     return Style(**{name: section[name] for name in ("dpi", "font_size", "width", "color_map")})

@@ -4,30 +4,29 @@
 
 rule adapt_adda:
     input:
-        source=lambda w: manifests(w.source, "train"),
-        target=lambda w: manifest(w.target, "unlabelled", "train"),
-        weights=adda_start,
+        source=lambda w: data.manifests(w.source, "train"),
+        target=lambda w: data.pool_files(w.target),
+        weights=adaptation.adda_start,
     output:
-        **run_files("results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}"),
-        snapshots="results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}/snapshots.safetensors",
+        **run_files(adaptation.of("adda")),
+        snapshots=f"{adaptation.of('adda')}/snapshots.safetensors",
     log:
-        "logs/adapt_adda/{source}/{target}/{encoder}/seed{seed}.log",
+        "<logs>/adapt_adda/{source}/{target}/{encoder}/seed{seed}.log",
     priority: 90
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(12000, 720),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
-        source=lambda w: stores(w.source, "train"),
-        target=lambda w: store(w.target, "unlabelled", "train"),
+        source=lambda w: data.stores(w.source, "train"),
+        target=lambda w: data.pool(w.target),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         adda=dump(CFG.adaptation.adda),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
-        symmetries=lambda w: [symmetry(w.source), symmetry(w.target)],
+        symmetries=lambda w: [data.symmetry(w.source), data.symmetry(w.target)],
         setting=lambda w: setting(w, f"ADDA {w.source} to {w.target} seed {w.seed}"),
     script:
         "../workflow_scripts/adapt_adda.py"
@@ -35,21 +34,20 @@ rule adapt_adda:
 
 rule adapt_adabn:
     input:
-        target=lambda w: manifest(w.target, "unlabelled", "train"),
-        weights=source_weights,
+        target=lambda w: data.pool_files(w.target),
+        weights=adaptation.source_weights,
     output:
-        **run_files("results/adaptation/{source}/{target}/{encoder}/adabn/seed{seed}"),
+        **run_files(adaptation.of("adabn")),
     log:
-        "logs/adapt_adabn/{source}/{target}/{encoder}/seed{seed}.log",
+        "<logs>/adapt_adabn/{source}/{target}/{encoder}/seed{seed}.log",
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(8000, 60),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        target=lambda w: store(w.target, "unlabelled", "train"),
+        target=lambda w: data.pool(w.target),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
@@ -60,13 +58,13 @@ rule adapt_adabn:
 
 rule adapt_jointly:
     input:
-        source=lambda w: manifests(w.source, "train"),
-        target=lambda w: manifest(w.target, "unlabelled", "train"),
-        weights=source_weights,
+        source=lambda w: data.manifests(w.source, "train"),
+        target=lambda w: data.pool_files(w.target),
+        weights=adaptation.source_weights,
     output:
-        **run_files("results/adaptation/{source}/{target}/{encoder}/{method}/seed{seed}"),
+        **run_files(at.adapted_run),
     log:
-        "logs/adapt_jointly/{source}/{target}/{encoder}/{method}/seed{seed}.log",
+        "<logs>/adapt_jointly/{source}/{target}/{encoder}/{method}/seed{seed}.log",
     wildcard_constraints:
         method="|".join(JOINT_METHODS),
     priority: 90
@@ -74,20 +72,19 @@ rule adapt_jointly:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(12000, 720),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 12000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
-        source=lambda w: stores(w.source, "train"),
-        target=lambda w: store(w.target, "unlabelled", "train"),
-        own=joint_settings,
+        source=lambda w: data.stores(w.source, "train"),
+        target=lambda w: data.pool(w.target),
+        own=adaptation.settings,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         joint=dump(CFG.adaptation.joint),
         distortion=dump(CFG.adaptation.distortion),
         adda=dump(CFG.adaptation.adda),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
-        symmetries=lambda w: [symmetry(w.source), symmetry(w.target)],
+        symmetries=lambda w: [data.symmetry(w.source), data.symmetry(w.target)],
         setting=lambda w: setting(w, f"{w.method} {w.source} to {w.target} seed {w.seed}"),
     script:
         "../workflow_scripts/adapt_jointly.py"
@@ -95,28 +92,27 @@ rule adapt_jointly:
 
 rule train_oracle:
     input:
-        train=lambda w: manifests(w.target, "train"),
-        validation=lambda w: manifests(w.target, "val"),
-        weights=source_weights,
+        train=lambda w: data.manifests(w.target, "train"),
+        validation=lambda w: data.manifests(w.target, "val"),
+        weights=adaptation.source_weights,
     output:
-        **run_files("results/adaptation/{source}/{target}/{encoder}/oracle/seed{seed}"),
+        **run_files(adaptation.of("oracle")),
     log:
-        "logs/train_oracle/{source}/{target}/{encoder}/seed{seed}.log",
+        "<logs>/train_oracle/{source}/{target}/{encoder}/seed{seed}.log",
     priority: 90
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(8000, 720),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
-        train=lambda w: stores(w.target, "train"),
-        validation=lambda w: stores(w.target, "val"),
+        train=lambda w: data.stores(w.target, "train"),
+        validation=lambda w: data.stores(w.target, "val"),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        classifier=classifier_params,
+        classifier=dump(CFG.classifier.recipe),
         oracle=dump(CFG.adaptation.oracle),
-        symmetry=lambda w: symmetry(w.target),
+        symmetry=lambda w: data.symmetry(w.target),
         setting=lambda w: setting(w, f"oracle {w.target} seed {w.seed}"),
     script:
         "../workflow_scripts/train_oracle.py"
@@ -125,23 +121,22 @@ rule train_oracle:
 # The published protocol, to stand beside the rest: the step is chosen on labelled test images.
 rule select_on_test:
     input:
-        test=lambda w: manifests(w.target, "test"),
-        snapshots="results/adaptation/{source}/{target}/{encoder}/adda/seed{seed}/snapshots.safetensors",
+        test=lambda w: data.manifests(w.target, "test"),
+        snapshots=f"{adaptation.of('adda')}/snapshots.safetensors",
     output:
-        weights="results/adaptation/{source}/{target}/{encoder}/adda_test_selected/seed{seed}/weights.safetensors",
-        selection="results/adaptation/{source}/{target}/{encoder}/adda_test_selected/seed{seed}/selection.csv",
+        weights=f"{adaptation.of('adda_test_selected')}/weights.safetensors",
+        selection=f"{adaptation.of('adda_test_selected')}/selection.csv",
     log:
-        "logs/select_on_test/{source}/{target}/{encoder}/seed{seed}.log",
+        "<logs>/select_on_test/{source}/{target}/{encoder}/seed{seed}.log",
     priority: 80
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(4000, 120),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        test=lambda w: stores(w.target, "test"),
+        test=lambda w: data.stores(w.target, "test"),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         setting=lambda w: setting(w, "select"),
     script:
@@ -150,27 +145,145 @@ rule select_on_test:
 
 rule predict_adapted:
     input:
-        test=lambda w: manifests(w.target, "test"),
-        weights=adapted_weights,
+        test=lambda w: data.manifests(w.target, "test"),
+        weights=adaptation.predicting_weights,
     output:
-        predictions=f"{ADAPTED_RUN}/predictions.csv",
+        predictions=f"{at.adapted_run}/predictions.csv",
     log:
-        "logs/predict_adapted/{source}/{target}/{encoder}/{method}/seed{seed}.log",
+        "<logs>/predict_adapted/{source}/{target}/{encoder}/{method}/seed{seed}.log",
     wildcard_constraints:
-        method="|".join(METHODS),
+        method="|".join(get_args(Method)),
     priority: 80
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(4000, 60),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        test=lambda w: stores(w.target, "test"),
+        images=lambda w: data.stores(w.target, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        symmetry=lambda w: test_symmetry(w.target),
+        symmetry=lambda w: data.test_symmetry(w.target),
         setting=lambda w: setting(w, "predict"),
     script:
         "../workflow_scripts/predict.py"
+
+
+rule embed_domains:
+    input:
+        source=lambda w: data.manifests(w.source, "test"),
+        target=lambda w: data.manifests(w.target, "test"),
+        source_weights=adaptation.source_weights,
+        target_weights=f"{adaptation.of('adda')}/weights.safetensors",
+    output:
+        table=f"{adaptation.of('adda')}/embedding.csv",
+    log:
+        "<logs>/embed_domains/{source}/{target}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        **needs(4000, 60),
+        gpu=GPU,
+    params:
+        stores=lambda w: {
+            "source": data.stores(w.source, "test"),
+            "target": data.stores(w.target, "test"),
+        },
+        classes=CLASSES,
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        n_embedded=CFG.evaluation.n_embedded,
+        setting=lambda w: setting(w, "embed"),
+    script:
+        "../workflow_scripts/embed_domains.py"
+
+
+use rule tabulate as tabulate_adaptation with:
+    input:
+        predictions=[row["path"] for row in adaptation.rows()],
+        audits=data.audits(adaptation.rows(), "source_domain", "target_domain"),
+        source=code("evaluation.statistics.tables"),
+    output:
+        outputs=at.table("adaptation"),
+    log:
+        "<logs>/tabulate_adaptation.log",
+    params:
+        made_by="evaluation.statistics.tables:tabulate",
+        kind="adaptation",
+        runs=adaptation.rows(),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule plot as plot_roc_adaptation with:
+    input:
+        files=lambda w: flat(adaptation.predictions(w)),
+        source=code("figures.roc"),
+    output:
+        output=at.figure("adaptation/roc_{source}_{target}_{encoder}"),
+    log:
+        "<logs>/plot_roc_adaptation/{source}_{target}_{encoder}.log",
+    params:
+        made_by="figures.roc:plot_roc_adaptation",
+        predictions=adaptation.predictions,
+        title=lambda w: f"Adaptation from {w.source} to {w.target}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_confusion_adaptation with:
+    input:
+        files=lambda w: flat(adaptation.predictions(w)),
+        source=code("figures.confusion"),
+    output:
+        output=at.figure("adaptation/confusion_{source}_{target}_{encoder}"),
+    log:
+        "<logs>/plot_confusion_adaptation/{source}_{target}_{encoder}.log",
+    params:
+        made_by="figures.confusion:plot_confusion",
+        predictions=adaptation.predictions,
+        title=lambda w: f"Adaptation from {w.source} to {w.target}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_adaptation_summary with:
+    input:
+        table=at.table_csv("adaptation"),
+        source=code("figures.summary"),
+    output:
+        output=at.figure("adaptation/summary_{source}_{target}_{encoder}"),
+    log:
+        "<logs>/plot_adaptation_summary/{source}_{target}_{encoder}.log",
+    params:
+        made_by="figures.summary:plot_adaptation_summary",
+        source_domain=lambda w: w.source,
+        target_domain=lambda w: w.target,
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_history_adda with:
+    input:
+        histories=adaptation.adda_histories,
+        source=code("figures.history"),
+    output:
+        output=at.figure("adaptation/history_{source}_{target}_{encoder}"),
+    log:
+        "<logs>/plot_history_adda/{source}_{target}_{encoder}.log",
+    params:
+        made_by="figures.history:plot_history_adda",
+        title=lambda w: f"ADDA from {w.source} to {w.target}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_embedding with:
+    input:
+        table=adaptation.embedding,
+        source=code("figures.embedding"),
+    output:
+        output=at.figure("adaptation/embedding_{source}_{target}_{encoder}"),
+    log:
+        "<logs>/plot_embedding/{source}_{target}_{encoder}.log",
+    params:
+        made_by="figures.embedding:plot_embedding",
+        title=lambda w: f"Embedding, {w.source} to {w.target}",
+        figures=FIGURE_STYLE,

@@ -1,79 +1,75 @@
-# Substructure as an anomaly: masked autoencoders and baselines, trained on no_sub alone.
-
-
-rule train_mae:
-    input:
-        train=lambda w: manifest(w.domain, "no_sub", "train"),
-        validation=lambda w: manifest(w.domain, "no_sub", "val"),
-    output:
-        **run_files(MAE_RUN),
-    log:
-        "logs/train_mae/{domain}/seed{seed}.log",
-    priority: 70
-    conda:
-        "../envs/torch.yaml"
-    threads: TRAINING_THREADS
-    resources:
-        gpu=TRAINING_GPUS,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
-    params:
-        train=lambda w: store(w.domain, "no_sub", "train"),
-        validation=lambda w: store(w.domain, "no_sub", "val"),
-        mae=dump(CFG.anomaly.mae),
-        n_train=None,
-        symmetry=lambda w: symmetry(w.domain),
-        setting=lambda w: setting(w, f"MAE {w.domain} seed {w.seed}"),
-    script:
-        "../workflow_scripts/train_mae.py"
+# Substructure as an anomaly: masked autoencoders trained on no_sub alone, and what they stand beside.
 
 
 rule make_proxies:
     input:
-        manifest=lambda w: manifest(w.domain, "no_sub", "val"),
+        manifest=lambda w: data.manifest(w.domain, "no_sub", "val"),
     output:
-        **packed(PROXIES),
-        manifest=PROXY_MANIFEST,
+        **data.sealed(at.proxies),
     log:
-        "logs/make_proxies/{domain}.log",
+        "<logs>/make_proxies/{domain}.log",
     priority: 80
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(2000, 30),
     params:
-        store=lambda w: store(w.domain, "no_sub", "val"),
-        proxies=PROXIES,
+        store=lambda w: data.store(w.domain, "no_sub", "val"),
+        proxies=at.proxies,
         spec=dump(CFG.anomaly.proxies),
         seed=SEED,
     script:
         "../workflow_scripts/make_proxies.py"
 
 
+rule train_mae:
+    input:
+        train=lambda w: data.manifest(w.domain, "no_sub", "train"),
+        validation=lambda w: data.manifest(w.domain, "no_sub", "val"),
+    output:
+        **run_files(at.mae_run),
+    log:
+        "<logs>/train_mae/{domain}/seed{seed}.log",
+    priority: 70
+    conda:
+        "../envs/torch.yaml"
+    threads: TRAINING_THREADS
+    resources:
+        **needs(8000, 720),
+        gpu=TRAINING_GPUS,
+    params:
+        train=lambda w: data.store(w.domain, "no_sub", "train"),
+        validation=lambda w: data.store(w.domain, "no_sub", "val"),
+        mae=dump(CFG.anomaly.mae),
+        n_train=None,
+        symmetry=lambda w: data.symmetry(w.domain),
+        setting=lambda w: setting(w, f"MAE {w.domain} seed {w.seed}"),
+    script:
+        "../workflow_scripts/train_mae.py"
+
+
 rule score_anomalies:
     input:
-        scored=lambda w: scored_manifests(w.domain),
-        reference=lambda w: manifest(w.domain, "no_sub", "train"),
-        weights=f"{MAE_RUN}/weights.safetensors",
+        scored=lambda w: anomaly.scored_manifests(w.domain),
+        reference=lambda w: data.manifest(w.domain, "no_sub", "train"),
+        weights=f"{at.mae_run}/weights.safetensors",
     output:
-        **score_files(MAE_RUN, CFG.anomaly.scores),
-        examples=f"{MAE_RUN}/reconstructions.npz",
+        **score_files(at.mae_run, CFG.anomaly.scores),
+        examples=f"{at.mae_run}/reconstructions.npz",
     log:
-        "logs/score_anomalies/{domain}/seed{seed}.log",
+        "<logs>/score_anomalies/{domain}/seed{seed}.log",
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(4000, 120),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
-        scored=lambda w: scored(w.domain, CFG.anomaly.scores),
-        reference=lambda w: store(w.domain, "no_sub", "train"),
-        scoring=scoring_params(),
-        pixel_scale=lambda w: CFG.domain(w.domain).instrument.pixel_scale,
+        scored=lambda w: anomaly.scored(w.domain, CFG.anomaly.scores),
+        reference=lambda w: data.store(w.domain, "no_sub", "train"),
+        scoring=dump(CFG.anomaly.scoring),
+        pixel_scale=lambda w: data.pixel_scale(w.domain),
         setting=lambda w: setting(w, "score"),
     script:
         "../workflow_scripts/score_anomalies.py"
@@ -81,64 +77,209 @@ rule score_anomalies:
 
 rule score_pca:
     input:
-        train=lambda w: manifest(w.domain, "no_sub", "train"),
-        scored=lambda w: scored_manifests(w.domain),
+        train=lambda w: data.manifest(w.domain, "no_sub", "train"),
+        scored=lambda w: anomaly.scored_manifests(w.domain),
     output:
-        **score_files("results/anomaly/{domain}/pca", ANOMALY_BASELINES["pca"]),
+        **anomaly.baseline_files("pca"),
     log:
-        "logs/score_pca/{domain}.log",
+        "<logs>/score_pca/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **needs(6000, 60),
     params:
-        train=lambda w: store(w.domain, "no_sub", "train"),
-        scored=lambda w: scored(w.domain, ANOMALY_BASELINES["pca"]),
+        train=lambda w: data.store(w.domain, "no_sub", "train"),
+        scored=lambda w: anomaly.scored_by("pca", w.domain),
         pca=dump(CFG.anomaly.pca),
         setting=lambda w: setting(w, "PCA"),
     script:
         "../workflow_scripts/score_pca.py"
 
 
-rule score_supervised:
+rule score_total_flux:
     input:
-        predictions=lambda w: supervised_predictions(w),
-        test=lambda w: manifests(w.domain, "test"),
+        scored=lambda w: anomaly.scored_manifests(w.domain),
     output:
-        scores="results/anomaly/{domain}/supervised/seed{seed}/scores/probability.csv",
+        **anomaly.baseline_files("total_flux"),
     log:
-        "logs/score_supervised/{domain}/seed{seed}.log",
+        "<logs>/score_total_flux/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(4000, 30),
     params:
-        test=lambda w: stores(w.domain, "test"),
+        scored=lambda w: anomaly.scored_by("total_flux", w.domain),
+        setting=lambda w: setting(w, "total flux"),
+    script:
+        "../workflow_scripts/score_total_flux.py"
+
+
+rule score_supervised:
+    input:
+        predictions=anomaly.supervised_predictions,
+        test=lambda w: data.manifests(w.domain, "test"),
+    output:
+        scores="<results>/anomaly/{domain}/supervised/seed{seed}/scores/probability.csv",
+    log:
+        "<logs>/score_supervised/{domain}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        **needs(4000, 30),
+    params:
+        test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         setting=lambda w: setting(w, "supervised"),
     script:
         "../workflow_scripts/score_supervised.py"
 
 
-rule score_total_flux:
+rule render_convergence:
     input:
-        scored=lambda w: scored_manifests(w.domain),
+        manifests=lambda w: data.manifests(w.domain, "test"),
     output:
-        **score_files("results/anomaly/{domain}/total_flux", ANOMALY_BASELINES["total_flux"]),
+        truth="<results>/convergence/{domain}.npz",
     log:
-        "logs/score_total_flux/{domain}.log",
+        "<logs>/render_convergence/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(2000, 30),
     params:
-        scored=lambda w: scored(w.domain, ANOMALY_BASELINES["total_flux"]),
-        setting=lambda w: setting(w, "total flux"),
+        stores=lambda w: data.stores(w.domain, "test"),
+        classes=CLASSES,
+        img_size=lambda w: data.img_size(w.domain),
     script:
-        "../workflow_scripts/score_total_flux.py"
+        "../workflow_scripts/render_convergence.py"
+
+
+use rule tabulate as tabulate_anomaly with:
+    input:
+        scores=[row["path"] for row in anomaly.rows()],
+        proxies=[row["proxies"] for row in anomaly.rows() if row["proxies"]],
+        audits=data.audits(anomaly.rows(), "domain"),
+        source=code("evaluation.statistics.tables"),
+    output:
+        outputs=at.table("anomaly"),
+    log:
+        "<logs>/tabulate_anomaly.log",
+    params:
+        made_by="evaluation.statistics.tables:tabulate",
+        kind="anomaly",
+        runs=anomaly.rows(),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule tabulate as tabulate_anomaly_strength with:
+    input:
+        scores=lambda w: flat(anomaly.headline_scores(w.domain)),
+        manifests=lambda w: data.manifests(w.domain, "test"),
+        source=code("evaluation.classification.strength"),
+    output:
+        output=at.table_csv("anomaly_strength_{domain}"),
+    log:
+        "<logs>/tabulate_anomaly_strength/{domain}.log",
+    params:
+        made_by="evaluation.classification.strength:tabulate_strength",
+        runs=lambda w: anomaly.strength_rows(w.domain),
+        stores=lambda w: {s: data.store(w.domain, s, "test") for s in CLASSES},
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule plot as plot_anomaly_strength with:
+    input:
+        table=at.table_csv("anomaly_strength_{domain}"),
+        source=code("figures.summary"),
+    output:
+        output=at.figure("anomaly/strength_{domain}"),
+    log:
+        "<logs>/plot_anomaly_strength/{domain}.log",
+    params:
+        made_by="figures.summary:plot_strength",
+        title=lambda w: f"Anomaly detection by strength of the substructure, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_roc_anomaly with:
+    input:
+        files=lambda w: flat(anomaly.headline_scores(w.domain)),
+        source=code("figures.roc"),
+    output:
+        output=at.figure("anomaly/roc_{domain}"),
+    log:
+        "<logs>/plot_roc_anomaly/{domain}.log",
+    params:
+        made_by="figures.roc:plot_roc_anomaly",
+        scores=lambda w: anomaly.headline_scores(w.domain),
+        title=lambda w: f"Anomaly detection, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_score_distributions with:
+    input:
+        files=lambda w: flat(anomaly.headline_scores(w.domain)),
+        source=code("figures.scores"),
+    output:
+        output=at.figure("anomaly/scores_{domain}"),
+    log:
+        "<logs>/plot_score_distributions/{domain}.log",
+    params:
+        made_by="figures.scores:plot_score_distributions",
+        scores=lambda w: anomaly.headline_scores(w.domain),
+        title=lambda w: f"Anomaly scores, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_history_mae with:
+    input:
+        histories=lambda w: anomaly.mae_files(w.domain, "history.csv"),
+        source=code("figures.history"),
+    output:
+        output=at.figure("anomaly/history_{domain}"),
+    log:
+        "<logs>/plot_history_mae/{domain}.log",
+    params:
+        made_by="figures.history:plot_history_mae",
+        title=lambda w: f"Masked autoencoder, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_anomaly_summary with:
+    input:
+        table=at.table_csv("anomaly"),
+        source=code("figures.summary"),
+    output:
+        output=at.figure("anomaly/summary_{domain}"),
+    log:
+        "<logs>/plot_anomaly_summary/{domain}.log",
+    params:
+        made_by="figures.summary:plot_anomaly_summary",
+        domain=lambda w: w.domain,
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_reconstructions with:
+    input:
+        examples=lambda w: anomaly.mae_files(w.domain, "reconstructions.npz")[0],
+        truth="<results>/convergence/{domain}.npz",
+        source=code("figures.reconstruction"),
+    output:
+        output=at.figure("anomaly/reconstructions_{domain}"),
+    log:
+        "<logs>/plot_reconstructions/{domain}.log",
+    params:
+        made_by="figures.reconstruction:plot_reconstructions",
+        title=lambda w: f"Masked autoencoder, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+rule anomaly:
+    """Anomaly detection alone: table and figures."""
+    input:
+        of_task("anomaly", results.anomaly()),

@@ -1,29 +1,21 @@
 # Does anything but substructure tell the classes of a dataset apart?
-AUDIT_TABLES = table("audit")
-AUDIT_SPLITS = ("train", "val", "test")
 
 
 rule audit_domain:
     input:
-        manifests=lambda w: [m for split in AUDIT_SPLITS for m in manifests(w.domain, split)],
-        source=source(
-            "evaluation/audit/tests.py",
-            "evaluation/audit/data.py",
-            "evaluation/audit/statistics.py",
-            "physics/einstein_radius.py",
-        ),
+        manifests=lambda w: data.manifests(w.domain, *SPLITS),
+        source=code("evaluation.audit.domain"),
     output:
-        audit="results/audit/{domain}.csv",
+        audit=at.audit,
     log:
-        "logs/audit_domain/{domain}.log",
+        "<logs>/audit_domain/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **needs(4000, 60),
     params:
-        stores=lambda w: {split: stores(w.domain, split) for split in AUDIT_SPLITS},
+        stores=lambda w: {split: data.stores(w.domain, split) for split in SPLITS},
         classes=CLASSES,
         audit=dump(CFG.audit),
         network_input=dump(CFG.network_input),
@@ -32,21 +24,13 @@ rule audit_domain:
         "../workflow_scripts/audit_domain.py"
 
 
-rule tabulate_audit:
+use rule tabulate as tabulate_audit with:
     input:
-        audits=[f"results/audit/{d}.csv" for d in CFG.domains],
-        source=source(
-            "evaluation/audit/table.py", "evaluation/statistics/tables.py", "evaluation/audit/verdicts.py"
-        ),
+        audits=expand(at.audit, domain=CFG.domains),
+        source=code("evaluation.audit.table"),
     output:
-        AUDIT_TABLES,
+        outputs=results.audit(),
     log:
-        "logs/tabulate_audit.log",
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
-    script:
-        "../workflow_scripts/tabulate_audit.py"
+        "<logs>/tabulate_audit.log",
+    params:
+        made_by="evaluation.audit.table:tabulate_audit",

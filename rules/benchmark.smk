@@ -3,31 +3,21 @@
 
 rule run_benchmark:
     input:
-        source=source(
-            "evaluation/speed/rendering.py",
-            "simulate/kernel.py",
-            "simulate/halo_kernel.py",
-            "simulate/light_kernel.py",
-            "simulate/noise_kernel.py",
-            "simulate/vector_math.py",
-            "simulate/render.py",
-            "simulate/systems.py",
-        ),
+        source=[*code("evaluation.speed.rendering"), *code("simulate.dataset")],
     output:
-        tables=table("benchmark"),
-        run="results/tables/benchmark_run.json",
+        tables=at.table("benchmark"),
+        run="<results>/tables/benchmark_run.json",
     log:
-        "logs/run_benchmark.log",
+        "<logs>/run_benchmark.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 120 * attempt,
+        **needs(4000, 120),
     params:
         domains=[dump(domain) for domain in CFG.timed.values()],
         substructures=CLASSES,
-        benchmark=CFG.benchmark.model_dump(exclude={"training"}),
+        benchmark=dump(CFG.benchmark.rendering),
         network_input=dump(CFG.network_input),
         precision=CFG.simulation.precision,
         seed=SEED,
@@ -35,40 +25,32 @@ rule run_benchmark:
         "../workflow_scripts/run_benchmark.py"
 
 
-rule plot_benchmark:
+use rule plot as plot_benchmark with:
     input:
-        table="results/tables/benchmark.csv",
-        source=source("figures/benchmark.py", "figures/style.py"),
+        table=at.table_csv("benchmark"),
+        source=code("figures.benchmark"),
     output:
-        figure("benchmark"),
+        output=at.figure("benchmark"),
     log:
-        "logs/plot_benchmark.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        "<logs>/plot_benchmark.log",
     params:
-        figures=FIGURE_PARAMS,
-    script:
-        "../workflow_scripts/plot_benchmark.py"
+        made_by="figures.benchmark:plot_benchmark",
+        figures=FIGURE_STYLE,
 
 
 rule benchmark_workflow:
     input:
-        source=source("evaluation/speed/workflow.py"),
+        source=code("evaluation.speed.workflow"),
     output:
-        tables=table("workflow_overhead"),
-        run="results/tables/workflow_overhead_run.json",
+        tables=at.table("workflow_overhead"),
+        run="<results>/tables/workflow_overhead_run.json",
     log:
-        "logs/benchmark_workflow.log",
+        "<logs>/benchmark_workflow.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **needs(4000, 60),
     params:
         snakefile=str(workflow.main_snakefile),
         configs=CONFIG_FILES,
@@ -77,3 +59,43 @@ rule benchmark_workflow:
         spec=dump(CFG.benchmark.workflow),
     script:
         "../workflow_scripts/benchmark_workflow.py"
+
+
+rule benchmark_training:
+    input:
+        source=[
+            *code("evaluation.speed.training"),
+            *code("training.classification.task"),
+            *code("training.anomaly.mae"),
+        ],
+    output:
+        tables=at.table("training_speed"),
+        run="<results>/tables/training_speed_run.json",
+    log:
+        "<logs>/benchmark_training.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        **needs(8000, 120),
+        gpu=GPU,
+    params:
+        domain=dump(CFG.timed_in_training),
+        n_classes=len(CLASSES),
+        encoders={name: dump(CFG.encoders[name]) for name in CFG.classifier.encoders},
+        classifier=dump(CFG.classifier.recipe),
+        mae=dump(CFG.anomaly.mae),
+        spec=dump(CFG.benchmark.training),
+        confidence=CFG.evaluation.confidence,
+        setting=lambda w: setting(w, "benchmark of training"),
+    script:
+        "../workflow_scripts/benchmark_training.py"
+
+
+rule benchmark:
+    """Speed of simulator, loader, training and workflow on this machine: tables and figure."""
+    input:
+        at.table("benchmark"),
+        at.figure("benchmark"),
+        at.table("training_speed"),
+        at.table("workflow_overhead"),

@@ -1,28 +1,27 @@
-# Supervised classifiers and the shortcut baseline.
+# Supervised classifiers and the baseline that they stand beside.
 
 
 rule train_classifier:
     input:
-        train=lambda w: manifests(w.domain, "train"),
-        validation=lambda w: manifests(w.domain, "val"),
+        train=lambda w: data.manifests(w.domain, "train"),
+        validation=lambda w: data.manifests(w.domain, "val"),
     output:
-        **run_files(CLASSIFIER_RUN),
+        **run_files(at.classifier_run),
     log:
-        "logs/train_classifier/{domain}/{encoder}/seed{seed}.log",
+        "<logs>/train_classifier/{domain}/{encoder}/seed{seed}.log",
     priority: 100
     conda:
         "../envs/torch.yaml"
     threads: TRAINING_THREADS
     resources:
+        **needs(8000, 720),
         gpu=TRAINING_GPUS,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
-        train=lambda w: stores(w.domain, "train"),
-        validation=lambda w: stores(w.domain, "val"),
+        train=lambda w: data.stores(w.domain, "train"),
+        validation=lambda w: data.stores(w.domain, "val"),
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        classifier=classifier_params,
-        symmetry=lambda w: symmetry(w.domain),
+        classifier=dump(CFG.classifier.recipe),
+        symmetry=lambda w: data.symmetry(w.domain),
         setting=lambda w: setting(w, f"classifier {w.domain} {w.encoder} seed {w.seed}"),
     script:
         "../workflow_scripts/train_classifier.py"
@@ -30,90 +29,200 @@ rule train_classifier:
 
 rule predict_classifier:
     input:
-        test=lambda w: manifests(w.domain, "test"),
-        weights=f"{CLASSIFIER_RUN}/weights.safetensors",
+        test=lambda w: data.manifests(w.domain, "test"),
+        weights=f"{at.classifier_run}/weights.safetensors",
     output:
-        predictions=f"{CLASSIFIER_RUN}/predictions.csv",
+        predictions=f"{at.classifier_run}/predictions.csv",
     log:
-        "logs/predict_classifier/{domain}/{encoder}/seed{seed}.log",
+        "<logs>/predict_classifier/{domain}/{encoder}/seed{seed}.log",
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(4000, 60),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        test=lambda w: stores(w.domain, "test"),
+        images=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        symmetry=lambda w: test_symmetry(w.domain),
+        symmetry=lambda w: data.test_symmetry(w.domain),
         setting=lambda w: setting(w, "predict"),
     script:
         "../workflow_scripts/predict.py"
 
 
-rule predict_validation:
+use rule predict_classifier as predict_validation with:
     input:
-        test=lambda w: manifests(w.domain, "val"),
-        weights=f"{CLASSIFIER_RUN}/weights.safetensors",
+        validation=lambda w: data.manifests(w.domain, "val"),
+        weights=f"{at.classifier_run}/weights.safetensors",
     output:
-        predictions=f"{CLASSIFIER_RUN}/validation.csv",
+        predictions=f"{at.classifier_run}/validation.csv",
     log:
-        "logs/predict_validation/{domain}/{encoder}/seed{seed}.log",
-    conda:
-        "../envs/torch.yaml"
-    threads: CFG.compute.threads
-    resources:
-        gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        "<logs>/predict_validation/{domain}/{encoder}/seed{seed}.log",
     params:
-        test=lambda w: stores(w.domain, "val"),
+        images=lambda w: data.stores(w.domain, "val"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        symmetry=lambda w: test_symmetry(w.domain),
+        symmetry=lambda w: data.test_symmetry(w.domain),
         setting=lambda w: setting(w, "predict"),
-    script:
-        "../workflow_scripts/predict.py"
 
 
 rule calibrate_classifier:
     input:
-        validation=f"{CLASSIFIER_RUN}/validation.csv",
-        source=source("evaluation/classification/calibration.py"),
+        validation=f"{at.classifier_run}/validation.csv",
+        source=code("evaluation.classification.calibration"),
     output:
-        calibration=f"{CLASSIFIER_RUN}/calibration.json",
+        calibration=f"{at.classifier_run}/calibration.json",
     log:
-        "logs/calibrate_classifier/{domain}/{encoder}/seed{seed}.log",
+        "<logs>/calibrate_classifier/{domain}/{encoder}/seed{seed}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(2000, 30),
     script:
         "../workflow_scripts/calibrate_classifier.py"
 
 
 rule predict_radial_profile:
     input:
-        train=lambda w: manifests(w.domain, "train"),
-        test=lambda w: manifests(w.domain, "test"),
+        train=lambda w: data.manifests(w.domain, "train"),
+        test=lambda w: data.manifests(w.domain, "test"),
     output:
-        predictions="results/classification/{domain}/radial_profile/predictions.csv",
+        predictions=at.classification_baseline,
     log:
-        "logs/predict_radial_profile/{domain}.log",
+        "<logs>/predict_radial_profile/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **needs(6000, 60),
     params:
-        train=lambda w: stores(w.domain, "train"),
-        test=lambda w: stores(w.domain, "test"),
+        train=lambda w: data.stores(w.domain, "train"),
+        test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         setting=lambda w: setting(w, "radial profile"),
     script:
         "../workflow_scripts/predict_radial_profile.py"
+
+
+use rule tabulate as tabulate_classification with:
+    input:
+        predictions=classification.files(),
+        audits=data.audits(classification.rows(), "domain"),
+        source=code("evaluation.statistics.tables"),
+    output:
+        outputs=at.table("classification"),
+    log:
+        "<logs>/tabulate_classification.log",
+    params:
+        made_by="evaluation.statistics.tables:tabulate",
+        kind="classification",
+        runs=classification.rows(),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule tabulate as tabulate_strength with:
+    input:
+        predictions=lambda w: [row["path"] for row in classification.rows(w.domain)],
+        manifests=lambda w: data.manifests(w.domain, "test"),
+        source=code("evaluation.classification.strength"),
+    output:
+        output=at.table_csv("strength_{domain}"),
+    log:
+        "<logs>/tabulate_strength/{domain}.log",
+    params:
+        made_by="evaluation.classification.strength:tabulate_strength",
+        runs=lambda w: classification.rows(w.domain),
+        stores=lambda w: {s: data.store(w.domain, s, "test") for s in CLASSES},
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule tabulate as tabulate_reliability with:
+    input:
+        predictions=lambda w: classification.files(w.domain),
+        source=code("evaluation.classification.calibration"),
+    output:
+        output=at.table_csv("reliability_{domain}"),
+    log:
+        "<logs>/tabulate_reliability/{domain}.log",
+    params:
+        made_by="evaluation.classification.calibration:tabulate_reliability",
+        runs=lambda w: classification.rows(w.domain),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule plot as plot_roc_classification with:
+    input:
+        files=lambda w: flat(classification.predictions(w.domain)),
+        source=code("figures.roc"),
+    output:
+        output=at.figure("classification/roc_{domain}"),
+    log:
+        "<logs>/plot_roc_classification/{domain}.log",
+    params:
+        made_by="figures.roc:plot_roc_classification",
+        predictions=lambda w: classification.predictions(w.domain),
+        title=lambda w: f"Classification, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_confusion with:
+    input:
+        files=lambda w: flat(classification.predictions(w.domain)),
+        source=code("figures.confusion"),
+    output:
+        output=at.figure("classification/confusion_{domain}"),
+    log:
+        "<logs>/plot_confusion/{domain}.log",
+    params:
+        made_by="figures.confusion:plot_confusion",
+        predictions=lambda w: classification.predictions(w.domain),
+        title=lambda w: f"Classification, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_history_classifier with:
+    input:
+        files=lambda w: flat(classification.histories(w.domain)),
+        source=code("figures.history"),
+    output:
+        output=at.figure("classification/history_{domain}"),
+    log:
+        "<logs>/plot_history_classifier/{domain}.log",
+    params:
+        made_by="figures.history:plot_history_classifier",
+        histories=lambda w: classification.histories(w.domain),
+        title=lambda w: f"Classifier training, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_strength with:
+    input:
+        table=at.table_csv("strength_{domain}"),
+        source=code("figures.summary"),
+    output:
+        output=at.figure("classification/strength_{domain}"),
+    log:
+        "<logs>/plot_strength/{domain}.log",
+    params:
+        made_by="figures.summary:plot_strength",
+        title=lambda w: f"Strength of the substructure, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_reliability with:
+    input:
+        table=at.table_csv("reliability_{domain}"),
+        source=code("figures.reliability"),
+    output:
+        output=at.figure("classification/reliability_{domain}"),
+    log:
+        "<logs>/plot_reliability/{domain}.log",
+    params:
+        made_by="figures.reliability:plot_reliability",
+        title=lambda w: f"Reliability of probabilities, {w.domain}",
+        figures=FIGURE_STYLE,

@@ -1,4 +1,4 @@
-# Configuration, wildcards and the paths that rules share.
+# Configuration, the plans of every task, and what rules share. The only rule file with functions.
 import os
 import re
 import shutil
@@ -12,14 +12,18 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inh
 
 from typing import get_args
 
+from snakemake.exceptions import WorkflowError
+
+from lensml import plan
+from lensml.plan.classification import flat
+from lensml.plan.code import code_of
+from lensml.plan.datasets import dump
+from lensml.plan.layout import run_files, score_files
 from lensml.schema import ConfigError, load_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
-from lensml.schema.anomaly import AutoencoderMethod, Scoring
-from lensml.schema.config import noiseless
-from lensml.schema.development import changed, configured_values, trial_values
-from lensml.schema.pretraining import STARTS, mae_encoder, pretraining_recipe
-from lensml.schema.studies import SHIPPED, Variant, resolve_variant, steps_of
-from lensml.schema.sweep import N_TRAIN, configured, retrained, swept
+from lensml.schema.anomaly import AutoencoderMethod
+from lensml.schema.simulation import SPLITS
+from lensml.schema.studies import SHIPPED
 
 
 def checked_config():
@@ -42,8 +46,31 @@ CONFIG_FILES = list(
 )
 CFG = checked_config()
 CLASSES = CFG.substructures
-METHODS = get_args(Method)  # of adaptation
 SEED = CFG.seed
+# Results in a bucket: snakemake --default-storage-provider s3, see docs/clusters.md.
+IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+
+data = plan.Datasets(CFG, IN_STORAGE)
+at = data.at
+results = plan.Results(CFG, IN_STORAGE)
+classification = plan.Classification(CFG, IN_STORAGE)
+adaptation = plan.Adaptation(CFG, IN_STORAGE)
+development = plan.Development(CFG, IN_STORAGE)
+anomaly = plan.Anomaly(CFG, IN_STORAGE)
+sweep = plan.Sweep(CFG, IN_STORAGE)
+pretraining = plan.Pretraining(CFG, IN_STORAGE)
+regression = plan.Regression(CFG, IN_STORAGE)
+limit = plan.Limit(CFG, IN_STORAGE)
+attribution = plan.Attribution(CFG, IN_STORAGE)
+studies = plan.Studies(CFG, IN_STORAGE)
+observed = plan.Observed(CFG, IN_STORAGE)
+
+
+pathvars:
+    results=CFG.results,
+    logs=CFG.results.replace("results", "logs", 1),
+
+
 # Before numpy or torch start: jobs share the cores, so none may take them all.
 for variable in (
     "OMP_NUM_THREADS",
@@ -60,11 +87,7 @@ GPU = int(
 # A training run on several devices: GPUs, or processes that share the cores.
 TRAINING_GPUS = GPU * CFG.compute.devices
 TRAINING_THREADS = CFG.compute.threads * (1 if GPU else CFG.compute.devices)
-FIGURE_ENDINGS = ["pdf", "png"]
-TABLE_ENDINGS = ["csv", "md", "tex"]
-LIBRARY = f"{workflow.basedir}/lensml"
-# Results in a bucket: snakemake --default-storage-provider s3, see docs/clusters.md.
-IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
+FIGURE_STYLE = CFG.figures.model_dump(exclude={"gallery_examples"})
 
 
 wildcard_constraints:
@@ -72,7 +95,7 @@ wildcard_constraints:
     source="|".join(map(re.escape, CFG.resolved)),
     target="|".join(map(re.escape, CFG.resolved)),
     substructure="|".join(CLASSES),
-    split="train|val|test",
+    split="|".join(SPLITS),
     block=r"\d+",
     seed=r"\d+",
     encoder="|".join(map(re.escape, CFG.encoders)),
@@ -82,49 +105,17 @@ wildcard_constraints:
     candidate=f"{SHIPPED}|rank\\d+",
     variant="[A-Za-z0-9._-]+",
     img_size=r"\d+",
+    start="pretrained|scratch|shipped",
+    fraction=r"[0-9.e-]+",
+    part="|".join([*CLASSES, "validation", "proxy"]),
 
 
-def dump(section):
-    """A configuration section as plain data: what Snakemake compares to decide what is new."""
-    return section.model_dump()
-
-
-def store(domain, substructure, split):
-    return f"results/datasets/{domain}/{substructure}/{split}.zarr"
-
-
-def packed(store):
-    """A store's small files in one, for object storage, where files travel one by one."""
-    return {"packed": store.replace(".zarr", ".packed.zip")} if IN_STORAGE else {}
-
-
-def store_files(store, n_chunks=0):
-    """What a rule that reads a store waits for; in object storage, also what the store is made of."""
-    chunks = [f"{store}/image/c/{b}/0/0" for b in range(n_chunks * IN_STORAGE)]
-    return [store.replace(".zarr", ".manifest.json"), *packed(store).values(), *chunks]
-
-
-def manifest(domain, substructure, split):
-    """The same of a dataset; pools without labels are packed whole."""
-    made_by_blocks = substructure in CLASSES
-    return store_files(store(domain, substructure, split), n_blocks(split) * made_by_blocks)
-
-
-def manifests(domain, split):
-    """The same of every class."""
-    return [file for s in CLASSES for file in manifest(domain, s, split)]
-
-
-def stores(domain, split):
-    return [store(domain, s, split) for s in CLASSES]
-
-
-def run_files(folder):
-    """What every training run writes."""
-    return {name: f"{folder}/{file}" for name, file in RUN_FILES.items()}
-
-
-RUN_FILES = {"weights": "weights.safetensors", "history": "history.csv", "run": "run.json"}
+def needs(mem_mb, minutes):
+    """Memory and time of a job; a second attempt gets twice as much of both."""
+    return {
+        "mem_mb": lambda wildcards, attempt: mem_mb * attempt,
+        "runtime": lambda wildcards, attempt: minutes * attempt,
+    }
 
 
 def setting(wildcards, label):
@@ -138,22 +129,20 @@ def setting(wildcards, label):
     }
 
 
-def symmetry(domain):
-    return CFG.domain(domain).population.symmetry
-
-
-def test_symmetry(domain):
-    return symmetry(domain) if CFG.classifier.test_time_augmentation else "none"
-
-
-def figure(name):
-    return [f"results/figures/{name}.{ending}" for ending in FIGURE_ENDINGS]
-
-
-def table(name):
-    return [f"results/tables/{name}.{ending}" for ending in TABLE_ENDINGS]
-
-
-def source(*modules):
+def code(*modules):
     """Code that a table or figure is remade for when it changes."""
-    return [local(f"{LIBRARY}/{module}") for module in modules]
+    return [local(file) for module in modules for file in code_of(module)]
+
+
+def of_task(task, files):
+    """What a task's own target asks for, as an input function; refused where it is not listed."""
+
+    def found(wildcards):
+        if task not in CFG.tasks:
+            raise WorkflowError(
+                f"tasks = {CFG.tasks}: does not list '{task}', so that nothing of it is asked for; "
+                "add it there and say on what it runs"
+            )
+        return files
+
+    return found

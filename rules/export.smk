@@ -1,29 +1,34 @@
-# Classifiers as ONNX files that need neither torch nor lensml: snakemake export --cores 2.
+# Classifiers as ONNX files that need neither torch nor lensml.
 
 
 rule export_classifier:
     input:
-        test=lambda w: manifests(w.domain, "test"),
-        weights=f"{CLASSIFIER_RUN}/weights.safetensors",
-        calibration=f"{CLASSIFIER_RUN}/calibration.json",
-        source=source("models/export.py", "evaluation/classification/export.py"),
+        test=lambda w: data.manifests(w.domain, "test"),
+        weights=f"{at.classifier_run}/weights.safetensors",
+        calibration=f"{at.classifier_run}/calibration.json",
+        source=[*code("evaluation.classification.export"), *code("models.export")],
     output:
-        network="results/export/{domain}/{encoder}/seed{seed}/classifier.onnx",
-        description="results/export/{domain}/{encoder}/seed{seed}/classifier.json",
+        network=f"{at.export}.onnx",
+        description=f"{at.export}.json",
     log:
-        "logs/export_classifier/{domain}/{encoder}/seed{seed}.log",
+        "<logs>/export_classifier/{domain}/{encoder}/seed{seed}.log",
     conda:
         "../envs/export.yaml"
     threads: CFG.compute.threads
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        **needs(4000, 60),
     params:
-        test=lambda w: stores(w.domain, "test"),
+        test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        symmetry=lambda w: test_symmetry(w.domain),
-        pixel_scale=lambda w: CFG.domain(w.domain).instrument.pixel_scale,
+        symmetry=lambda w: data.test_symmetry(w.domain),
+        pixel_scale=lambda w: data.pixel_scale(w.domain),
         setting=lambda w: setting(w, "export"),
     script:
         "../workflow_scripts/export_classifier.py"
+
+
+rule export:
+    """Classifiers as ONNX files, with descriptions."""
+    input:
+        classification.exports(),

@@ -1,74 +1,188 @@
-# The physical limit: what any method can reach on one image.
-LIMIT_TABLES = [f"results/limit/{d}.csv" for d in CFG.limit_domains]
-# The grid is a figure only where the population has an f_sub.
-LIMIT_GRIDS = [
-    d
-    for d in CFG.limit_domains
-    if CFG.domain(d).population.cdm.profile == "tnfw" and CFG.limit.f_sub and CFG.limit.magnitudes
-]
-LIMIT = table("limit") if LIMIT_TABLES else []
-LIMIT += [file for d in LIMIT_GRIDS for file in figure(f"limit/auc_{d}")]
+# The physical limit: what any method can reach on one image, and what networks reach of it.
+GRID = CFG.limit.model_dump(include={"f_sub", "magnitudes", "n_network_images"})
 
 
 rule measure_limit:
     input:
-        source=source("evaluation/limit/bounds.py", "evaluation/limit/fisher.py", "simulate/response.py"),
+        source=[*code("evaluation.limit.bounds"), *code("simulate.response")],
     output:
-        table="results/limit/{domain}.csv",
+        table="<results>/limit/{domain}.csv",
     log:
-        "logs/measure_limit/{domain}.log",
+        "<logs>/measure_limit/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        **needs(4000, 240),
     params:
         domain=lambda w: dump(CFG.domain(w.domain)),
         classes=CLASSES,
-        limit=CFG.limit.model_dump(exclude={"domains", "n_network_images"}),
+        bounds=dump(CFG.limit.bounds),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
     script:
         "../workflow_scripts/measure_limit.py"
 
 
-rule tabulate_limit:
+use rule tabulate as tabulate_limit with:
     input:
-        tables=LIMIT_TABLES,
-        source=source("evaluation/limit/bounds.py", "evaluation/statistics/tables.py"),
+        tables=limit.bounds(),
+        source=code("evaluation.limit.bounds"),
     output:
-        table("limit"),
+        outputs=at.table("limit"),
     log:
-        "logs/tabulate_limit.log",
+        "<logs>/tabulate_limit.log",
+    params:
+        made_by="evaluation.limit.bounds:tabulate_limit",
+        confidence=CFG.evaluation.confidence,
+
+
+use rule plot as plot_limit with:
+    input:
+        table="<results>/limit/{domain}.csv",
+        source=code("figures.limit"),
+    output:
+        output=at.figure("limit/auc_{domain}"),
+    log:
+        "<logs>/plot_limit/{domain}.log",
+    params:
+        made_by="figures.limit:plot_limit",
+        title=lambda w: f"Physical limit of one image, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+rule limit:
+    """Bounds on the AUC that any method can reach: table and figures."""
+    input:
+        limit.results(),
+
+
+rule simulate_grid:
+    output:
+        folder=directory("<results>/limit/images/{domain}"),
+    log:
+        "<logs>/simulate_grid/{domain}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 120),
+    params:
+        domain=lambda w: dump(CFG.domain(w.domain)),
+        classes=CLASSES,
+        grid=GRID,
+        simulation=CFG.simulation.model_dump(include={"engine", "precision"}),
+        seed=SEED,
+    script:
+        "../workflow_scripts/simulate_grid.py"
+
+
+rule predict_grid:
+    input:
+        folder="<results>/limit/images/{domain}",
+        weights=f"{at.classifier_run}/weights.safetensors",
+    output:
+        predictions=at.grid_predictions,
+    log:
+        "<logs>/predict_grid/{domain}/{encoder}/seed{seed}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        **needs(4000, 120),
+        gpu=GPU,
+    params:
+        classes=CLASSES,
+        grid=GRID,
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        symmetry=lambda w: data.test_symmetry(w.domain),
+        setting=lambda w: setting(w, f"grid {w.domain} {w.encoder} seed {w.seed}"),
+    script:
+        "../workflow_scripts/predict_grid.py"
+
+
+rule predict_grid_radial_profile:
+    input:
+        folder="<results>/limit/images/{domain}",
+        train=lambda w: data.manifests(w.domain, "train"),
+    output:
+        predictions=at.grid_baseline,
+    log:
+        "<logs>/predict_grid_radial_profile/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(6000, 60),
     params:
-        confidence=CFG.evaluation.confidence,
+        train=lambda w: data.stores(w.domain, "train"),
+        classes=CLASSES,
+        grid=GRID,
+        setting=lambda w: setting(w, "radial profile"),
     script:
-        "../workflow_scripts/tabulate_limit.py"
+        "../workflow_scripts/predict_grid_radial_profile.py"
 
 
-rule plot_limit:
+use rule tabulate as measure_network_limit with:
     input:
-        table="results/limit/{domain}.csv",
-        source=source("figures/limit.py", "figures/style.py"),
+        limit="<results>/limit/{domain}.csv",
+        predictions=lambda w: limit.network_files(w.domain),
+        source=code("evaluation.limit.networks"),
     output:
-        figure("limit/auc_{domain}"),
+        output="<results>/limit/networks/{domain}.csv",
     log:
-        "logs/plot_limit/{domain}.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        "<logs>/measure_network_limit/{domain}.log",
     params:
-        title=lambda w: f"Physical limit of one image, {w.domain}",
-        figures=FIGURE_PARAMS,
-    script:
-        "../workflow_scripts/plot_limit.py"
+        made_by="evaluation.limit.networks:measure_network_limit",
+        runs=lambda w: limit.network_runs(w.domain),
+        domain=lambda w: w.domain,
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule tabulate as tabulate_network_limit with:
+    input:
+        tables=limit.network_tables(),
+        source=code("evaluation.limit.networks"),
+    output:
+        outputs=at.table("network_limit"),
+    log:
+        "<logs>/tabulate_network_limit.log",
+    params:
+        made_by="evaluation.limit.networks:tabulate_network_limit",
+        confidence=CFG.evaluation.confidence,
+
+
+use rule plot as plot_network_limit with:
+    input:
+        table="<results>/limit/{domain}.csv",
+        networks="<results>/limit/networks/{domain}.csv",
+        source=code("figures.limit"),
+    output:
+        output=at.figure("limit/networks_{domain}"),
+    log:
+        "<logs>/plot_network_limit/{domain}.log",
+    params:
+        made_by="figures.limit:plot_limit",
+        title=lambda w: f"Networks and the physical limit, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+use rule plot as plot_efficiency with:
+    input:
+        table="<results>/limit/networks/{domain}.csv",
+        source=code("figures.network_limit"),
+    output:
+        output=at.figure("limit/efficiency_{domain}"),
+    log:
+        "<logs>/plot_efficiency/{domain}.log",
+    params:
+        made_by="figures.network_limit:plot_efficiency",
+        title=lambda w: f"Networks and the physical limit, {w.domain}",
+        figures=FIGURE_STYLE,
+
+
+rule network_limit:
+    """Networks beside the physical limit: table and figures."""
+    input:
+        limit.network_results(),

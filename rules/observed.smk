@@ -3,61 +3,56 @@
 
 rule score_observed:
     input:
-        files=observed_files(),
-        train=manifests(OBSERVED_DOMAIN, "train"),
-        validation=manifests(OBSERVED_DOMAIN, "val"),
-        classifiers=[f"{run}/weights.safetensors" for run in observed_classifiers()],
-        calibrations=[f"{run}/calibration.json" for run in observed_classifiers()],
-        detectors=observed_detectors(),
+        files=observed.files(),
+        train=data.manifests(observed.domain, "train"),
+        validation=data.manifests(observed.domain, "val"),
+        classifiers=observed.classifiers(),
+        calibrations=observed.calibrations(),
+        detectors=observed.detectors(),
     output:
-        table("observed"),
-        examples="results/observed/examples.npz",
+        outputs=at.table("observed"),
+        examples="<results>/observed/examples.npz",
     log:
-        "logs/score_observed.log",
+        "<logs>/score_observed.log",
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(4000, 60),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         lenses={name: dump(lens) for name, lens in CFG.observed.lenses.items()},
-        train=stores(OBSERVED_DOMAIN, "train"),
-        validation=stores(OBSERVED_DOMAIN, "val"),
+        train=data.stores(observed.domain, "train"),
+        validation=data.stores(observed.domain, "val"),
         classes=CLASSES,
         encoder=dump(CFG.encoders[CFG.classifier.encoders[0]]),
-        symmetry=test_symmetry(OBSERVED_DOMAIN),
-        scoring=scoring_params(),
+        symmetry=data.test_symmetry(observed.domain),
+        scoring=dump(CFG.anomaly.scoring),
         score=CFG.anomaly.scores[0],
-        grid={
-            "num_pix": CFG.network_input.img_size(CFG.domain(OBSERVED_DOMAIN).num_pix),
-            "pixel_scale": CFG.domain(OBSERVED_DOMAIN).instrument.pixel_scale,
-            "psf_fwhm": CFG.domain(OBSERVED_DOMAIN).instrument.psf_fwhm,
-        },
+        grid=observed.grid(),
         n_reference=CFG.observed.n_reference,
         setting=lambda w: setting(w, "observed"),
     script:
         "../workflow_scripts/score_observed.py"
 
 
-rule plot_observed:
+use rule plot as plot_observed with:
     input:
-        examples="results/observed/examples.npz",
-        source=source("figures/observed.py", "figures/style.py"),
+        examples="<results>/observed/examples.npz",
+        source=code("figures.observed"),
     output:
-        figure("observed"),
+        output=at.figure("observed"),
     log:
-        "logs/plot_observed.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        "<logs>/plot_observed.log",
     params:
+        made_by="figures.observed:plot_observed",
         classes=CLASSES,
-        title=f"Observed lenses, networks of {OBSERVED_DOMAIN}",
-        figures=FIGURE_PARAMS,
-    script:
-        "../workflow_scripts/plot_observed.py"
+        title=f"Observed lenses, networks of {observed.domain}",
+        figures=FIGURE_STYLE,
+
+
+rule observed:
+    """Observed cut-outs (observed.lenses): table and figure."""
+    input:
+        at.table("observed"),
+        at.figure("observed"),

@@ -3,69 +3,93 @@
 
 rule simulate_block:
     output:
-        chunk="results/datasets/{domain}/{substructure}/{split}.zarr/image/c/{block}/0/0",
-        part="results/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
+        chunk=f"{at.any_store}/image/c/{{block}}/0/0",
+        part="<results>/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
     log:
-        "logs/simulate_block/{domain}/{substructure}/{split}/{block}.log",
+        "<logs>/simulate_block/{domain}/{substructure}/{split}/{block}.log",
     conda:
         "../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(2000, 30),
     params:
-        simulation=simulation_params,
-        images=block_range,
+        simulation=data.simulation_params,
+        images=data.block_range,
     script:
         "../workflow_scripts/simulate_block.py"
 
 
 rule seal_dataset:
     input:
-        chunks=lambda w: [
-            f"{store(w.domain, w.substructure, w.split)}/image/c/{b}/0/0"
-            for b in range(n_blocks(w.split))
-        ],
-        parts=lambda w: [
-            f"results/datasets/{w.domain}/{w.substructure}/{w.split}.parts/{b}.npz"
-            for b in range(n_blocks(w.split))
-        ],
+        chunks=lambda w: data.block_files(w)["chunks"],
+        parts=lambda w: data.block_files(w)["parts"],
     output:
-        **packed("results/datasets/{domain}/{substructure}/{split}.zarr"),
-        manifest="results/datasets/{domain}/{substructure}/{split}.manifest.json",
+        **data.sealed(at.any_store),
     log:
-        "logs/seal_dataset/{domain}/{substructure}/{split}.log",
+        "<logs>/seal_dataset/{domain}/{substructure}/{split}.log",
     conda:
         "../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(2000, 30),
     params:
-        simulation=simulation_params,
+        simulation=data.simulation_params,
         n_images=lambda w: CFG.simulation.count(w.split),
-        store=lambda w: store(w.domain, w.substructure, w.split),
+        store=lambda w: data.store(w.domain, w.substructure, w.split),
     script:
         "../workflow_scripts/seal_dataset.py"
 
 
 rule pool_unlabelled:
     input:
-        manifests=lambda w: manifests(w.domain, "train"),
+        manifests=lambda w: data.manifests(w.domain, "train"),
     output:
-        **packed("results/datasets/{domain}/unlabelled/train.zarr"),
-        manifest="results/datasets/{domain}/unlabelled/train.manifest.json",
+        **data.sealed(at.pool),
     log:
-        "logs/pool_unlabelled/{domain}.log",
+        "<logs>/pool_unlabelled/{domain}.log",
     conda:
         "../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(4000, 30),
     params:
-        stores=lambda w: stores(w.domain, "train"),
-        store=lambda w: store(w.domain, "unlabelled", "train"),
+        stores=lambda w: data.stores(w.domain, "train"),
+        store=lambda w: data.pool(w.domain),
         seed=SEED,
     script:
         "../workflow_scripts/pool_unlabelled.py"
+
+
+rule collect_gallery:
+    input:
+        manifests=lambda w: data.manifests(w.domain, "test"),
+    output:
+        examples="<results>/gallery/{domain}.npz",
+    log:
+        "<logs>/collect_gallery/{domain}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 30),
+    params:
+        stores=lambda w: data.stores(w.domain, "test"),
+        classes=CLASSES,
+        n_examples=CFG.figures.gallery_examples,
+        pixel_scale=lambda w: data.pixel_scale(w.domain),
+    script:
+        "../workflow_scripts/collect_gallery.py"
+
+
+use rule plot as plot_gallery with:
+    input:
+        examples="<results>/gallery/{domain}.npz",
+        source=code("figures.gallery"),
+    output:
+        output=at.figure("gallery/{domain}"),
+    log:
+        "<logs>/plot_gallery/{domain}.log",
+    params:
+        made_by="figures.gallery:plot_gallery",
+        title=lambda w: CFG.domain(w.domain).population.description + f", {w.domain}",
+        figures=FIGURE_STYLE,

@@ -1,20 +1,18 @@
 # Studies beside the shipped classifier: encoders at equal compute, parts of the recipe, number of
 # images. No other target asks for them.
-STUDY_RUN = "results/studies/{study}/{variant}/seed{seed}"
 
 
 rule measure_encoder:
     output:
-        size="results/encoders/{encoder}_{img_size}.json",
+        size=at.encoder_size,
     log:
-        "logs/measure_encoder/{encoder}_{img_size}.log",
+        "<logs>/measure_encoder/{encoder}_{img_size}.log",
     priority: 200
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        **needs(4000, 30),
     params:
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         img_size=lambda w: int(w.img_size),
@@ -24,15 +22,15 @@ rule measure_encoder:
 
 rule train_variant:
     input:
-        train=lambda w: manifests(study_of(w)["train_domain"], "train"),
-        validation=lambda w: manifests(study_of(w)["domain"], "val"),
-        sizes=lambda w: study_of(w)["sizes"],
-        mae=lambda w: study_of(w)["mae"],
+        train=lambda w: data.manifests(studies.train_domain(w), "train"),
+        validation=lambda w: data.manifests(studies.domain(w.study), "val"),
+        sizes=studies.sizes,
+        mae=studies.mae,
     output:
-        **run_files(STUDY_RUN),
-        validation_predictions=f"{STUDY_RUN}/validation.csv",
+        **run_files(at.study_run),
+        validation_predictions=f"{at.study_run}/validation.csv",
     log:
-        "logs/train_variant/{study}/{variant}/seed{seed}.log",
+        "<logs>/train_variant/{study}/{variant}/seed{seed}.log",
     wildcard_constraints:
         study="zoo|ablation|scaling",
     priority: 50
@@ -40,94 +38,104 @@ rule train_variant:
         "../envs/torch.yaml"
     threads: TRAINING_THREADS
     resources:
+        **needs(8000, 720),
         gpu=TRAINING_GPUS,
-        mem_mb=lambda wildcards, attempt: 8000 * attempt,
-        runtime=lambda wildcards, attempt: 720 * attempt,
     params:
-        train=lambda w: stores(study_of(w)["train_domain"], "train"),
-        validation=lambda w: stores(study_of(w)["domain"], "val"),
+        train=lambda w: data.stores(studies.train_domain(w), "train"),
+        validation=lambda w: data.stores(studies.domain(w.study), "val"),
         classes=CLASSES,
-        recipe=lambda w: study_of(w)["recipe"],
-        n_train=lambda w: study_of(w)["n_train"],
+        recipe=studies.recipe,
+        n_train=studies.n_train,
         n_validation=None,
-        steps=lambda w: study_of(w)["steps"],
-        redraw_noise=lambda w: study_of(w)["redraw_noise"],
-        symmetry=lambda w: symmetry(study_of(w)["domain"]),
-        setting=lambda w: study_setting(w),
+        steps=studies.steps,
+        redraw_noise=lambda w: studies.variant(w).redraw_noise,
+        symmetry=lambda w: data.symmetry(studies.domain(w.study)),
+        setting=lambda w: {
+            **setting(w, f"{w.study} {w.variant} seed {w.seed}"),
+            "network_input": studies.recipe(w)["network_input"],
+        },
     script:
         "../workflow_scripts/train_variant.py"
 
 
 rule predict_variant:
     input:
-        test=lambda w: manifests(study_of(w)["domain"], "test"),
-        weights=f"{STUDY_RUN}/weights.safetensors",
+        test=lambda w: data.manifests(studies.domain(w.study), "test"),
+        weights=f"{at.study_run}/weights.safetensors",
     output:
-        predictions=f"{STUDY_RUN}/predictions.csv",
+        predictions=f"{at.study_run}/predictions.csv",
     log:
-        "logs/predict_variant/{study}/{variant}/seed{seed}.log",
+        "<logs>/predict_variant/{study}/{variant}/seed{seed}.log",
     wildcard_constraints:
         study="zoo|ablation|scaling",
     conda:
         "../envs/torch.yaml"
     threads: CFG.compute.threads
     resources:
+        **needs(4000, 60),
         gpu=GPU,
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
-        test=lambda w: stores(study_of(w)["domain"], "test"),
+        images=lambda w: data.stores(studies.domain(w.study), "test"),
         classes=CLASSES,
-        encoder=lambda w: study_of(w)["recipe"]["encoder"],
-        symmetry=lambda w: test_symmetry(study_of(w)["domain"]),
-        setting=lambda w: study_setting(w),
+        encoder=lambda w: studies.recipe(w)["encoder"],
+        symmetry=lambda w: data.test_symmetry(studies.domain(w.study)),
+        setting=lambda w: {
+            **setting(w, f"{w.study} {w.variant} seed {w.seed}"),
+            "network_input": studies.recipe(w)["network_input"],
+        },
     script:
         "../workflow_scripts/predict.py"
 
 
-rule tabulate_study:
+use rule tabulate as tabulate_study with:
     input:
-        predictions=lambda w: [row["path"] for row in study_rows(w.study)],
-        runs=lambda w: [row["run"] for row in study_rows(w.study) if row["run"]],
-        audits=lambda w: audits([{"domain": study_domain(w.study)}], "domain"),
-        source=source("evaluation/classification/studies.py", "evaluation/statistics/tables.py", "evaluation/statistics/metrics.py"),
+        predictions=lambda w: [row["path"] for row in studies.rows(w.study)],
+        records=lambda w: [row["run"] for row in studies.rows(w.study) if row["run"]],
+        audits=lambda w: data.audits([{"domain": studies.domain(w.study)}], "domain"),
+        source=code("evaluation.classification.studies"),
     output:
-        table("{study}"),
-        curves="results/tables/{study}_curves.csv",
+        outputs=at.table("{study}"),
+        curves=at.table_csv("{study}_curves"),
     log:
-        "logs/tabulate_study/{study}.log",
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 2000 * attempt,
-        runtime=lambda wildcards, attempt: 60 * attempt,
+        "<logs>/tabulate_study/{study}.log",
     params:
-        rows=lambda w: study_rows(w.study),
-        compare_with=lambda w: study_reference(w.study),
+        made_by="evaluation.classification.studies:tabulate_study",
+        kind=lambda w: w.study,
+        runs=lambda w: studies.rows(w.study),
+        compare_with=lambda w: studies.reference(w.study),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
-    script:
-        "../workflow_scripts/tabulate_study.py"
 
 
-rule plot_study:
+use rule plot as plot_study with:
     input:
-        table="results/tables/{study}.csv",
-        curves="results/tables/{study}_curves.csv",
-        source=source("figures/studies.py", "figures/style.py"),
+        table=at.table_csv("{study}"),
+        curves=at.table_csv("{study}_curves"),
+        source=code("figures.studies"),
     output:
-        figure("studies/{study}"),
+        output=at.figure("studies/{study}"),
     log:
-        "logs/plot_study/{study}.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        "<logs>/plot_study/{study}.log",
     params:
-        title=lambda w: f"{STUDY_TITLES[w.study]}, {study_domain(w.study)}",
-        figures=FIGURE_PARAMS,
-    script:
-        "../workflow_scripts/plot_study.py"
+        made_by="figures.studies:plot_study",
+        kind=lambda w: w.study,
+        title=lambda w: studies.title(w.study),
+        figures=FIGURE_STYLE,
+
+
+rule zoo:
+    """Encoders at equal compute: table and figure."""
+    input:
+        studies.results("zoo"),
+
+
+rule ablation:
+    """Parts of the recipe, one at a time: table and figure."""
+    input:
+        studies.results("ablation"),
+
+
+rule scaling:
+    """AUC against the number of training images: table and figure."""
+    input:
+        studies.results("scaling"),

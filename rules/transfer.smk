@@ -1,80 +1,69 @@
 # Every classifier on the test images of every domain: how far it carries without adaptation.
-TRANSFER_RUN = "results/transfer/{domain}/{target}/{encoder}/seed{seed}"
-TRANSFER = table("transfer") + figure("transfer")
 
 
 use rule predict_classifier as predict_transfer with:
     input:
-        test=lambda w: manifests(w.target, "test"),
-        weights=f"{CLASSIFIER_RUN}/weights.safetensors",
+        test=lambda w: data.manifests(w.target, "test"),
+        weights=f"{at.classifier_run}/weights.safetensors",
     output:
-        predictions=f"{TRANSFER_RUN}/predictions.csv",
+        predictions=f"{at.transfer_run}/predictions.csv",
     log:
-        "logs/predict_transfer/{domain}/{target}/{encoder}/seed{seed}.log",
+        "<logs>/predict_transfer/{domain}/{target}/{encoder}/seed{seed}.log",
     params:
-        test=lambda w: stores(w.target, "test"),
+        images=lambda w: data.stores(w.target, "test"),
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
-        symmetry=lambda w: test_symmetry(w.target),
+        symmetry=lambda w: data.test_symmetry(w.target),
         setting=lambda w: setting(w, "predict"),
 
 
 use rule predict_radial_profile as predict_radial_profile_transfer with:
     input:
-        train=lambda w: manifests(w.domain, "train"),
-        test=lambda w: manifests(w.target, "test"),
+        train=lambda w: data.manifests(w.domain, "train"),
+        test=lambda w: data.manifests(w.target, "test"),
     output:
-        predictions="results/transfer/{domain}/{target}/radial_profile/predictions.csv",
+        predictions=at.transfer_baseline,
     log:
-        "logs/predict_radial_profile_transfer/{domain}/{target}.log",
+        "<logs>/predict_radial_profile_transfer/{domain}/{target}.log",
     params:
-        train=lambda w: stores(w.domain, "train"),
-        test=lambda w: stores(w.target, "test"),
+        train=lambda w: data.stores(w.domain, "train"),
+        test=lambda w: data.stores(w.target, "test"),
         classes=CLASSES,
         setting=lambda w: setting(w, "radial profile"),
 
 
-use rule tabulate_adaptation as tabulate_transfer with:
+use rule tabulate as tabulate_transfer with:
     input:
-        predictions=[row["path"] for row in transfer_rows()],
-        audits=audits(transfer_rows(), "domain", "target_domain"),
-        source=source(
-            "evaluation/statistics/tables.py",
-            "evaluation/statistics/metrics.py",
-            "evaluation/statistics/bootstrap.py",
-            "evaluation/audit/verdicts.py",
-        ),
+        predictions=[row["path"] for row in classification.transfer_rows()],
+        audits=data.audits(classification.transfer_rows(), "domain", "target_domain"),
+        source=code("evaluation.statistics.tables"),
     output:
-        table("transfer"),
+        outputs=at.table("transfer"),
     log:
-        "logs/tabulate_transfer.log",
+        "<logs>/tabulate_transfer.log",
     params:
+        made_by="evaluation.statistics.tables:tabulate",
         kind="transfer",
-        rows=transfer_rows(),
+        runs=classification.transfer_rows(),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
 
 
-rule plot_transfer:
+use rule plot as plot_transfer with:
     input:
-        table="results/tables/transfer.csv",
-        source=source("figures/transfer.py", "figures/style.py"),
+        table=at.table_csv("transfer"),
+        source=code("figures.transfer"),
     output:
-        figure("transfer"),
+        output=at.figure("transfer"),
     log:
-        "logs/plot_transfer.log",
-    conda:
-        "../envs/figures.yaml"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime=lambda wildcards, attempt: 30 * attempt,
+        "<logs>/plot_transfer.log",
     params:
-        figures=FIGURE_PARAMS,
-    script:
-        "../workflow_scripts/plot_transfer.py"
+        made_by="figures.transfer:plot_transfer",
+        figures=FIGURE_STYLE,
 
 
 rule transfer:
+    """Every classifier on the test images of every domain: table and figure."""
     input:
-        TRANSFER,
+        at.table("transfer"),
+        at.figure("transfer"),

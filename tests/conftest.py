@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from toy.configuration import DOMAINS, configured
 
-from lensml.schema import Config, load_config
+from lensml.data.checksums import record_outputs
+from lensml.data.files import write_bytes
+from lensml.schema import Config
 from lensml.schema.simulation import Domain
-from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.schema.yaml_reader import deep_merge
 from lensml.simulate.dataset import seal_dataset, simulate_block
 
 if TYPE_CHECKING:
-    from toy_study import Study
-
-REPOSITORY = Path(__file__).parents[1]
-CONFIG_DIR = REPOSITORY / "config"
-DOMAINS = sorted(f.stem for f in (CONFIG_DIR / "catalogue" / "domains").glob("*.yaml"))
+    from toy.study import Study
 
 # The same examples in every run: a failure can be looked at again, and none comes out of the blue.
 hypothesis.settings.register_profile("lensml", derandomize=True, deadline=None)
@@ -29,9 +28,7 @@ hypothesis.settings.load_profile("lensml")
 @pytest.fixture(scope="session")
 def default_config() -> Config:
     """The shipped configuration with every domain of the catalogue."""
-    file = CONFIG_DIR / "config.yaml"
-    merged = deep_merge(read_yaml(file), {"domains": DOMAINS})
-    return load_config(merged, catalogue_dir=CONFIG_DIR / "catalogue", files=[file])
+    return configured({"domains": DOMAINS})
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +60,7 @@ def one_torch_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """Stores of two small domains and the classifiers of the source; nobody writes to it."""
-    from toy_study import make_study
+    from toy.study import make_study
 
     return make_study(tmp_path_factory.mktemp("study"))
 
@@ -107,6 +104,17 @@ def simulate_store() -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def results(tmp_path, domain, simulate_store) -> Path:
+    """A folder of results with one dataset and the files of one job."""
+    folder = tmp_path / "results"
+    simulate_store(folder / "datasets", domain(num_pix=16), "cdm")
+    for name in ("tables/a.csv", "tables/a.md"):
+        write_bytes(folder / name, name.encode() * 10)
+    record_outputs(folder, [folder / "tables/a.csv", folder / "tables/a.md"], "tabulate")
+    return folder
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Table of the largest errors of the kernel against lenstronomy, where tests recorded them."""
     lines = [
@@ -122,7 +130,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a complete smoke run; tests add to it, and change nothing in it."""
-    from smoke_run import snakemake
+    from toy.smoke_run import snakemake
 
     folder = tmp_path_factory.mktemp("smoke run λ")  # such names are a user's right
     snakemake(folder)

@@ -1,6 +1,6 @@
 """Adapter of the rule audit_domain."""
 
-from lensml.evaluation.audit.tests import audit_domain
+from lensml.evaluation.audit.domain import audit_domain
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.training import Audit
 from lensml.workflow import job

@@ -4,7 +4,7 @@ from lensml.evaluation.speed.training import Recipes, benchmark_training
 from lensml.schema.anomaly import Mae
 from lensml.schema.simulation import Domain
 from lensml.schema.speed import TrainingSpeed
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):
@@ -13,7 +13,7 @@ with job(snakemake):
         Domain.model_validate(given.domain),
         given.n_classes,
         Recipes(
-            classifier=Classifier.model_validate(given.classifier),
+            classifier=ClassifierRecipe.model_validate(given.classifier),
             encoders={name: encoder_of(e) for name, e in given.encoders.items()},
             mae=Mae.model_validate(given.mae),
         ),

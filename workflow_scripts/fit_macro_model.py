@@ -1,7 +1,7 @@
 """Adapter of the rule fit_macro_model."""
 
 from lensml.evaluation.anomaly.macro_fit import fit_store
-from lensml.schema.anomaly import MacroFit
+from lensml.schema.anomaly import SmoothFit
 from lensml.workflow import job, setting_of
 
 with job(snakemake):
@@ -10,6 +10,6 @@ with job(snakemake):
         given.fitted,
         given.train,
         snakemake.output.fits,
-        MacroFit.model_validate(given.spec),
+        SmoothFit.model_validate(given.spec),
         setting_of(snakemake),
     )

@@ -1,7 +1,7 @@
 """Adapter of the rule measure_limit."""
 
 from lensml.evaluation.limit.bounds import measure_limit
-from lensml.schema.limit import Limit
+from lensml.schema.limit import Bounds
 from lensml.schema.simulation import Domain
 from lensml.schema.training import Evaluation
 from lensml.workflow import job
@@ -12,7 +12,7 @@ with job(snakemake):
         Domain.model_validate(given.domain),
         snakemake.output.table,
         classes=given.classes,
-        spec=Limit.model_validate({"domains": "all", **given.limit}),
+        spec=Bounds.model_validate(given.bounds),
         evaluation=Evaluation.model_validate(given.evaluation),
         seed=given.seed,
     )

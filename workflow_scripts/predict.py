@@ -6,7 +6,7 @@ from lensml.workflow import encoder_of, job, setting_of
 with job(snakemake):
     given = snakemake.params
     predict(
-        given.test,
+        given.images,
         snakemake.input.weights,
         snakemake.output.predictions,
         classes=given.classes,

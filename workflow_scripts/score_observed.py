@@ -21,7 +21,7 @@ with job(snakemake):
             scoring=Scoring.model_validate(given.scoring),
             score=given.score,
         ),
-        snakemake.output[:3],
+        snakemake.output.outputs,
         snakemake.output.examples,
         grid=Grid(**given.grid),
         n_reference=given.n_reference,

@@ -1,6 +1,6 @@
 """Adapter of the rule select_on_test."""
 
-from lensml.evaluation.adaptation.selection_on_test import select_on_test
+from lensml.evaluation.adaptation.published_protocol import select_on_test
 from lensml.workflow import encoder_of, job, setting_of
 
 with job(snakemake):

@@ -1,16 +1,6 @@
-"""Adapter of the rules tabulate_classification, tabulate_adaptation and their like."""
+"""Adapter of every rule that makes a table."""
 
-from lensml.evaluation.statistics.tables import tabulate
-from lensml.schema.training import Evaluation
-from lensml.workflow import job
+from lensml.workflow import job, make
 
 with job(snakemake):
-    given = snakemake.params
-    tabulate(
-        given.kind,
-        given.rows,
-        snakemake.output,
-        Evaluation.model_validate(given.evaluation),
-        seed=given.seed,
-        audits=snakemake.input.audits,
-    )
+    make(snakemake)

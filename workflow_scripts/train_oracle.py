@@ -1,20 +1,19 @@
 """Adapter of the rule train_oracle."""
 
 from lensml.schema.adaptation import Oracle
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.training.adaptation.oracle import train_oracle
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):
     given = snakemake.params
-    lists = {"domains": ["this"], "encoders": ["this"], "seeds": [given.setting["seed"]]}
     train_oracle(
         given.train,
         given.validation,
         snakemake.input.weights,
         results_of(snakemake.output),
         encoder=encoder_of(given.encoder),
-        classifier=Classifier.model_validate({**given.classifier, **lists}),
+        classifier=ClassifierRecipe.model_validate(given.classifier),
         oracle=Oracle.model_validate(given.oracle),
         symmetry=given.symmetry,
         setting=setting_of(snakemake),

@@ -1,14 +1,13 @@
 """Adapter of the rule train_variant."""
 
 from lensml.evaluation.classification.predict import predict
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.training.classification.variants import equal_steps, train_variant
 from lensml.workflow import encoder_of, job, results_of, setting_of
 
 with job(snakemake):
     given = snakemake.params
-    lists = {"domains": ["this"], "encoders": ["this"], "seeds": [given.setting["seed"]]}
-    classifier = Classifier.model_validate({**given.recipe["classifier"], **lists})
+    classifier = ClassifierRecipe.model_validate(given.recipe["classifier"])
     encoder, setting = encoder_of(given.recipe["encoder"]), setting_of(snakemake)
     train_variant(
         given.train,

@@ -16,7 +16,11 @@ from lensml.schema.encoders import NetworkInput
 
 
 class Images(StretchedImages):
-    """Images whose batches are tensors; see :class:`lensml.data.images.StretchedImages`."""
+    """Images whose batches are tensors; see :class:`lensml.data.images.StretchedImages`.
+
+    Attributes:
+        device: where batches go.
+    """
 
     def __init__(
         self,
@@ -35,10 +39,10 @@ class Images(StretchedImages):
             options: of :class:`lensml.data.images.StretchedImages`.
         """
         super().__init__(stores, spec, **options)
-        self._device = torch.device(device)
+        self.device = torch.device(device)
         loaded = None if self._array is None else torch.from_numpy(self._array)
-        self._loaded = None if loaded is None else loaded.unsqueeze(1).to(self._device)
-        if self._device.type != "cpu":
+        self._loaded = None if loaded is None else loaded.unsqueeze(1).to(self.device)
+        if self.device.type != "cpu":
             self._array = None  # one copy is enough
 
     def batch(
@@ -51,8 +55,8 @@ class Images(StretchedImages):
             generator, copies: of noise that is drawn anew, see :class:`RedrawnImages`.
         """
         if self._loaded is not None:
-            return self._loaded[torch.from_numpy(np.asarray(index)).to(self._device)]
-        return torch.from_numpy(self.rows(index)).unsqueeze(1).to(self._device)
+            return self._loaded[torch.from_numpy(np.asarray(index)).to(self.device)]
+        return torch.from_numpy(self.rows(index)).unsqueeze(1).to(self.device)
 
     def noise_on_scale(self, x: Tensor, index: np.ndarray) -> Tensor:
         """Standard deviation of every pixel's noise on the network's scale, to first order.
@@ -81,12 +85,12 @@ class Images(StretchedImages):
 
     def _photons_at(self, index: np.ndarray) -> Tensor:
         """As :meth:`photons`, (n, 1, 1, 1) on the device."""
-        chosen = torch.from_numpy(np.asarray(index)).to(self._device)
+        chosen = torch.from_numpy(np.asarray(index)).to(self.device)
         return self._device_photons[chosen][:, None, None, None]
 
     @cached_property
     def _device_photons(self) -> Tensor:
-        return torch.from_numpy(self.photons().astype(np.float32)).to(self._device)
+        return torch.from_numpy(self.photons().astype(np.float32)).to(self.device)
 
 
 class RedrawnImages(Images):
@@ -158,8 +162,8 @@ class Cutouts(Images):
         self.index, self._start = np.arange(len(images)), np.array([0, len(images)])
         self.img_size = images.shape[-1]
         self._array = stretch(images, ones, spec)
-        self._device = torch.device(device)
-        self._loaded = torch.from_numpy(self._array).unsqueeze(1).to(self._device)
+        self.device = torch.device(device)
+        self._loaded = torch.from_numpy(self._array).unsqueeze(1).to(self.device)
 
     def photons(self) -> np.ndarray:
         """As given, (N,)."""

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from lensml.figures.sky import draw_image, label_sky_axes
 from lensml.figures.style import SMALL, Style, apply_style, new_figure, readable, save
-from lensml.figures.tables import read_arrays
+from lensml.tables import read_arrays
 
 MAPS = {
     "map_grad_cam": "Grad-CAM,\nlast map",

@@ -21,7 +21,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 TASK = "render and noise"
 ENGINES = ("numba", "lenstronomy")

@@ -22,7 +22,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import PROBABILITY, RUN_FILES, classes_of, read_all_predictions
+from lensml.tables import PROBABILITY, RUN_FILES, classes_of, read_all_predictions
 
 PERCENT = ScalarMappable(Normalize(0, 100), "Blues")
 

@@ -20,7 +20,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 STAGES = ("before", "after")
 ROLES = ("source", "target")

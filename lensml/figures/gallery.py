@@ -27,7 +27,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_arrays
+from lensml.tables import read_arrays
 
 PER_IMAGE = ["image", "label", "background_rms", "theta_E", "m_sub_total"]
 PER_PERTURBER = [f"perturber_{name}" for name in ("x", "y", "mass", "length", "angle")]

@@ -23,7 +23,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import RUN_FILES, check_runs, read_table
+from lensml.tables import RUN_FILES, check_runs, read_table
 
 AUC = "val_roc_auc_ovr_macro"
 TRAIN, VAL = (0, (3, 1.2)), "-"  # line styles of the two losses

@@ -22,7 +22,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 PAIR = ["reference", "label"]
 BOUNDS = ["auc_pooled", "auc_oracle", "auc_bank"]

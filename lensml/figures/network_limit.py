@@ -21,7 +21,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 VALUES = ["efficiency", "efficiency_low", "efficiency_high"]
 DODGE = 0.12  # magnitudes between models

@@ -14,7 +14,7 @@ from matplotlib.colors import Normalize
 
 from lensml.figures.sky import draw_image, label_sky_axes
 from lensml.figures.style import COLORS, Style, apply_style, new_figure, readable, save
-from lensml.figures.tables import read_arrays
+from lensml.tables import read_arrays
 
 LIMIT = 10.0  # of the residual, in units of the noise
 WRAP = 34  # characters of a line of the statement

@@ -18,7 +18,7 @@ from lensml.figures.style import (
     new_figure,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 AUC = "roc_auc_ovr_macro"
 STARTS = {

@@ -24,7 +24,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 QUANTITIES = {
     "log10_mass_fraction": r"$\log_{10}\,(M_\mathrm{sub}\,/\,M({<}\theta_\mathrm{E}))$",

@@ -24,7 +24,7 @@ from lensml.figures.style import (
     save,
     width_of,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 KEYS = ["model", "seed", "calibrated", "bin_low", "bin_high"]
 MEASURED = ["confidence", "accuracy", "ci_low", "ci_high", "n"]

@@ -23,7 +23,7 @@ from lensml.figures.style import (
     save,
     width_of,
 )
-from lensml.figures.tables import (
+from lensml.tables import (
     PROBABILITY,
     RUN_FILES,
     check_runs,

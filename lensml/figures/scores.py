@@ -23,7 +23,7 @@ from lensml.figures.style import (
     save,
     width_of,
 )
-from lensml.figures.tables import RUN_FILES, check_runs, read_table
+from lensml.tables import RUN_FILES, check_runs, read_table
 
 CLIP = (0.5, 99.5)  # percentiles of all scores between which a panel shows them
 N_BINS = 40

@@ -23,7 +23,7 @@ from lensml.figures.style import (
     panel_grid,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 AUC = "roc_auc_ovr_macro"
 AUC_LABEL = "validation AUC, mean over classes"

@@ -21,7 +21,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 AUC = "roc_auc_ovr_macro"
 GAIN = "roc_auc_ovr_macro_gain"

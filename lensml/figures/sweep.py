@@ -25,7 +25,7 @@ from lensml.figures.style import (
     new_figure,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 COLUMNS = 3
 METRICS = {"roc_auc_any": ("-", "o"), "roc_auc_proxy": (":", "s")}  # line and marker

@@ -20,7 +20,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.figures.tables import read_table
+from lensml.tables import read_table
 
 METRIC = "roc_auc_ovr_macro"
 AREA = ScalarMappable(Normalize(0.5, 1), "Blues")

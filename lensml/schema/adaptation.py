@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lensml.schema.base import (
     Count,
@@ -14,7 +14,7 @@ from lensml.schema.base import (
     Positive,
     Section,
     UniqueNames,
-    _check_unique,
+    check_unique,
 )
 from lensml.schema.training import Beta, Betas, Optimization
 
@@ -171,6 +171,14 @@ Method = Literal[
     "masked_reconstruction",
     "oracle",
 ]
+ALL = "all"
+
+
+def every(methods: Any) -> Any:
+    """All methods, where 'all' stands for them."""
+    return list(get_args(Method)) if methods == ALL else methods
+
+
 # Methods of one task each (lensml/training/adaptation/joint), with the section of their settings.
 JOINT_METHODS: dict[str, type[JointMethod]] = {
     "source_continued": SourceContinued,
@@ -194,7 +202,9 @@ class Adaptation(Section):
 
     pairs: list[Pair]
     encoders: UniqueNames
-    methods: Annotated[list[Method], Field(min_length=1), AfterValidator(_check_unique)]
+    methods: Annotated[
+        list[Method], Field(min_length=1), AfterValidator(check_unique), BeforeValidator(every)
+    ]
     adda: Adda
     adabn: AdaBn
     joint: Joint

@@ -15,7 +15,7 @@ from lensml.schema.base import (
     Positive,
     Section,
     Seeds,
-    _check_unique,
+    check_unique,
 )
 from lensml.schema.encoders import check_heads
 from lensml.schema.simulation import Domain
@@ -67,12 +67,12 @@ class Autoencoder(Optimization):
 class Autoencoders(Autoencoder):
     """Which of the autoencoders are trained, and their common recipe."""
 
-    methods: Annotated[list[AutoencoderMethod], AfterValidator(_check_unique)]
+    methods: Annotated[list[AutoencoderMethod], AfterValidator(check_unique)]
 
     @property
     def recipe(self) -> Autoencoder:
         """Without the list that says which runs exist."""
-        return Autoencoder.model_validate(self.model_dump(exclude={"methods"}))
+        return self.part(Autoencoder)
 
 
 class Pca(Section):
@@ -82,14 +82,24 @@ class Pca(Section):
     n_images: Count
 
 
-class MacroFit(Section):
-    """Baseline: what a fitted smooth lens and source leave over, in units of noise."""
+class SmoothFit(Section):
+    """How a smooth lens and source are fitted."""
 
-    enabled: bool  # in every domain of anomaly.domains
     n_images: Count  # of every class, the first ones
     n_reference: Count  # training images among which neighbours are looked for
     n_starts: Count  # nearest of them that a fit starts from
     max_evaluations: Count  # of the model, for the best start
+
+
+class MacroFit(SmoothFit):
+    """Baseline: what a fitted smooth lens and source leave over, in units of noise."""
+
+    enabled: bool  # in every domain of anomaly.domains
+
+    @property
+    def recipe(self) -> SmoothFit:
+        """Without the switch that says whether fits exist."""
+        return self.part(SmoothFit)
 
 
 Score = Literal[
@@ -102,7 +112,7 @@ Score = Literal[
     "nearest_neighbours",
 ]
 HIDDEN_FLUX = (
-    "network_input.stretch = 'per_image_max': hides fluxes, which anomaly scores in units of "
+    "hides fluxes, which anomaly scores in units of "
     "noise need; allowed are asinh and linear, or no anomaly.domains"
 )
 COMPARING = ("likelihood", "mahalanobis", "nearest_neighbours")  # with a reference
@@ -156,11 +166,16 @@ class Anomaly(Scoring):
 
     domains: list[Name]
     seeds: Seeds
-    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
+    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(check_unique)]
     proxies: Proxies
     autoencoders: Autoencoders
     pca: Pca
     macro_fit: MacroFit
+
+    @property
+    def scoring(self) -> Scoring:
+        """What scores of a masked autoencoder depend on."""
+        return self.part(Scoring)
 
 
 def unfitted(anomaly: Anomaly, domains: Mapping[str, Domain]) -> list[str]:
@@ -173,7 +188,7 @@ def unfitted(anomaly: Anomaly, domains: Mapping[str, Domain]) -> list[str]:
     if not anomaly.macro_fit.enabled:
         return []
     return [
-        f"true: the sources of '{name}' are observed galaxies, which no Sersic profile fits; set "
+        f"the sources of '{name}' are observed galaxies, which no Sersic profile fits; set "
         "it to false or leave the domain out of anomaly.domains"
         for name in anomaly.domains
         if domains[name].population.source.galaxies is not None

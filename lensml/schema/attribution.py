@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Section, Seeds, UniqueNames, _check_unique
+from lensml.schema.base import Count, Section, Seeds, UniqueNames, check_unique
 from lensml.schema.encoders import Encoder
 
 MapMethod = Literal["grad_cam", "grad_cam_stem", "rollout"]
@@ -18,7 +18,7 @@ KINDS = {"grad_cam_stem": ("vit_conv_stem", "cnn"), "rollout": ("vit", "vit_conv
 class MapSpec(Section):
     """How maps are made."""
 
-    methods: Annotated[list[MapMethod], Field(min_length=1), AfterValidator(_check_unique)]
+    methods: Annotated[list[MapMethod], Field(min_length=1), AfterValidator(check_unique)]
     n_images: Annotated[int, Field(ge=2)]  # first test images of every class with substructure
     n_examples: Count  # of them, per class, in the figure
 
@@ -29,6 +29,11 @@ class Attribution(MapSpec):
     domains: Literal["all"] | UniqueNames  # of the classifier's, as the next two
     encoders: Literal["all"] | UniqueNames
     seeds: Literal["all"] | Seeds
+
+    @property
+    def maps(self) -> MapSpec:
+        """Without the lists that say of which runs."""
+        return self.part(MapSpec)
 
 
 def methods_of(encoder: Encoder, methods: list[MapMethod]) -> list[MapMethod]:
@@ -42,6 +47,4 @@ def unmapped(spec: MapSpec, encoders: Mapping[str, Encoder]) -> str:
     if not missing:
         return ""
     kinds = "; ".join(f"{method} for kinds {' and '.join(KINDS[method])}" for method in KINDS)
-    return (
-        f"= {spec.methods}: encoder '{missing[0]}' has none of them; grad_cam is for all, {kinds}"
-    )
+    return f"encoder '{missing[0]}' has none of them; grad_cam is for all, {kinds}"

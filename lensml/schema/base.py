@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+_Part = TypeVar("_Part", bound="Section")
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -15,8 +16,21 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    def part(self, kind: type[_Part]) -> _Part:
+        """The part of this section that is another: how a run is made, without which runs exist.
 
-def _check_name(name: str) -> str:
+        Args:
+            kind: a section that this one is derived from.
+        """
+        return kind.model_validate(self.model_dump(include=set(kind.model_fields)))
+
+
+def check_name(name: str) -> str:
+    """A name that can be a folder.
+
+    Raises:
+        ValueError: it cannot.
+    """
     if not NAME_PATTERN.match(name):
         raise ValueError(
             "names become folders: allowed are letters, digits, '.', '_' and '-', starting with a "
@@ -25,7 +39,12 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_unique(values: list) -> list:
+def check_unique(values: list) -> list:
+    """A list without repetitions.
+
+    Raises:
+        ValueError: something is listed twice.
+    """
     repeated = sorted({str(v) for v in values if values.count(v) > 1})
     if repeated:
         raise ValueError(
@@ -34,10 +53,10 @@ def _check_unique(values: list) -> list:
     return values
 
 
-Name = Annotated[str, AfterValidator(_check_name)]
-UniqueNames = Annotated[list[Name], Field(min_length=1), AfterValidator(_check_unique)]
+Name = Annotated[str, AfterValidator(check_name)]
+UniqueNames = Annotated[list[Name], Field(min_length=1), AfterValidator(check_unique)]
 Seeds = Annotated[
-    list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1), AfterValidator(_check_unique)
+    list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1), AfterValidator(check_unique)
 ]
 Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]

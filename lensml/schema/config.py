@@ -2,59 +2,53 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from lensml.schema.adaptation import DISTORTING, Adaptation
-from lensml.schema.anomaly import HIDDEN_FLUX, Anomaly, unfitted
-from lensml.schema.attribution import Attribution, unmapped
-from lensml.schema.base import NAME_PATTERN, Name, Section, UniqueNames, _check_unique
+from lensml.schema.adaptation import Adaptation
+from lensml.schema.anomaly import Anomaly
+from lensml.schema.attribution import Attribution
+from lensml.schema.base import Name, Section, UniqueNames, check_unique
+from lensml.schema.catalogue import Catalogue, Entries, read_catalogue, resolve
 from lensml.schema.development import Development, development_problems
 from lensml.schema.encoders import Encoder, NetworkInput
-from lensml.schema.errors import ConfigError, lines_from
+from lensml.schema.errors import ConfigError, Origins, validated
 from lensml.schema.limit import Limit
+from lensml.schema.misfits import misfits
 from lensml.schema.observed import Observed, observed_problems
 from lensml.schema.pretraining import Pretraining, pretraining_problems
-from lensml.schema.regression import Regression, constant_targets
+from lensml.schema.references import listed, undeclared, unknown_domains
+from lensml.schema.regression import Regression
 from lensml.schema.search import Search, search_problems
-from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, Simulation
+from lensml.schema.simulation import Domain, Simulation
 from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.sweep import Sweep, sweep_problems
-from lensml.schema.training import (
-    BASELINE,
-    Audit,
-    Classifier,
-    Compute,
-    Evaluation,
-    Figures,
-)
-from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.schema.training import Audit, Classifier, Compute, Evaluation, Figures
+from lensml.schema.yaml_reader import read_yaml
 
 Substructure = Literal["no_sub", "cdm", "vortex"]
-KINDS = {"instruments": Instrument, "populations": Population, "domains": DomainFile}
-
-
-class Catalogue(Section):
-    """Entries that add to, or change, the shipped instruments, populations and domains."""
-
-    instruments: dict[Name, dict[str, Any]] = Field(default_factory=dict)
-    populations: dict[Name, dict[str, Any]] = Field(default_factory=dict)
-    domains: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+Task = Literal["classification", "adaptation", "anomaly", "regression"]
+# What a task runs on. Of a task that is not listed it is taken to be empty, whatever it says.
+RUNS_ON = {
+    "adaptation": ("adaptation", "pairs"),
+    "anomaly": ("anomaly", "domains"),
+    "regression": ("regression", "domains"),
+}
+Problems = Callable[[Any], list[str]]
 
 
 class ConfigFile(Section):
     """What a configuration file holds."""
 
+    run: Name | None = None  # results in results/<run>, so that several lie side by side
     seed: Annotated[int, Field(ge=0, lt=2**63)]
+    tasks: Annotated[list[Task], Field(min_length=1), AfterValidator(check_unique)]
     domains: UniqueNames
-    substructures: Annotated[
-        list[Substructure], Field(min_length=2), AfterValidator(_check_unique)
-    ]
+    substructures: Annotated[list[Substructure], Field(min_length=2), AfterValidator(check_unique)]
     simulation: Simulation
     network_input: NetworkInput
     encoders: dict[Name, Encoder]
@@ -79,14 +73,6 @@ class ConfigFile(Section):
     compute: Compute
     catalogue: Catalogue = Catalogue()
 
-
-class Config(ConfigFile):
-    """The configuration with every domain resolved."""
-
-    resolved: dict[str, Domain]
-    timed: dict[str, Domain]  # of the benchmark
-    timed_in_training: Domain
-
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
         if self.substructures[0] != "no_sub":
@@ -94,6 +80,20 @@ class Config(ConfigFile):
                 "substructures must begin with no_sub, the class without substructure"
             )
         return self
+
+
+class Config(ConfigFile):
+    """The configuration with every domain resolved."""
+
+    resolved: dict[str, Domain]
+    timed: dict[str, Domain]  # of the benchmark
+    timed_in_training: Domain
+    labels: dict[str, str]  # of every domain, for figures
+
+    @property
+    def results(self) -> str:
+        """Folder of everything that the workflow makes."""
+        return "results" if self.run is None else f"results/{self.run}"
 
     @property
     def limit_domains(self) -> list[str]:
@@ -124,38 +124,70 @@ def load_config(
     Raises:
         ConfigError: one line per problem.
     """
-    contents = {str(f): read_yaml(f) for f in files}
-    tree = dict(merged)
-    raw = _validate(ConfigFile, tree, files=contents)
-    entries = _catalogue(catalogue_dir, raw)
-    problems = _unknown_domains(raw.domains, entries["domains"], contents, "domains")
-    problems += _unknown_domains(
-        raw.benchmark.domains, entries["domains"], contents, "benchmark", "domains"
-    )
-    trained = raw.benchmark.training.domain
-    keys = ("benchmark", "training", "domain")
-    problems += _unknown_domains([trained], entries["domains"], contents, *keys)
-    problems += _unknown_references(raw, contents)
-    checks = (study_problems, search_problems, development_problems, observed_problems)
-    for found in (*checks, pretraining_problems):
-        problems += found(raw)
+    origins = Origins({str(f): read_yaml(f) for f in files})
+    tree = of_active_tasks(merged)
+    raw = validated(ConfigFile, tree, origins)
+    entries = read_catalogue(catalogue_dir, raw.catalogue)
+    _refuse(_reference_problems(raw, entries, origins))
+    config = validated(Config, {**tree, **_resolved(raw, entries, origins)}, origins)
+    _refuse(misfits(config, origins) + sweep_problems(config))
+    return config
+
+
+def of_active_tasks(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with nothing to run on for tasks that are not listed."""
+    out = dict(tree)
+    active = tree.get("tasks")
+    if not isinstance(active, list) or not set(map(str, active)) <= set(get_args(Task)):
+        return out  # refused later on, by its own line
+    for task, (section, key) in RUNS_ON.items():
+        if task not in active and isinstance(out.get(section), Mapping):
+            out[section] = {**out[section], key: []}
+    return out
+
+
+def _refuse(problems: list[str]) -> None:
     if problems:
         raise ConfigError(problems)
-    resolved = {name: _resolve(name, entries, contents) for name in raw.domains}
+
+
+def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> list[str]:
+    """Names that nothing declares, and sections that contradict others."""
+    timed = raw.benchmark
+    lines = []
+    for key, names in (
+        ("domains", raw.domains),
+        ("benchmark.domains", timed.domains),
+        ("benchmark.training.domain", [timed.training.domain]),
+    ):
+        lines += unknown_domains(key, names, entries["domains"], origins)
+    lines += undeclared(raw, origins)
+    checks: tuple[Problems, ...] = (
+        study_problems,
+        search_problems,
+        development_problems,
+        observed_problems,
+        pretraining_problems,
+    )
+    return lines + [line for check in checks for line in check(raw)]
+
+
+def _resolved(raw: ConfigFile, entries: Entries, origins: Origins) -> dict[str, Any]:
+    """Every domain that something runs on."""
+
+    def resolved(name: str) -> dict[str, Any]:
+        return resolve(name, entries, origins.files)
+
+    domains = {name: resolved(name) for name in raw.domains}
     if any(variant.redraw_noise for variant in raw.ablation.variants.values()):
-        domain = raw.ablation.domain or raw.classifier.domains[0]
-        resolved |= _without_noise(resolved[domain])
-    timed = {name: _resolve(name, entries, contents) for name in raw.benchmark.domains}
-    domains = {
-        "resolved": resolved,
-        "timed": timed,
-        "timed_in_training": _resolve(trained, entries, contents),
+        domains |= _without_noise(domains[raw.ablation.domain or raw.classifier.domains[0]])
+    named = {*raw.domains, *raw.benchmark.domains}
+    return {
+        "labels": {name: entries["domains"][name].content.get("label") or name for name in named},
+        "resolved": domains,
+        "timed": {name: resolved(name) for name in raw.benchmark.domains},
+        "timed_in_training": resolved(raw.benchmark.training.domain),
     }
-    config = _validate(Config, {**tree, **domains}, files=contents)
-    misfits = _misfits(config, contents) + sweep_problems(config)
-    if misfits:
-        raise ConfigError(misfits)
-    return config
 
 
 def _without_noise(domain: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -168,230 +200,3 @@ def _without_noise(domain: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def noiseless(domain: str) -> str:
     """Name of a domain's twin without noise."""
     return f"{domain}_noiseless"
-
-
-def _misfits(config: Config, files: Mapping) -> list[str]:
-    """Images that a network cannot take: patches that do not fit, pairs of different size."""
-    lines = []
-    size = {n: config.network_input.img_size(d.num_pix) for n, d in config.resolved.items()}
-    lines += _crop_misfits(config, files)
-    for name in config.classifier.encoders:
-        encoder = config.encoders[name]
-        if encoder.kind == "vit":
-            where = (
-                f"{_where(files, 'encoders', name)}: encoders.{name}",
-                config.classifier.domains,
-            )
-            lines += _patch_misfits(*where, encoder.patch_size, size)
-    where = f"{_where(files, 'anomaly', 'mae', 'patch_size')}: anomaly.mae"
-    lines += _patch_misfits(where, config.anomaly.domains, config.anomaly.mae.patch_size, size)
-    lines += _width_misfits(config, files, size)
-    lines += _constant_targets(config, files)
-    where = f"{_where(files, 'anomaly', 'macro_fit', 'enabled')}: anomaly.macro_fit.enabled"
-    lines += [f"{where} = {reason}" for reason in unfitted(config.anomaly, config.resolved)]
-    encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
-    if problem := unmapped(config.attribution, encoders):
-        lines.append(f"{_where(files, 'attribution', 'methods')}: attribution.methods {problem}")
-    if config.adaptation.pairs and config.network_input.stretch == "per_image_max":
-        lines += [
-            f"{_where(files, 'adaptation', 'methods')}: adaptation.methods = '{method}': distorts "
-            "fluxes, which network_input.stretch = 'per_image_max' hides; allowed are asinh and "
-            "linear"
-            for method in config.adaptation.methods
-            if method in DISTORTING
-        ]
-    if config.anomaly.domains and config.network_input.stretch == "per_image_max":
-        lines.append(f"{_where(files, 'network_input', 'stretch')}: {HIDDEN_FLUX}")
-    for index, pair in enumerate(config.adaptation.pairs):
-        if size[pair.source] != size[pair.target]:
-            lines.append(
-                f"{_where(files, 'adaptation', 'pairs')}: adaptation.pairs[{index}]: images of "
-                f"'{pair.source}' have {size[pair.source]} pixels and those of '{pair.target}' "
-                f"{size[pair.target]}; an encoder takes one size"
-            )
-    return lines
-
-
-def _crop_misfits(config: Config, files: Mapping) -> list[str]:
-    crop = config.network_input.center_crop
-    if crop is None:
-        return []
-    num_pix = {name: config.resolved[name].num_pix for name in config.domains}
-    return [
-        f"{_where(files, 'network_input', 'center_crop')}: network_input.center_crop = {crop}: "
-        f"must leave equal margins in the {n} pixels of '{name}'"
-        for name, n in num_pix.items()
-        if crop > n or (n - crop) % 2
-    ]
-
-
-def _patch_misfits(
-    where: str, domains: Sequence[str], patch_size: int, size: Mapping[str, int]
-) -> list[str]:
-    return [
-        f"{where}.patch_size = {patch_size}: must divide the {size[name]} pixels of '{name}'"
-        for name in domains
-        if size[name] % patch_size
-    ]
-
-
-def _width_misfits(config: Config, files: Mapping, size: Mapping[str, int]) -> list[str]:
-    widths = config.anomaly.autoencoders.widths
-    return [
-        f"{_where(files, 'anomaly', 'autoencoders', 'widths')}: anomaly.autoencoders.widths = "
-        f"{widths}: each halves the image, and the {size[name]} pixels of '{name}' can be halved "
-        f"{size[name].bit_length() - 1} times at most"
-        for name in config.anomaly.domains
-        if config.anomaly.autoencoders.methods and size[name] < 2 ** len(widths)
-    ]
-
-
-def _constant_targets(config: Config, files: Mapping) -> list[str]:
-    return [
-        f"{_where(files, 'regression', 'domains')}: regression.domains = '{name}': its population "
-        f"has one {target} for all images; give it a distribution or leave the domain out"
-        for name in config.regression.domains
-        for target in constant_targets(config.resolved[name].population, config.substructures)
-    ]
-
-
-def _validate(
-    model: type, tree: Mapping[str, Any], *, files: Mapping, prefix: Sequence = ()
-) -> Any:
-    try:
-        return model.model_validate(tree)
-    except ValidationError as error:
-        lines = lines_from(error, tree=tree, model=model, files=files, prefix=prefix)
-        raise ConfigError(lines) from None
-
-
-def _catalogue(folder: Path, raw: ConfigFile) -> dict[str, dict[str, tuple[str, dict]]]:
-    """Every entry by kind and name, with the file that it comes from."""
-    entries: dict[str, dict[str, tuple[str, dict]]] = {kind: {} for kind in KINDS}
-    for kind in KINDS:
-        for path in sorted((folder / kind).glob("*.yaml")):
-            if not NAME_PATTERN.match(path.stem):
-                raise ConfigError([f"{path}: file name must match {NAME_PATTERN.pattern}"])
-            entries[kind][path.stem] = (str(path), read_yaml(path))
-        for name, changes in getattr(raw.catalogue, kind).items():
-            file, content = entries[kind].get(name, (f"catalogue.{kind}.{name}", {}))
-            entries[kind][name] = (file, deep_merge(content, changes))
-    return entries
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
-
-
-def _where(files: Mapping[str, Any], *keys: str) -> str:
-    for name, tree in reversed(list(files.items())):
-        node: Any = tree
-        for key in keys:
-            node = node.get(key) if isinstance(node, Mapping) else None
-        if node is not None:
-            return name
-    return next(reversed(list(files)), "configuration")
-
-
-def _unknown_domains(
-    wanted: Sequence[str], known: Mapping, files: Mapping, *keys: str
-) -> list[str]:
-    return [
-        f"{_where(files, *keys)}: {'.'.join(keys)} = '{name}': unknown domain; "
-        f"{_nearest(name, list(known))}"
-        for name in wanted
-        if name not in known
-    ]
-
-
-def _unknown_references(raw: ConfigFile, files: Mapping) -> list[str]:
-    """Names that must be declared elsewhere in the configuration."""
-    lines = []
-    sections = (raw.attribution, raw.classifier)
-    checks = [
-        ("classifier", "domains", raw.classifier.domains, raw.domains),
-        ("anomaly", "domains", raw.anomaly.domains, raw.domains),
-        ("regression", "domains", raw.regression.domains, raw.classifier.domains),
-        ("regression", "encoders", raw.regression.encoders, raw.classifier.encoders),
-        ("limit", "domains", listed(raw.limit.domains), raw.domains),
-        ("classifier", "encoders", raw.classifier.encoders, list(raw.encoders)),
-        ("adaptation", "encoders", raw.adaptation.encoders, raw.classifier.encoders),
-    ]
-    checks += [
-        ("attribution", key, *(list(map(str, listed(getattr(s, key)))) for s in sections))
-        for key in ("domains", "encoders", "seeds")
-    ]
-    for section, key, used, declared in checks:
-        origin = "domains" if key == "domains" else f"classifier.{key}"
-        of_classifier = section in ("regression", "attribution")
-        origin = "classifier.domains" if of_classifier and key == "domains" else origin
-        origin = "encoders" if (section, key) == ("classifier", "encoders") else origin
-        lines += [
-            f"{_where(files, section, key)}: {section}.{key} = '{name}': is not listed under "
-            f"'{origin}'; {_nearest(name, declared)}"
-            for name in used
-            if name not in declared
-        ]
-    models = [*raw.classifier.encoders, BASELINE]
-    if raw.evaluation.compare_with not in models:
-        lines.append(
-            f"{_where(files, 'evaluation', 'compare_with')}: evaluation.compare_with = "
-            f"'{raw.evaluation.compare_with}': is neither listed under 'classifier.encoders' nor "
-            f"'{BASELINE}'; {_nearest(raw.evaluation.compare_with, models)}"
-        )
-    for index, pair in enumerate(raw.adaptation.pairs):
-        where = _where(files, "adaptation", "pairs")
-        sides = [("source", pair.source, raw.classifier.domains, "classifier.domains")]
-        sides.append(("target", pair.target, raw.domains, "domains"))
-        lines += [
-            f"{where}: adaptation.pairs[{index}].{side} = '{name}': is not listed under "
-            f"'{origin}'; {_nearest(name, declared)}"
-            for side, name, declared, origin in sides
-            if name not in declared
-        ]
-    return lines
-
-
-def listed(names: Literal["all"] | list) -> list:
-    """What a list names; nothing for 'all'."""
-    return [] if names == "all" else list(names)
-
-
-def _changed_by(files: Mapping, kind: str, name: str) -> dict[str, Any]:
-    """Configuration files that change a catalogue entry, with their changes."""
-    changed = {}
-    for file, tree in files.items():
-        node: Any = tree
-        for key in ("catalogue", kind, name):
-            node = node.get(key) if isinstance(node, Mapping) else None
-        if node is not None:
-            changed[f"{file}: catalogue.{kind}.{name}"] = node
-    return changed
-
-
-def _resolve(name: str, entries: Mapping, files: Mapping) -> dict[str, Any]:
-    file, content = entries["domains"][name]
-    changed = _changed_by(files, "domains", name)
-    domain = _validate(DomainFile, content, files={file: content, **changed})
-    parts = {}
-    for kind, key in (("instruments", domain.instrument), ("populations", domain.population)):
-        if key not in entries[kind]:
-            singular = kind.removesuffix("s")
-            raise ConfigError(
-                [f"{file}: {singular} = '{key}': {_nearest(key, list(entries[kind]))}"]
-            )
-        part_file, part = entries[kind][key]
-        changes = getattr(domain, f"{kind.removesuffix('s')}_changes")
-        origin = {part_file: part, file: changes, **_changed_by(files, kind, key)}
-        part = deep_merge(part, changes)
-        _validate(KINDS[kind], part, files=origin)
-        parts[kind] = part
-    return {
-        "name": name,
-        "num_pix": domain.num_pix,
-        "supersampling_factor": domain.supersampling_factor,
-        "refinement_factor": domain.refinement_factor,
-        "instrument": parts["instruments"],
-        "population": parts["populations"],
-    }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args, get_origin
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class ConfigError(ValueError):
@@ -90,13 +92,44 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [m for arg in get_args(annotation) for m in _models_in(arg)]
 
 
-def _file_of(path: Sequence[str | int], files: Mapping[str, Any]) -> str:
-    """The last file that holds the key, or the deepest part of it that any file holds."""
-    for depth in range(len(path), 0, -1):
-        for name, tree in reversed(list(files.items())):
-            if _lookup(tree, path[:depth])[0]:
-                return name
-    return next(reversed(list(files)), "configuration")
+class Origins:
+    """Files that a configuration was merged from, to say where a key stands."""
+
+    def __init__(self, files: Mapping[str, Any]) -> None:
+        """Remember the files.
+
+        Args:
+            files: name -> parsed content, in the order in which they were merged.
+        """
+        self.files = files
+
+    def file_of(self, path: Sequence[str | int]) -> str:
+        """The last file that holds a key, or the deepest part of it that any file holds."""
+        for depth in range(len(path), 0, -1):
+            for name, tree in reversed(list(self.files.items())):
+                if _lookup(tree, path[:depth])[0]:
+                    return name
+        return next(reversed(list(self.files)), "configuration")
+
+    def line(self, key: str, problem: str, *, value: object = None, at: str | None = None) -> str:
+        """One line about a key: ``file: key = value: problem``.
+
+        Args:
+            key: as a reader writes it, ``adaptation.pairs[0].source``.
+            problem: what is wrong and what is allowed.
+            value: what was found; left out if it is None.
+            at: key whose file is named, where ``key`` itself stands in none.
+        """
+        path = [part.partition("[")[0] for part in (at or key).split(".")]
+        shown = "" if value is None else f" = {_show(value)}"
+        return f"{self.file_of(path)}: {key}{shown}: {problem}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """What a reader may have meant: the nearest name, or all of them."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(sorted(known))}"
 
 
 def _show(value: Any) -> str:
@@ -136,8 +169,7 @@ def lines_from(
     *,
     tree: Mapping[str, Any],
     model: type[BaseModel],
-    files: Mapping[str, Any],
-    prefix: Sequence[str | int] = (),
+    origins: Origins,
 ) -> list[str]:
     """One line per problem of a pydantic error.
 
@@ -145,19 +177,34 @@ def lines_from(
         error: what validation raised.
         tree: the merged configuration that was validated.
         model: the schema of ``tree``.
-        files: file name -> parsed content, in the order in which they were merged.
-        prefix: key path of ``tree`` inside the files.
+        origins: files that ``tree`` was merged from.
     """
     lines = {}
     tags = _union_tags(model)
     for item in error.errors():
         path = _real_path(tree, item["loc"], tags)
-        full = [*prefix, *path]
-        where = f"{_file_of(full, files)}: {dotted(full) or 'top level'}"
+        where = f"{origins.file_of(path)}: {dotted(path) or 'top level'}"
         found, value = _lookup(tree, path)
         whole = isinstance(value, Mapping) and not item["type"].endswith("prior")
         shown = f" = {_show(value)}" if found and not whole else ""
         rule = _rule(item, _known_keys(model, path[:-1]))
         # A union reports each member's complaint about the same key: the first is enough.
-        lines.setdefault(dotted(full), f"{where}{shown}: {rule}")
+        lines.setdefault(dotted(path), f"{where}{shown}: {rule}")
     return list(lines.values())
+
+
+def validated(model: type[_Model], tree: Mapping[str, Any], origins: Origins) -> _Model:
+    """A section of a configuration as a typed object.
+
+    Args:
+        model: of the section.
+        tree: plain data.
+        origins: files that ``tree`` was merged from.
+
+    Raises:
+        ConfigError: one line per problem.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(lines_from(error, tree=tree, model=model, origins=origins)) from None

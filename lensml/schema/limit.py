@@ -8,23 +8,38 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Section, UniqueNames, _check_unique
+from lensml.schema.base import Count, Section, UniqueNames, check_unique
 
 
-class Limit(Section):
-    """Bounds on the AUC that any method can reach, with lens and source unknown."""
+class Bounds(Section):
+    """How the bounds are computed."""
 
-    domains: Literal["all"] | UniqueNames  # those without noise have no limit and are left out
     n_systems: Annotated[int, Field(ge=2)]  # test systems of the upper bound
     n_bank_systems: Annotated[int, Field(ge=2)]  # the first of them, of the lower bound
     n_templates: Annotated[int, Field(ge=2)]  # per class and system, which the classifier knows
     n_draws: Annotated[int, Field(ge=2)]  # per class and system, on which it is tested
     supersampling_factor: Count  # rays per pixel and axis
     # The grid, for populations whose subhalos have an f_sub.
-    f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(_check_unique)]
-    magnitudes: Annotated[list[float], AfterValidator(_check_unique)]  # of the source, unlensed
+    f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(check_unique)]
+    magnitudes: Annotated[list[float], AfterValidator(check_unique)]  # of the source, unlensed
+
+
+class Limit(Bounds):
+    """Bounds on the AUC that any method can reach, with lens and source unknown."""
+
+    domains: Literal["all"] | UniqueNames  # those without noise have no limit and are left out
     # Per class and cell, on which networks are tested; the bounds do not depend on it.
     n_network_images: Annotated[int, Field(ge=2)] = 600
+
+    @property
+    def bounds(self) -> Bounds:
+        """What the bounds depend on."""
+        return self.part(Bounds)
+
+    @property
+    def grid(self) -> Grid:
+        """Where networks are compared with the bounds."""
+        return Grid(self.f_sub, self.magnitudes, self.n_network_images)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationError
 
 from lensml.schema.anomaly import Mae
-from lensml.schema.base import Count, Name, Positive, Section, Seeds, _check_unique
+from lensml.schema.base import Count, Name, Positive, Section, Seeds, check_unique
 from lensml.schema.encoders import Vit
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.schema.yaml_reader import deep_merge
 
 STARTS = ("pretrained", "scratch", "linear_probe", "shipped")
@@ -21,7 +21,7 @@ class Pretraining(Section):
 
     domain: Name | None  # null: the first of classifier.domains
     seeds: Seeds
-    fractions: Annotated[list[Share], Field(min_length=1), AfterValidator(_check_unique)]
+    fractions: Annotated[list[Share], Field(min_length=1), AfterValidator(check_unique)]
     epochs: Count  # of all images: the number of steps is the same at every fraction
     classifier: dict[str, Any]  # what training of the plain transformer changes in the recipe
     probe_C: Annotated[list[Positive], Field(min_length=1)]  # inverse regularisation, chosen from
@@ -41,14 +41,15 @@ def mae_encoder(mae: Mae) -> Vit:
     )
 
 
-def pretraining_recipe(pretraining: Pretraining, classifier: Classifier) -> Classifier:
+def pretraining_recipe(pretraining: Pretraining, classifier: ClassifierRecipe) -> ClassifierRecipe:
     """The recipe of the plain transformer.
 
     Raises:
         ValidationError: a change is not allowed.
     """
     changes = {"epochs": pretraining.epochs, **pretraining.classifier}
-    return Classifier.model_validate(deep_merge(classifier.model_dump(), changes))
+    recipe = classifier.part(ClassifierRecipe).model_dump()
+    return ClassifierRecipe.model_validate(deep_merge(recipe, changes))
 
 
 def pretraining_problems(config: Any) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Name, UniqueNames, _check_unique
+from lensml.schema.base import Count, Name, UniqueNames, check_unique
 from lensml.schema.simulation import Population
 from lensml.schema.training import Optimization
 
@@ -15,16 +15,26 @@ from lensml.schema.training import Optimization
 TARGETS = {"cdm": "log10_mass_fraction", "vortex": "log10_axion_mass"}
 
 
-class Regression(Optimization):
-    """Gaussian regression of the substructure's strength, one network per class."""
+class RegressionRecipe(Optimization):
+    """How a strength is regressed."""
 
-    domains: Annotated[list[Name], AfterValidator(_check_unique)]  # empty switches it off
-    encoders: UniqueNames
     initialise: Literal["classifier", "scratch"]  # the encoder, of the same seed
     epochs: Count
     evaluations_per_epoch: Count  # validations of which the best is chosen
     ema_decay: Annotated[float, Field(ge=0, lt=1)]  # 0 switches the averaging off
     augment: bool
+
+
+class Regression(RegressionRecipe):
+    """Gaussian regression of the substructure's strength, one network per class."""
+
+    domains: Annotated[list[Name], AfterValidator(check_unique)]
+    encoders: UniqueNames
+
+    @property
+    def recipe(self) -> RegressionRecipe:
+        """Without the lists that say which runs exist."""
+        return self.part(RegressionRecipe)
 
 
 def constant_targets(population: Population, substructures: Sequence[str]) -> list[str]:

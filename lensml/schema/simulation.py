@@ -280,6 +280,7 @@ class DomainFile(Section):
     """A domain as it is written in the catalogue: names, and changes to what they stand for."""
 
     description: str
+    label: str = ""  # in figures; the name, where there is none
     instrument: Name
     population: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Name, Section, _check_unique
+from lensml.schema.base import Count, Name, Section, check_unique
 from lensml.schema.training import Benchmark
 
 
@@ -22,7 +22,7 @@ class TrainingSpeed(Section):
 class WorkflowSpeed(Section):
     """Costs of the workflow itself."""
 
-    n_jobs: Annotated[list[Count], AfterValidator(_check_unique)]  # planned in dry runs
+    n_jobs: Annotated[list[Count], AfterValidator(check_unique)]  # planned in dry runs
     repeats: Count
 
 
@@ -31,3 +31,8 @@ class Benchmarks(Benchmark):
 
     training: TrainingSpeed
     workflow: WorkflowSpeed
+
+    @property
+    def rendering(self) -> Benchmark:
+        """Without what else is measured."""
+        return self.part(Benchmark)

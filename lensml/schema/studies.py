@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames, _check_unique
+from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames, check_unique
 from lensml.schema.encoders import Encoder, NetworkInput
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.schema.yaml_reader import deep_merge
 
 SHIPPED = "shipped"  # the variant without changes
@@ -64,10 +64,10 @@ class Scaling(Section):
     domain: Name | None  # null: the first of classifier.domains
     encoder: Name
     seeds: Seeds
-    n_train: Annotated[list[Count], Field(min_length=1), AfterValidator(_check_unique)]
+    n_train: Annotated[list[Count], Field(min_length=1), AfterValidator(check_unique)]
 
 
-def steps_of(classifier: Classifier, *, n_train: int, n_classes: int) -> int:
+def steps_of(classifier: ClassifierRecipe, *, n_train: int, n_classes: int) -> int:
     """Optimisation steps of a recipe's epochs.
 
     Args:
@@ -86,7 +86,7 @@ class Recipe(Section):
     """Everything that a run of a study is trained with."""
 
     encoder: Encoder
-    classifier: Classifier
+    classifier: ClassifierRecipe
     network_input: NetworkInput
 
 
@@ -95,7 +95,7 @@ def resolve_variant(
     *,
     encoder: str,
     encoders: Mapping[str, Encoder],
-    classifier: Classifier,
+    classifier: ClassifierRecipe,
     network_input: NetworkInput,
 ) -> Recipe:
     """The recipe of a variant.
@@ -111,8 +111,8 @@ def resolve_variant(
     base = encoders[variant.encoder or encoder].model_dump()
     return Recipe(
         encoder=TypeAdapter(Encoder).validate_python(deep_merge(base, variant.encoder_changes)),
-        classifier=Classifier.model_validate(
-            deep_merge(classifier.model_dump(), variant.classifier)
+        classifier=ClassifierRecipe.model_validate(
+            deep_merge(classifier.part(ClassifierRecipe).model_dump(), variant.classifier)
         ),
         network_input=NetworkInput.model_validate(
             deep_merge(network_input.model_dump(), variant.network_input)

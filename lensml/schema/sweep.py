@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from lensml.schema.anomaly import Anomaly, Mae, Score, Scoring
-from lensml.schema.base import Name, Section, Seeds, _check_unique
+from lensml.schema.base import Name, Section, Seeds, check_unique
 
 N_TRAIN = "n_train"
 Factor = Literal[
@@ -21,7 +21,7 @@ Factor = Literal[
     "masks",
     "n_train",
 ]
-Values = Annotated[list[int | float | str], Field(min_length=1), AfterValidator(_check_unique)]
+Values = Annotated[list[int | float | str], Field(min_length=1), AfterValidator(check_unique)]
 
 
 class Sweep(Section):
@@ -29,7 +29,7 @@ class Sweep(Section):
 
     domain: Name | None  # null: the first of anomaly.domains
     seeds: Seeds
-    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_check_unique)]
+    scores: Annotated[list[Score], Field(min_length=1), AfterValidator(check_unique)]
     vary: dict[Factor, Values]
 
 

@@ -14,7 +14,7 @@ from lensml.schema.base import (
     Section,
     Seeds,
     UniqueNames,
-    _check_unique,
+    check_unique,
 )
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -41,12 +41,9 @@ class Optimization(Section):
         return self
 
 
-class Classifier(Optimization):
-    """Supervised training of substructure classifiers."""
+class ClassifierRecipe(Optimization):
+    """How a substructure classifier is trained."""
 
-    domains: UniqueNames
-    encoders: UniqueNames
-    seeds: Seeds
     epochs: Count
     evaluations_per_epoch: Count  # validations between two of which the best is chosen
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
@@ -54,6 +51,19 @@ class Classifier(Optimization):
     paired_batches: bool  # a batch holds its lens systems once per class
     augment: bool
     test_time_augmentation: bool
+
+
+class Classifier(ClassifierRecipe):
+    """Which classifiers are trained, and how."""
+
+    domains: UniqueNames
+    encoders: UniqueNames
+    seeds: Seeds
+
+    @property
+    def recipe(self) -> ClassifierRecipe:
+        """Without the lists that say which runs exist."""
+        return self.part(ClassifierRecipe)
 
 
 class Evaluation(Section):
@@ -64,7 +74,7 @@ class Evaluation(Section):
     false_positive_rates: Annotated[
         list[Annotated[float, Field(gt=0, lt=1)]],
         Field(min_length=1),
-        AfterValidator(_check_unique),
+        AfterValidator(check_unique),
     ]
     calibration_bins: Annotated[int, Field(ge=2)]
     n_embedded: Annotated[int, Field(ge=10)]  # test images per domain in the embedding figure
@@ -92,7 +102,7 @@ class Benchmark(Section):
 
     domains: UniqueNames  # of the catalogue; they need not be listed under the study's domains
     supersampling_factors: Annotated[  # beside the domain's own
-        list[Annotated[int, Field(ge=1, le=16)]], AfterValidator(_check_unique)
+        list[Annotated[int, Field(ge=1, le=16)]], AfterValidator(check_unique)
     ]
     n_images: Count  # rendered by the kernel in one turn
     n_images_lenstronomy: Count  # distinct systems, each rendered once by lenstronomy in one turn

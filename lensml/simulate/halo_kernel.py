@@ -19,6 +19,7 @@ import numba
 import numpy as np
 
 from lensml.physics.halos import X_FLOOR, tnfw_enclosed
+from lensml.simulate.columns import INVERSE_RS2, RS2, TAU, THETA_N2
 
 SHIFT = 17  # bits of a float32 below the table's index: 64 nodes per octave
 _FIRST = int(np.float32(2.0**-20).view(np.int32)) >> SHIFT
@@ -27,8 +28,6 @@ U_MAX = 2.0**24 * 0.999  # (R / Rs)^2
 LOG_TAU_MIN, LOG_TAU_STEP, N_TAU = math.log(0.05), math.log(10) / 24, 121
 # The polynomial's error is (REACH + sqrt(REACH^2 - 1))^-NODES = 1e-5 of a halo's deflection.
 NODES, REACH = 6, 3.5
-# Columns of the halo table, one row per halo.
-HALO_COLUMNS = ("theta_N2", "inverse_Rs2", "Rs2", "tau")
 
 
 @lru_cache(maxsize=1)
@@ -161,8 +160,8 @@ def _deflection_by_table(ax, ay, axis64, xy, halos, table, row):
     high = np.empty(size, np.float32)
     for p in range(xy.shape[0]):
         x, y = xy[p]
-        _own_row(row, table, halos[p, 0], halos[p, 3])
-        inverse, floor = np.float32(halos[p, 1]), np.float32(halos[p, 2] * X_FLOOR**2)
+        _own_row(row, table, halos[p, THETA_N2], halos[p, TAU])
+        inverse, floor = np.float32(halos[p, INVERSE_RS2]), np.float32(halos[p, RS2] * X_FLOOR**2)
         dx[:] = axis64 - x
         node_dx[:] = nodes - x
         left, right = _near(x, center, half)
@@ -206,7 +205,7 @@ def _enclosed(x, tau):
 @numba.njit(forceinline=True)
 def _add_halo_exactly(ax, ay, dx, dy, halo):
     """Add the deflection of one halo by the closed form; dx, dy (n,) are offsets of rays."""
-    theta_N2, Rs, tau = halo[0], math.sqrt(halo[2]), halo[3]
+    theta_N2, Rs, tau = halo[THETA_N2], math.sqrt(halo[RS2]), halo[TAU]
     for i in range(dy.size):
         for j in range(dx.size):
             radius = max(math.sqrt(dx[j] ** 2 + dy[i] ** 2), X_FLOOR * Rs)
@@ -223,7 +222,7 @@ def halo_deflection(ax, ay, axis64, xy, halos, table, row):
         ax, ay: (n, n) output, arcsec.
         axis64: (n,) float64 ray coordinates of either axis, arcsec.
         xy: (P, 2) float64 arcsec, positions.
-        halos: (P, len(HALO_COLUMNS)) float64.
+        halos: (P, columns.HALO_COLUMNS) float64.
         table: of :func:`enclosed_table`; of length 0 evaluates the closed form.
         row: (nodes,) float32, working space.
     """

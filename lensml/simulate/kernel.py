@@ -22,7 +22,33 @@ from collections.abc import Callable
 import numba
 import numpy as np
 
-from lensml.simulate import halo_kernel, light_kernel, vector_math
+from lensml.simulate import columns, halo_kernel, light_kernel, vector_math
+from lensml.simulate.columns import (
+    CENTER_X,
+    CENTER_Y,
+    CORE2,
+    COS_PHI,
+    GAMMA1,
+    GAMMA2,
+    HALF_LENGTH,
+    KAPPA_SHEET,
+    LINE_COS,
+    LINE_SCALE,
+    LINE_SIN,
+    LINE_X,
+    LINE_Y,
+    LOG2_B,
+    M3_COS,
+    M3_SIN,
+    M4_COS,
+    M4_SIN,
+    R_SHEET2,
+    SERIES_RATIO,
+    SERIES_SCALE,
+    SIN_PHI,
+    SLOPE_EXCESS,
+    Q,
+)
 from lensml.simulate.halo_kernel import halo_deflection, interpolate_planes
 from lensml.simulate.light_kernel import (
     average_rays,
@@ -36,41 +62,6 @@ from lensml.simulate.light_kernel import (
 )
 from lensml.simulate.vector_math import atan2_upper, exp2, log2
 
-# Columns of the macro table, one row per image.
-MACRO_COLUMNS = (
-    "center_x",
-    "center_y",
-    "cos_phi",
-    "sin_phi",
-    "q",
-    "series_ratio",  # (1 - q) / (1 + q)
-    "series_scale",  # 2 theta_E sqrt(q) / (1 + q)
-    "gamma1",
-    "gamma2",
-    "source_x",
-    "source_y",
-    "source_cos_phi",
-    "source_sin_phi",
-    "source_q",
-    "log2_amp",  # surface brightness at R_sersic, plus b_n / ln 2
-    "b_over_ln2",
-    "log2_R_sersic",
-    "half_inverse_n",  # 1 / (2 n)
-    "slope_excess",  # gamma - 2
-    "log2_b",  # log2(theta_E sqrt(q))
-    "kappa_sheet",
-    "r_sheet2",
-    "m3_cos",  # a_3 / (1 - 9) times cos and sin of 3 phi_3, in the frame of the sky, arcsec
-    "m3_sin",
-    "m4_cos",
-    "m4_sin",
-    "floor2",  # smoothing radius of the Sersic profile, squared
-    "galaxy_amp",
-    "galaxy_inverse_scale",  # 1 / arcsec
-)
-# Columns of the line table, one row per line.
-LINE_COLUMNS = ("center_x", "center_y", "cos", "sin", "half_length", "core2", "scale")
-
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
@@ -80,7 +71,8 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
     coefficients (1 / (2n + 1) for an isothermal slope) are given, summed by Horner's rule.
     """
     one = bx.dtype.type(1)
-    cx, cy, c, s, q, f, scale = m[0], m[1], m[2], m[3], m[4], m[5], m[6]
+    cx, cy, c, s, q = m[CENTER_X], m[CENTER_Y], m[COS_PHI], m[SIN_PHI], m[Q]
+    f, scale = m[SERIES_RATIO], m[SERIES_SCALE]
     tiny = bx.dtype.type(1e-30)
     dy = y - cy
     for j in range(axis.size):
@@ -102,8 +94,8 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
             real = coefficient + wr * sr[j] - wi * si[j]
             si[j] = wr * si[j] + wi * sr[j]
             sr[j] = real
-    g1, g2 = m[7], m[8]
-    if m[18] != 0:
+    g1, g2 = m[GAMMA1], m[GAMMA2]
+    if m[SLOPE_EXCESS] != 0:
         _steepen(er, ei, axis, dy, m)
     for j in range(axis.size):
         au = scale * (er[j] * sr[j] - ei[j] * si[j])
@@ -115,7 +107,8 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def _steepen(er, ei, axis, dy, m):
     """Multiply the unit vectors by (b / R)^(gamma - 2)."""
-    cx, c, s, q, excess, log_b = m[0], m[2], m[3], m[4], m[18], m[19]
+    cx, c, s, q = m[CENTER_X], m[COS_PHI], m[SIN_PHI], m[Q]
+    excess, log_b = m[SLOPE_EXCESS], m[LOG2_B]
     half = er.dtype.type(0.5)
     tiny = er.dtype.type(1e-30)
     for j in range(axis.size):
@@ -143,16 +136,17 @@ def _add_multipoles(bx, by, axis, y, m):
     """Subtract the deflection of the multipoles of order 3 and 4 (Xu et al. 2015, eq. B12)."""
     one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
     three, four = bx.dtype.type(3), bx.dtype.type(4)
-    dy = y - m[1]
+    dy = y - m[CENTER_Y]
+    cos3, sin3, cos4, sin4 = m[M3_COS], m[M3_SIN], m[M4_COS], m[M4_SIN]
     for j in range(axis.size):
-        dx = axis[j] - m[0]
+        dx = axis[j] - m[CENTER_X]
         inverse = one / math.sqrt(dx * dx + dy * dy + tiny)
         c, s = dx * inverse, dy * inverse
         c2, s2 = c * c - s * s, c * s + c * s
         c3, s3 = c2 * c - s2 * s, c2 * s + s2 * c
         c4, s4 = c2 * c2 - s2 * s2, c2 * s2 + c2 * s2
-        radial = m[22] * c3 + m[23] * s3 + m[24] * c4 + m[25] * s4
-        tangential = three * (m[23] * c3 - m[22] * s3) + four * (m[25] * c4 - m[24] * s4)
+        radial = cos3 * c3 + sin3 * s3 + cos4 * c4 + sin4 * s4
+        tangential = three * (sin3 * c3 - cos3 * s3) + four * (sin4 * c4 - cos4 * s4)
         bx[j] -= c * radial - s * tangential
         by[j] -= s * radial + c * tangential
 
@@ -186,15 +180,8 @@ def _add_line(bx, by, axis, y, line):
     """Subtract the deflection of a cored line mass from a row of rays."""
     half = bx.dtype.type(0.5)
     ln2 = bx.dtype.type(0.6931471805599453)
-    cx, cy, c, s, length, core2, scale = (
-        line[0],
-        line[1],
-        line[2],
-        line[3],
-        line[4],
-        line[5],
-        line[6],
-    )
+    cx, cy, c, s = line[LINE_X], line[LINE_Y], line[LINE_COS], line[LINE_SIN]
+    length, core2, scale = line[HALF_LENGTH], line[CORE2], line[LINE_SCALE]
     dy = y - cy
     for j in range(axis.size):
         dx = axis[j] - cx
@@ -242,7 +229,7 @@ def _compiled(sources: str) -> Callable[..., None]:
         Args:
             images: (N, n, n) output, e-/s per pixel; its type is the working precision.
             axis64: (n ss,) float64 ray coordinates of either axis, arcsec.
-            macro: (N, len(MACRO_COLUMNS)).
+            macro: (N, columns.MACRO_COLUMNS).
             series: (N, K) coefficients of the ellipsoid's series.
             n_terms: (N,) int, terms of the series, below K.
             point_offset: (N+1,) int, points of image i are rows offset[i]:offset[i+1].
@@ -250,11 +237,11 @@ def _compiled(sources: str) -> Callable[..., None]:
                 that a mass on a ray deflects it exactly as lenstronomy does.
             point_theta_E2: (P,) arcsec^2.
             line_offset: (N+1,) int.
-            lines: (Q, len(LINE_COLUMNS)).
+            lines: (Q, columns.LINE_COLUMNS).
             halo_offset: (N+1,) int, or None with the next three where a population has no halos:
                 their code, half of the whole, is then not compiled.
             halo_xy: (R, 2) float64 arcsec.
-            halos: (R, len(HALO_COLUMNS)) float64.
+            halos: (R, columns.HALO_COLUMNS) float64.
             halo_table: see :func:`lensml.simulate.halo_kernel.halo_deflection`.
             galaxy: (N,) int, row of ``galaxies`` that is the source, -1 for a Sersic source.
             galaxies: (G, k, k) images whose outermost pixels are 0.
@@ -308,9 +295,9 @@ def _compiled(sources: str) -> Callable[..., None]:
                 bx, by = bx_row[:n], by_row[:n]
                 er, ei, sr, si = er_row[:n], ei_row[:n], sr_row[:n], si_row[:n]
                 _add_ellipsoid(bx, by, y_ray, axis, m, series[i], n_terms[i], er, ei, sr, si)
-                if m[20] != 0:
-                    _add_sheet(bx, by, axis, y_ray, m[20], m[21])
-                if m[22] != 0 or m[23] != 0 or m[24] != 0 or m[25] != 0:
+                if m[KAPPA_SHEET] != 0:
+                    _add_sheet(bx, by, axis, y_ray, m[KAPPA_SHEET], m[R_SHEET2])
+                if m[M3_COS] != 0 or m[M3_SIN] != 0 or m[M4_COS] != 0 or m[M4_SIN] != 0:
                     _add_multipoles(bx, by, axis, y_ray, m)
                 if halos is not None:  # noqa: SIM102  by itself, so that numba drops what it guards
                     if h.stop > h.start:
@@ -341,5 +328,5 @@ def _compiled(sources: str) -> Callable[..., None]:
     return trace
 
 
-_sources = "".join(map(inspect.getsource, (halo_kernel, light_kernel, vector_math)))
+_sources = "".join(map(inspect.getsource, (columns, halo_kernel, light_kernel, vector_math)))
 trace = _compiled(hashlib.sha256(_sources.encode()).hexdigest())

@@ -6,6 +6,20 @@ import math
 
 import numba
 
+from lensml.simulate.columns import (
+    B_OVER_LN2,
+    FLOOR2,
+    GALAXY_AMP,
+    GALAXY_INVERSE_SCALE,
+    HALF_INVERSE_N,
+    LOG2_AMP,
+    LOG2_R_SERSIC,
+    SOURCE_COS_PHI,
+    SOURCE_Q,
+    SOURCE_SIN_PHI,
+    SOURCE_X,
+    SOURCE_Y,
+)
 from lensml.simulate.vector_math import exp2, log2
 
 # What one ray may miss of its cell's mean brightness, as a fraction of the brightest pixel.
@@ -15,10 +29,11 @@ MAX_MISS = 0.003
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def source_light(row, bx, by, m):
     """Elliptical Sersic surface brightness at the traced positions, in place into ``row``."""
-    cx, cy, c, s, q = m[9], m[10], m[11], m[12], m[13]
-    log_amp, b, log_r, half_n = m[14], m[15], m[16], m[17]
+    cx, cy, q = m[SOURCE_X], m[SOURCE_Y], m[SOURCE_Q]
+    c, s = m[SOURCE_COS_PHI], m[SOURCE_SIN_PHI]
+    log_amp, b, log_r, half_n = m[LOG2_AMP], m[B_OVER_LN2], m[LOG2_R_SERSIC], m[HALF_INVERSE_N]
     two = row.dtype.type(2)
-    floor = m[26]
+    floor = m[FLOOR2]
     inverse_q = row.dtype.type(1) / q
     for j in range(row.size):
         dx, dy = bx[j] - cx, by[j] - cy
@@ -141,7 +156,8 @@ def average_rays(row, light, columns, part, factor):
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def galaxy_light(row, bx, by, m, image):
     """Observed galaxy at the traced positions, bilinear, nothing outside; into ``row``."""
-    cx, cy, c, s, amp, inverse = m[9], m[10], m[11], m[12], m[27], m[28]
+    cx, cy, c, s = m[SOURCE_X], m[SOURCE_Y], m[SOURCE_COS_PHI], m[SOURCE_SIN_PHI]
+    amp, inverse = m[GALAXY_AMP], m[GALAXY_INVERSE_SCALE]
     n = image.shape[0]
     zero, one, middle = row.dtype.type(0), row.dtype.type(1), row.dtype.type((n - 1) / 2)
     for j in range(row.size):

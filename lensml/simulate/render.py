@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from lensml.physics.ellipticity import MAX_MODULUS, phis_qs
 from lensml.physics.light import SMOOTHING, b_ns
 from lensml.schema.simulation import CdmTnfw, Domain
 from lensml.simulate.axes import ray_axis
+from lensml.simulate.columns import HALO_COLUMNS, LINE_COLUMNS, MACRO_COLUMNS
 from lensml.simulate.galaxy_sources import load_galaxies
 from lensml.simulate.systems import Systems
 
@@ -117,43 +118,49 @@ def render(
 
 
 def _macro_table(systems: Systems, precision: str) -> np.ndarray:
-    """Lens and source of every image in the kernel's own terms (``kernel.MACRO_COLUMNS``)."""
+    """Lens and source of every image in the kernel's own terms (``columns.MACRO_COLUMNS``)."""
     t = systems.truth
     phi, q = phis_qs(t["e1"], t["e2"])
     source_phi, source_q = phis_qs(t["source_e1"], t["source_e2"])
     b = b_ns(t["source_n_sersic"])
-    columns = (
-        t["center_x"],
-        t["center_y"],
-        np.cos(phi),
-        np.sin(phi),
-        q,
-        (1 - q) / (1 + q),
-        2 * t["theta_E"] * np.sqrt(q) / (1 + q),
-        t["gamma1"],
-        t["gamma2"],
-        t["source_center_x"],
-        t["source_center_y"],
-        np.cos(source_phi),
-        np.sin(source_phi),
-        source_q,
-        np.log2(t["source_amp"]) + b / np.log(2),
-        b / np.log(2),
-        np.log2(t["source_R_sersic"]),
-        1 / (2 * t["source_n_sersic"]),
-        t["gamma"] - 2,
-        np.log2(np.maximum(t["theta_E"], 1e-30) * np.sqrt(q)),
-        t["kappa_sheet"],
-        t["r_sheet"] ** 2,
-        *_multipole(3, t, phi, q),
-        *_multipole(4, t, phi, q),
-        np.full(len(systems), SMOOTHING**2),
-        t["source_amp"],
-        np.where(
-            t["source_scale"] > 0, 1 / np.where(t["source_scale"] > 0, t["source_scale"], 1), 0
+    has_galaxy = t["source_scale"] > 0
+    columns = {
+        "center_x": t["center_x"],
+        "center_y": t["center_y"],
+        "cos_phi": np.cos(phi),
+        "sin_phi": np.sin(phi),
+        "q": q,
+        "series_ratio": (1 - q) / (1 + q),
+        "series_scale": 2 * t["theta_E"] * np.sqrt(q) / (1 + q),
+        "gamma1": t["gamma1"],
+        "gamma2": t["gamma2"],
+        "source_x": t["source_center_x"],
+        "source_y": t["source_center_y"],
+        "source_cos_phi": np.cos(source_phi),
+        "source_sin_phi": np.sin(source_phi),
+        "source_q": source_q,
+        "log2_amp": np.log2(t["source_amp"]) + b / np.log(2),
+        "b_over_ln2": b / np.log(2),
+        "log2_R_sersic": np.log2(t["source_R_sersic"]),
+        "half_inverse_n": 1 / (2 * t["source_n_sersic"]),
+        "slope_excess": t["gamma"] - 2,
+        "log2_b": np.log2(np.maximum(t["theta_E"], 1e-30) * np.sqrt(q)),
+        "kappa_sheet": t["kappa_sheet"],
+        "r_sheet2": t["r_sheet"] ** 2,
+        **dict(zip(("m3_cos", "m3_sin"), _multipole(3, t, phi, q), strict=True)),
+        **dict(zip(("m4_cos", "m4_sin"), _multipole(4, t, phi, q), strict=True)),
+        "floor2": np.full(len(systems), SMOOTHING**2),
+        "galaxy_amp": t["source_amp"],
+        "galaxy_inverse_scale": np.where(
+            has_galaxy, 1 / np.where(has_galaxy, t["source_scale"], 1), 0
         ),
-    )
-    return np.stack(columns, axis=1).astype(precision)
+    }
+    return _table(columns, MACRO_COLUMNS).astype(precision)
+
+
+def _table(columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Columns (N,) side by side in the order of their names, (N, len(names))."""
+    return np.stack([columns[name] for name in names], axis=1)
 
 
 def _multipole(
@@ -198,29 +205,27 @@ def _point_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarr
 
 
 def _line_table(systems: Systems, precision: str) -> tuple[np.ndarray, np.ndarray]:
-    from lensml.simulate.kernel import LINE_COLUMNS
-
     if systems.profile != "LINE_MASS":
         empty = np.empty((0, len(LINE_COLUMNS)), precision)
         return np.zeros(len(systems) + 1, np.int64), empty
     p = systems.perturbers
-    columns = (
-        p["center_x"],
-        p["center_y"],
-        np.cos(p["angle"]),
-        np.sin(p["angle"]),
-        p["length"] / 2,
-        p["core"] ** 2,
-        np.sign(p["mass"]) * p["theta_E"] ** 2 / p["length"],
-    )
-    return systems.offset, np.stack(columns, axis=1).astype(precision)
+    columns = {
+        "line_x": p["center_x"],
+        "line_y": p["center_y"],
+        "line_cos": np.cos(p["angle"]),
+        "line_sin": np.sin(p["angle"]),
+        "half_length": p["length"] / 2,
+        "core2": p["core"] ** 2,
+        "line_scale": np.sign(p["mass"]) * p["theta_E"] ** 2 / p["length"],
+    }
+    return systems.offset, _table(columns, LINE_COLUMNS).astype(precision)
 
 
 def _halo_table(
     systems: Systems, domain: Domain, precision: str
 ) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
     """Halos of every image; None where the population, not only this class of it, has none."""
-    from lensml.simulate.halo_kernel import HALO_COLUMNS, enclosed_table
+    from lensml.simulate.halo_kernel import enclosed_table
 
     if not isinstance(domain.population.cdm, CdmTnfw):
         return None, None, None, None
@@ -236,16 +241,16 @@ def halo_columns(perturbers: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.n
     """Truncated NFW halos in the kernel's own terms.
 
     Returns:
-        (P, 2) positions in arcsec and (P, 4) ``halo_kernel.HALO_COLUMNS``.
+        (P, 2) positions in arcsec and (P, 4) ``columns.HALO_COLUMNS``.
     """
     p = perturbers
-    columns = (
-        p["alpha_Rs"] * p["Rs"] / (1 + np.log(0.5)),
-        p["Rs"] ** -2.0,
-        p["Rs"] ** 2,
-        p["r_trunc"] / p["Rs"],
-    )
-    return np.stack([p["center_x"], p["center_y"]], axis=1), np.stack(columns, axis=1)
+    columns = {
+        "theta_N2": p["alpha_Rs"] * p["Rs"] / (1 + np.log(0.5)),
+        "inverse_Rs2": p["Rs"] ** -2.0,
+        "Rs2": p["Rs"] ** 2,
+        "tau": p["r_trunc"] / p["Rs"],
+    }
+    return np.stack([p["center_x"], p["center_y"]], axis=1), _table(columns, HALO_COLUMNS)
 
 
 def _galaxy_table(

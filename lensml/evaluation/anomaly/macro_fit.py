@@ -24,7 +24,7 @@ from lensml.data.store import Store, open_store
 from lensml.evaluation.classification.baselines import all_images
 from lensml.evaluation.statistics.predictions import Scored, write_scores
 from lensml.physics.light import sersic_amplitude
-from lensml.schema.anomaly import MacroFit
+from lensml.schema.anomaly import SmoothFit
 from lensml.schema.simulation import Domain
 from lensml.simulate.render import render, render_lens_light
 from lensml.simulate.stored import domain_of, systems_of
@@ -263,7 +263,7 @@ def noise_map(store: Store, images: np.ndarray) -> np.ndarray:
     return (rms**2 + light / time).reshape(n, -1).astype(float)
 
 
-def fit_store(path: str, training: str, output: str, spec: MacroFit, setting: Setting) -> None:
+def fit_store(path: str, training: str, output: str, spec: SmoothFit, setting: Setting) -> None:
     """Fit the first images of a store and write what is left of them.
 
     Args:
@@ -292,7 +292,7 @@ def fit_store(path: str, training: str, output: str, spec: MacroFit, setting: Se
 
 
 def _starts(
-    path: str, training: str, n: int, model: SmoothModel, spec: MacroFit, setting: Setting
+    path: str, training: str, n: int, model: SmoothModel, spec: SmoothFit, setting: Setting
 ) -> np.ndarray:
     """Parameters of the training images that look most like each image, (n, K, parameters)."""
     known = setting.arrays([training], limit=spec.n_reference)

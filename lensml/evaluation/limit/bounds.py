@@ -24,7 +24,7 @@ from lensml.evaluation.limit.fisher import oracle_auc, pooled_oracle_auc
 from lensml.evaluation.limit.lenses import Lenses, simulate_lenses
 from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_mean
 from lensml.evaluation.statistics.tables import write_formats
-from lensml.schema.limit import Limit
+from lensml.schema.limit import Bounds
 from lensml.schema.simulation import CdmTnfw, Domain
 from lensml.schema.training import Evaluation
 from lensml.schema.yaml_reader import deep_merge
@@ -55,7 +55,7 @@ def measure_limit(
     output: str,
     *,
     classes: Sequence[str],
-    spec: Limit,
+    spec: Bounds,
     evaluation: Evaluation,
     seed: int,
 ) -> None:
@@ -92,7 +92,7 @@ def measure_limit(
     write_csv(output, pd.DataFrame(rows, columns=COLUMNS), float_format="%.6g")
 
 
-def _cells(domain: Domain, spec: Limit) -> Iterator[tuple[Domain, float | None, list]]:
+def _cells(domain: Domain, spec: Bounds) -> Iterator[tuple[Domain, float | None, list]]:
     """Domain, f_sub and magnitudes of every set of lenses that is rendered.
 
     An image is linear in the flux of its source: one rendering serves all magnitudes.

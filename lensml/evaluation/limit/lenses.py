@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lensml.evaluation.limit.fisher import Noise
-from lensml.schema.limit import Limit
+from lensml.schema.limit import Bounds
 from lensml.schema.simulation import Domain
 from lensml.simulate.noise import noise_variance
 from lensml.simulate.render import render_lens_light
@@ -61,7 +61,7 @@ class Lenses:
         )
 
 
-def simulate_lenses(domain: Domain, *, classes: Sequence[str], spec: Limit, seed: int) -> Lenses:
+def simulate_lenses(domain: Domain, *, classes: Sequence[str], spec: Bounds, seed: int) -> Lenses:
     """Render what the bounds of a domain are made of: its first test systems."""
     where: dict[str, Any] = {"seed": seed, "split": SPLIT}
     span: dict[str, Any] = {"start": 0, "stop": spec.n_systems}

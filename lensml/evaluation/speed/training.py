@@ -27,7 +27,7 @@ from lensml.schema.anomaly import Mae
 from lensml.schema.encoders import Encoder
 from lensml.schema.simulation import Domain
 from lensml.schema.speed import TrainingSpeed
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.training.anomaly.mae import MaeTask
 from lensml.training.classification.task import ClassifierTask
 from lensml.training.engine.device import prepare_device
@@ -54,7 +54,7 @@ CAPTION = (
 class Recipes:
     """What is timed: the classifier's recipe with its encoders, and the masked autoencoder's."""
 
-    classifier: Classifier
+    classifier: ClassifierRecipe
     encoders: Mapping[str, Encoder]
     mae: Mae
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lensml.data.files import write_atomic, write_csv
 from lensml.data.images import StretchedImages, unstretch
+from lensml.tables import PROBABILITY, classes_of, read_table
 
 PIECE = 1000  # images at a time
 
@@ -44,7 +45,7 @@ def predictions_table(
     """Probabilities (N, K) of labelled images, one row each."""
     table = _identity(images, classes)
     for k, name in enumerate(classes):
-        table[f"p_{name}"] = probabilities[:, k]
+        table[PROBABILITY + name] = probabilities[:, k]
     return table
 
 
@@ -118,16 +119,13 @@ def read_predictions(path: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
         system_id (N,), label (N,) int, probabilities (N, K), names of the classes.
 
     Raises:
-        ValueError: a column is missing or the file has no rows.
+        ValueError: a column is missing, a label has none, or the file has no rows.
     """
-    table = pd.read_csv(path)
-    missing = {"system_id", "index", "label"} - set(table.columns)
-    classes = [c.removeprefix("p_") for c in table.columns if c.startswith("p_")]
-    if missing or not classes or table.empty:
-        raise ValueError(f"{path}: needs rows and the columns system_id, index, label, p_<class>")
-    unknown = set(table["label"]) - set(classes)
+    table = read_table(path, ["system_id", "index", "label"])
+    classes = classes_of(table)
+    unknown = sorted(set(table["label"]) - set(classes))
     if unknown:
-        raise ValueError(f"{path}: label {sorted(unknown)[0]!r} has no column p_<class>")
+        raise ValueError(f"{path}: label {unknown[0]!r} has no column {PROBABILITY}<class>")
     label = np.array([classes.index(name) for name in table["label"]])
-    probabilities = table[[f"p_{name}" for name in classes]].to_numpy()
+    probabilities = table[[PROBABILITY + name for name in classes]].to_numpy()
     return table["system_id"].to_numpy(), label, probabilities, classes

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lensml.schema.adaptation import Oracle
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.training.classification.run import (
     fit_classifier,
     source_classifier,
@@ -23,7 +23,7 @@ def train_oracle(
     results: Results,
     *,
     encoder: Encoder,
-    classifier: Classifier,
+    classifier: ClassifierRecipe,
     oracle: Oracle,
     symmetry: str,
     setting: Setting,
@@ -35,18 +35,14 @@ def train_oracle(
     device = prepare_device(setting.compute)
     images = setting.images(train, device)
     network = source_classifier(source_weights, encoder, images.img_size, len(train))
+    recipe = classifier.part(ClassifierRecipe).model_dump() | oracle.model_dump()
     fit_classifier(
         network,
         images,
         setting.images(validation, device),
         results,
-        spec=oracle,
-        epochs=oracle.epochs,
-        evaluations=oracle.evaluations_per_epoch,
-        symmetry=symmetry if classifier.augment else "none",
-        label_smoothing=classifier.label_smoothing,
-        ema_decay=classifier.ema_decay,
-        paired=classifier.paired_batches,
+        recipe=ClassifierRecipe.model_validate(recipe),
+        symmetry=symmetry,
         config={
             "encoder": encoder.model_dump(),
             "oracle": oracle.model_dump(),
@@ -56,5 +52,4 @@ def train_oracle(
         },
         data=[*data_fingerprint([*train, *validation]), file_checksum(source_weights)],
         setting=setting,
-        device=device,
     )

@@ -13,7 +13,7 @@ from lensml.data.torch_dataset import Images
 from lensml.models.encoders import Classifier as ClassifierNetwork
 from lensml.models.encoders import build_classifier
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import Classifier, Optimization
+from lensml.schema.training import ClassifierRecipe
 from lensml.training.classification.task import ClassifierTask
 from lensml.training.engine.checkpoint import load_weights, save_weights
 from lensml.training.engine.device import prepare_device
@@ -33,7 +33,7 @@ def train_classifier(
     results: Results,
     *,
     encoder: Encoder,
-    classifier: Classifier,
+    classifier: ClassifierRecipe,
     symmetry: str,
     setting: Setting,
 ) -> None:
@@ -53,24 +53,18 @@ def train_classifier(
     )
     config = {
         "encoder": encoder.model_dump(),
-        "classifier": classifier.model_dump(exclude={"domains", "encoders", "seeds"}),
+        "classifier": classifier.model_dump(),
     }
     fit_classifier(
         network,
         images,
         setting.images(validation, device),
         results,
-        spec=classifier,
-        epochs=classifier.epochs,
-        evaluations=classifier.evaluations_per_epoch,
-        symmetry=symmetry if classifier.augment else "none",
-        label_smoothing=classifier.label_smoothing,
-        ema_decay=classifier.ema_decay,
-        paired=classifier.paired_batches,
+        recipe=classifier,
+        symmetry=symmetry,
         config=config,
         data=data_fingerprint([*train, *validation]),
         setting=setting,
-        device=device,
     )
 
 
@@ -80,17 +74,11 @@ def fit_classifier(
     validation: Images,
     results: Results,
     *,
-    spec: Optimization,
-    epochs: int,
-    evaluations: int,
+    recipe: ClassifierRecipe,
     symmetry: str,
-    label_smoothing: float,
-    ema_decay: float,
-    paired: bool,
     config: dict[str, Any],
     data: list[str],
     setting: Setting,
-    device: torch.device,
     steps: int | None = None,
     watch: Callable[[float, float], None] | None = None,
 ) -> None:
@@ -100,37 +88,34 @@ def fit_classifier(
         network: to be trained.
         images, validation: labelled.
         results: files to write.
-        spec: optimiser and schedule.
-        epochs, evaluations: length, and validations per epoch.
-        symmetry: augmentation.
-        label_smoothing, ema_decay, paired: see
-            :class:`lensml.training.classification.task.ClassifierTask`.
+        recipe: optimiser, schedule, length, augmentation.
+        symmetry: of the domain's population.
         config, data: sections and checksums that the run depends on.
         setting: see :class:`lensml.training.engine.setting.Setting`.
-        device: of the network.
         steps: in total, with as many validations as the epochs would have; None for the epochs.
         watch: called after every validation with the fraction of the steps and the AUC; what it
             raises ends the run.
     """
-    order = batch_order(images, spec.batch_size, setting.seed, paired=paired)
-    steps = steps or epochs * order.per_epoch
+    device = images.device
+    order = batch_order(images, recipe.batch_size, setting.seed, paired=recipe.paired_batches)
+    steps = steps or recipe.epochs * order.per_epoch
     task = ClassifierTask(
         network,
         images,
         validation,
-        spec=spec,
+        spec=recipe,
         steps=steps,
         seed=setting.seed,
-        symmetry=symmetry,
-        label_smoothing=label_smoothing,
-        ema_decay=ema_decay,
-        paired=paired,
+        symmetry=symmetry if recipe.augment else "none",
+        label_smoothing=recipe.label_smoothing,
+        ema_decay=recipe.ema_decay,
+        paired=recipe.paired_batches,
         device=device,
         execution=execution_of(setting.compute, device),
         watch=watch,
     )
     # Rounded up, or a few steps would be left at the end, with a row of their own.
-    per_evaluation = math.ceil(steps / (epochs * evaluations))
+    per_evaluation = math.ceil(steps / (recipe.epochs * recipe.evaluations_per_epoch))
     outcome = run_task(task, steps, per_evaluation, config, data, setting)
     if rank() == 0:
         save_weights(results.weights, task.best, config)

@@ -102,7 +102,7 @@ def study_folder(spec: Search, shipped: Shipped, work: Work, root: str | Path) -
     """
     free = {"workers", "n_trials", "n_confirmed", "seeds", "domain"}
     content = [
-        shipped.recipe.model_dump(exclude={"classifier": {"domains", "encoders", "seeds"}}),
+        shipped.recipe.model_dump(),
         spec.model_dump(exclude=free),
         data_fingerprint([*work.train, *work.validation]),
         work.setting.seed,

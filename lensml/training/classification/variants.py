@@ -13,7 +13,7 @@ from lensml.data.torch_dataset import RedrawnImages
 from lensml.models.encoders import build_classifier
 from lensml.models.initial import start_from_mae
 from lensml.schema.encoders import Encoder
-from lensml.schema.training import Classifier
+from lensml.schema.training import ClassifierRecipe
 from lensml.training.classification.run import fit_classifier
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.parallel import on_every_device
@@ -28,7 +28,7 @@ def train_variant(
     results: Results,
     *,
     encoder: Encoder,
-    classifier: Classifier,
+    classifier: ClassifierRecipe,
     symmetry: str,
     setting: Setting,
     n_train: int | None = None,
@@ -75,7 +75,7 @@ def train_variant(
         data.append(file_checksum(mae_weights))
     config = {
         "encoder": encoder.model_dump(),
-        "classifier": classifier.model_dump(exclude={"domains", "encoders", "seeds"}),
+        "classifier": classifier.model_dump(),
         "variant": {
             "n_train": n_train,
             "n_validation": n_validation,
@@ -89,17 +89,11 @@ def train_variant(
         images,
         setting.images(validation, device, limit=n_validation),
         results,
-        spec=classifier,
-        epochs=classifier.epochs,
-        evaluations=classifier.evaluations_per_epoch,
-        symmetry=symmetry if classifier.augment else "none",
-        label_smoothing=classifier.label_smoothing,
-        ema_decay=classifier.ema_decay,
-        paired=classifier.paired_batches,
+        recipe=classifier,
+        symmetry=symmetry,
         config=config,
         data=data,
         setting=setting,
-        device=device,
         steps=steps,
         watch=watch,
     )

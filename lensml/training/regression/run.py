@@ -10,7 +10,7 @@ import torch
 from lensml.data.targets import Target
 from lensml.models.regressor import Regressor, build_regressor
 from lensml.schema.encoders import Encoder
-from lensml.schema.regression import Regression
+from lensml.schema.regression import RegressionRecipe
 from lensml.training.classification.run import load_classifier
 from lensml.training.engine.checkpoint import load_weights, save_weights
 from lensml.training.engine.device import prepare_device
@@ -29,7 +29,7 @@ def train_regression(
     *,
     target: Target,
     encoder: Encoder,
-    regression: Regression,
+    regression: RegressionRecipe,
     num_classes: int,
     symmetry: str,
     setting: Setting,
@@ -80,7 +80,7 @@ def train_regression(
     )
     config = {
         "encoder": encoder.model_dump(),
-        "regression": regression.model_dump(exclude={"domains", "encoders"}),
+        "regression": regression.model_dump(),
         "target": target.name,
     }
     evaluations = regression.epochs * regression.evaluations_per_epoch

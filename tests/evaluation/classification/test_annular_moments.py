@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
-from toy_stores import noise, setting, write_store
+from toy.stores import noise, setting, write_store
 
 from lensml.data.images import stretch
 from lensml.evaluation.classification.baselines import (

@@ -1,0 +1,153 @@
+"""Stores of simulated images: which there are, and what a rule that reads them waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lensml.plan.layout import Layout, filled, manifest_of, packed_of
+from lensml.schema.base import Section
+from lensml.schema.config import Config
+from lensml.schema.simulation import SPLITS
+
+UNLABELLED = "unlabelled"
+
+
+def dump(section: Section) -> dict[str, Any]:
+    """A configuration section as plain data: what Snakemake compares to decide what is new."""
+    return section.model_dump()
+
+
+@dataclass(frozen=True)
+class Datasets:
+    """Stores of every domain, class and split; the base of every task's plan.
+
+    Attributes:
+        config: the whole configuration.
+        in_storage: results live in object storage, where files travel one by one.
+    """
+
+    config: Config
+    in_storage: bool = False
+
+    @property
+    def at(self) -> Layout:
+        """Where results lie."""
+        return Layout(self.config.results)
+
+    @property
+    def classes(self) -> list[str]:
+        """Substructure classes, ``no_sub`` first."""
+        return list(self.config.substructures)
+
+    def store(self, domain: str, substructure: str, split: str) -> str:
+        """A dataset."""
+        return self.at.store(domain, substructure, split)
+
+    def stores(self, domain: str, split: str) -> list[str]:
+        """Those of every class."""
+        return [self.store(domain, s, split) for s in self.classes]
+
+    def pool(self, domain: str) -> str:
+        """Training images of a domain without their labels."""
+        return self.store(domain, UNLABELLED, "train")
+
+    def n_blocks(self, split: str) -> int:
+        """Blocks, which are chunks, of a split's stores."""
+        simulation = self.config.simulation
+        return -(-simulation.count(split) // simulation.images_per_block)
+
+    def block_files(self, wildcards: Any) -> dict[str, list[str]]:
+        """Chunks and parts that a store is sealed from."""
+        blocks = range(self.n_blocks(wildcards.split))
+        store = self.store(wildcards.domain, wildcards.substructure, wildcards.split)
+        parts = store.removesuffix(".zarr") + ".parts"
+        return {
+            "chunks": [f"{store}/image/c/{b}/0/0" for b in blocks],
+            "parts": [f"{parts}/{b}.npz" for b in blocks],
+        }
+
+    def packed(self, store: str) -> dict[str, str]:
+        """A store's small files in one, where results live in object storage."""
+        return {"packed": packed_of(store)} if self.in_storage else {}
+
+    def sealed(self, store: str) -> dict[str, str]:
+        """What the rule that completes a store writes, beside the store itself."""
+        return {**self.packed(store), "manifest": manifest_of(store)}
+
+    def store_files(self, store: str, n_chunks: int = 0) -> list[str]:
+        """What a rule that reads a store waits for; in storage, also what it is made of.
+
+        Args:
+            store: path of it.
+            n_chunks: that blocks made; none of a store that is packed whole.
+        """
+        chunks = [f"{store}/image/c/{b}/0/0" for b in range(n_chunks * self.in_storage)]
+        return [manifest_of(store), *self.packed(store).values(), *chunks]
+
+    def manifest(self, domain: str, substructure: str, split: str) -> list[str]:
+        """The same of a dataset; pools without labels are packed whole."""
+        n_chunks = self.n_blocks(split) if substructure in self.classes else 0
+        return self.store_files(self.store(domain, substructure, split), n_chunks)
+
+    def manifests(self, domain: str, *splits: str) -> list[str]:
+        """The same of every class."""
+        return [
+            f for split in splits for s in self.classes for f in self.manifest(domain, s, split)
+        ]
+
+    def pool_files(self, domain: str) -> list[str]:
+        """The same of a pool without labels."""
+        return self.manifest(domain, UNLABELLED, "train")
+
+    def all_manifests(self) -> list[str]:
+        """Every dataset of the configuration."""
+        return [file for domain in self.config.domains for file in self.manifests(domain, *SPLITS)]
+
+    def simulation_params(self, wildcards: Any) -> dict[str, Any]:
+        """Everything that the images of a store depend on, except their number."""
+        simulation = self.config.simulation
+        return {
+            "domain": dump(self.config.domain(wildcards.domain)),
+            "substructure": wildcards.substructure,
+            "split": wildcards.split,
+            "seed": self.config.seed,
+            "images_per_block": simulation.images_per_block,
+            "engine": simulation.engine,
+            "precision": simulation.precision,
+        }
+
+    def block_range(self, wildcards: Any) -> dict[str, int]:
+        """Images of a block: only the last one changes when a dataset grows."""
+        size = self.config.simulation.images_per_block
+        start = int(wildcards.block) * size
+        stop = min(start + size, self.config.simulation.count(wildcards.split))
+        return {"start": start, "stop": stop}
+
+    def symmetry(self, domain: str) -> str:
+        """Exact symmetry of a domain's population."""
+        return self.config.domain(domain).population.symmetry
+
+    def test_symmetry(self, domain: str) -> str:
+        """That over which predictions are averaged."""
+        averaged = self.config.classifier.test_time_augmentation
+        return self.symmetry(domain) if averaged else "none"
+
+    def img_size(self, domain: str) -> int:
+        """Pixels per axis that a network sees."""
+        return self.config.network_input.img_size(self.config.domain(domain).num_pix)
+
+    def pixel_scale(self, domain: str) -> float:
+        """Arcsec per pixel."""
+        return self.config.domain(domain).instrument.pixel_scale
+
+    def audits(self, rows: Iterable[Mapping[str, Any]], *keys: str) -> list[str]:
+        """Audits of the domains that rows of a table name: a result is flagged if its data failed.
+
+        Args:
+            rows: of the table.
+            keys: of the rows that hold a domain.
+        """
+        named = sorted({row[key] for row in rows for key in keys})
+        return [filled(self.at.audit, domain=domain) for domain in named]

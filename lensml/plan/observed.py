@@ -1,0 +1,64 @@
+"""Observed cut-outs: their files, and the networks that score them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lensml.plan.datasets import Datasets
+from lensml.plan.layout import filled
+
+
+@dataclass(frozen=True)
+class Observed(Datasets):
+    """Every cut-out, scored by the networks of one domain."""
+
+    @property
+    def domain(self) -> str:
+        """Whose networks."""
+        return self.config.observed.domain or self.config.classifier.domains[0]
+
+    def files(self) -> list[str]:
+        """Files of the cut-outs that exist: one that does not is a row with its reason."""
+        files = []
+        for lens in self.config.observed.lenses.values():
+            files += [lens.image, *([lens.noise_map] if lens.noise_map else [])]
+        return [file for file in dict.fromkeys(files) if Path(file).exists()]
+
+    def _classifiers(self) -> list[str]:
+        """Folders of the classifiers of every seed, of the first encoder."""
+        classifier = self.config.classifier
+        return [
+            filled(
+                self.at.classifier_run,
+                domain=self.domain,
+                encoder=classifier.encoders[0],
+                seed=seed,
+            )
+            for seed in classifier.seeds
+        ]
+
+    def classifiers(self) -> list[str]:
+        """Their weights."""
+        return [f"{run}/weights.safetensors" for run in self._classifiers()]
+
+    def calibrations(self) -> list[str]:
+        """Their temperatures."""
+        return [f"{run}/calibration.json" for run in self._classifiers()]
+
+    def detectors(self) -> list[str]:
+        """Weights of the masked autoencoders, where the domain has some."""
+        if self.domain not in self.config.anomaly.domains:
+            return []
+        seeds = self.config.anomaly.seeds
+        runs = [filled(self.at.mae_run, domain=self.domain, seed=seed) for seed in seeds]
+        return [f"{run}/weights.safetensors" for run in runs]
+
+    def grid(self) -> dict[str, float]:
+        """Pixels that the networks know."""
+        instrument = self.config.domain(self.domain).instrument
+        return {
+            "num_pix": self.img_size(self.domain),
+            "pixel_scale": instrument.pixel_scale,
+            "psf_fwhm": instrument.psf_fwhm,
+        }

@@ -1,0 +1,150 @@
+"""Sections of a configuration that are right by themselves and do not fit each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lensml.schema.adaptation import DISTORTING
+from lensml.schema.anomaly import HIDDEN_FLUX, unfitted
+from lensml.schema.attribution import unmapped
+from lensml.schema.errors import Origins
+from lensml.schema.regression import constant_targets
+
+Sizes = Mapping[str, int]  # domain -> pixels per axis that a network sees
+
+
+def misfits(config: Any, origins: Origins) -> list[str]:
+    """What does not fit, one line each.
+
+    Args:
+        config: every section of the configuration, domains resolved.
+        origins: files of the configuration.
+    """
+    sizes = {n: config.network_input.img_size(d.num_pix) for n, d in config.resolved.items()}
+    return [
+        *_crops(config, origins),
+        *_patches_of_encoders(config, origins, sizes),
+        *_patches_of_the_autoencoder(config, origins, sizes),
+        *_widths(config, origins, sizes),
+        *_constant_targets(config, origins),
+        *_unfitted(config, origins),
+        *_unmapped(config, origins),
+        *_hidden_fluxes(config, origins),
+        *_pairs_of_two_sizes(config, origins, sizes),
+    ]
+
+
+def _crops(config: Any, origins: Origins) -> list[str]:
+    crop = config.network_input.center_crop
+    if crop is None:
+        return []
+    pixels = {name: config.resolved[name].num_pix for name in config.domains}
+    return [
+        origins.line(
+            "network_input.center_crop",
+            f"must leave equal margins in the {n} pixels of '{name}'",
+            value=crop,
+        )
+        for name, n in pixels.items()
+        if crop > n or (n - crop) % 2
+    ]
+
+
+def _patches_of_encoders(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
+    lines = []
+    for name in config.classifier.encoders:
+        encoder = config.encoders[name]
+        if encoder.kind == "vit":
+            key = f"encoders.{name}.patch_size"
+            domains = config.classifier.domains
+            lines += _patches(key, encoder.patch_size, domains, origins, sizes)
+    return lines
+
+
+def _patches_of_the_autoencoder(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
+    size, domains = config.anomaly.mae.patch_size, config.anomaly.domains
+    return _patches("anomaly.mae.patch_size", size, domains, origins, sizes)
+
+
+def _patches(
+    key: str, patch_size: int, domains: Sequence[str], origins: Origins, sizes: Sizes
+) -> list[str]:
+    return [
+        origins.line(key, f"must divide the {sizes[name]} pixels of '{name}'", value=patch_size)
+        for name in domains
+        if sizes[name] % patch_size
+    ]
+
+
+def _widths(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
+    widths = config.anomaly.autoencoders.widths
+    if not config.anomaly.autoencoders.methods:
+        return []
+    return [
+        origins.line(
+            "anomaly.autoencoders.widths",
+            f"each halves the image, and the {sizes[name]} pixels of '{name}' can be halved "
+            f"{sizes[name].bit_length() - 1} times at most",
+            value=widths,
+        )
+        for name in config.anomaly.domains
+        if sizes[name] < 2 ** len(widths)
+    ]
+
+
+def _constant_targets(config: Any, origins: Origins) -> list[str]:
+    return [
+        origins.line(
+            "regression.domains",
+            f"its population has one {target} for all images; give it a distribution or leave "
+            "the domain out",
+            value=name,
+        )
+        for name in config.regression.domains
+        for target in constant_targets(config.resolved[name].population, config.substructures)
+    ]
+
+
+def _unfitted(config: Any, origins: Origins) -> list[str]:
+    problems = unfitted(config.anomaly, config.resolved)
+    return [origins.line("anomaly.macro_fit.enabled = true", p) for p in problems]
+
+
+def _unmapped(config: Any, origins: Origins) -> list[str]:
+    encoders = {name: config.encoders[name] for name in config.attributed("encoders")}
+    problem = unmapped(config.attribution, encoders)
+    methods = config.attribution.methods
+    return [origins.line("attribution.methods", problem, value=methods)] if problem else []
+
+
+def _hidden_fluxes(config: Any, origins: Origins) -> list[str]:
+    """What needs fluxes, where the stretch hides them."""
+    if config.network_input.stretch != "per_image_max":
+        return []
+    lines = [
+        origins.line(
+            "adaptation.methods",
+            "distorts fluxes, which network_input.stretch = 'per_image_max' hides; allowed are "
+            "asinh and linear",
+            value=method,
+        )
+        for method in config.adaptation.methods
+        if config.adaptation.pairs and method in DISTORTING
+    ]
+    if config.anomaly.domains:
+        stretch = config.network_input.stretch
+        lines.append(origins.line("network_input.stretch", HIDDEN_FLUX, value=stretch))
+    return lines
+
+
+def _pairs_of_two_sizes(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
+    return [
+        origins.line(
+            f"adaptation.pairs[{k}]",
+            f"images of '{pair.source}' have {sizes[pair.source]} pixels and those of "
+            f"'{pair.target}' {sizes[pair.target]}; an encoder takes one size",
+        )
+        for k, pair in enumerate(config.adaptation.pairs)
+        if sizes[pair.source] != sizes[pair.target]
+    ]

@@ -1,0 +1,1 @@
+"""Small stores, studies and runs that tests share; no test stands here."""

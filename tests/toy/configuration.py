@@ -1,0 +1,32 @@
+"""The shipped configuration, and overlays of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lensml.schema import Config, load_config
+from lensml.schema.yaml_reader import deep_merge, read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG_DIR = ROOT / "config"
+CATALOGUE = CONFIG_DIR / "catalogue"
+DEFAULT = CONFIG_DIR / "config.yaml"
+DOMAINS = sorted(path.stem for path in (CATALOGUE / "domains").glob("*.yaml"))
+Load = Callable[..., Config]
+Problem = Callable[[str], str]
+
+
+def load_files(*files: Path, catalogue_dir: Path = CATALOGUE) -> Config:
+    """Merge files in order, as Snakemake does, and check the result."""
+    merged: dict[str, Any] = {}
+    for file in files:
+        merged = deep_merge(merged, read_yaml(file))
+    return load_config(merged, catalogue_dir=catalogue_dir, files=files)
+
+
+def configured(changes: Mapping[str, Any]) -> Config:
+    """The default configuration with changes."""
+    merged = deep_merge(read_yaml(DEFAULT), dict(changes))
+    return load_config(merged, catalogue_dir=CATALOGUE, files=[DEFAULT])

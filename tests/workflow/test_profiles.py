@@ -1,0 +1,62 @@
+"""The profile for clusters names every rule that trains."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+from toy.configuration import ROOT
+
+RULE = re.compile(r"^(?:use rule (\w+) as (\w+) with|rule (\w+)):\n(.*?)(?=^\S|\Z)", re.S | re.M)
+TRAINS = re.compile(r"workflow_scripts/(train_\w+|adapt_adda|adapt_jointly|search_worker)\.py")
+
+
+def training_rules() -> set[str]:
+    """Rules whose script trains a network, and rules that are made of one of these."""
+    found, derived = set(), {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for base, own, name, body in RULE.findall(path.read_text()):
+            if base:
+                derived[own] = base
+            elif TRAINS.search(body):
+                found.add(name)
+    return found | {own for own, base in derived.items() if base in found}
+
+
+def test_the_cluster_profile_gives_a_gpu_to_every_rule_that_trains():
+    profile = yaml.safe_load((ROOT / "slurm" / "profile.yaml").read_text())
+    rules = training_rules()
+    assert {"train_classifier", "train_swept", "search_worker"} <= rules
+    assert set(profile["set-resources"]) == rules
+    assert all(resources == {"gpu": 1} for resources in profile["set-resources"].values())
+
+
+SMALL = re.compile(r"^(?:rule|use rule \w+ as) ((plot|tabulate)_\w+)", re.M)
+GROUP = {"plot": "figures", "tabulate": "tables"}
+
+
+def test_small_jobs_share_a_submission():
+    profile = yaml.safe_load((ROOT / "slurm" / "profile.yaml").read_text())
+    expected = {"simulate_block": "simulate", "seal_dataset": "seal"}
+    for path in (ROOT / "rules").glob("*.smk"):
+        for name, kind in SMALL.findall(path.read_text()):
+            expected[name] = GROUP[kind]
+    assert profile["groups"] == expected
+    assert set(profile["group-components"]) == set(expected.values())
+    assert all(n > 1 for n in profile["group-components"].values())
+
+
+def test_every_request_grows_with_the_attempt():
+    for path in (ROOT / "rules").glob("*.smk"):
+        for line in path.read_text().splitlines():
+            if re.match(r"\s+(mem_mb|runtime)=", line):
+                assert re.search(r"=lambda wildcards, attempt: \d+ \* attempt,$", line), line
+
+
+def test_retries_are_the_profiles_and_no_rules():
+    # A rule's own retries would stay within the limits of the job that failed.
+    profile = yaml.safe_load((ROOT / "slurm" / "profile.yaml").read_text())
+    assert profile["retries"] >= 1
+    assert profile["slurm-requeue"] is True
+    for path in (ROOT / "rules").glob("*.smk"):
+        assert "retries:" not in path.read_text()
