@@ -169,6 +169,17 @@ class StretchedImages:
             raise ValueError(f"a pool without labels has no truth: {name}")
         return _column(self._stores, self._sizes, name)
 
+    @property
+    def group(self) -> np.ndarray | None:
+        """Galaxy that every image has as its source, (N,); None where sources are drawn anew.
+
+        A split holds few galaxies, and its images are no more independent than these are.
+        """
+        if not self._labelled or any("source_galaxy" not in s.truth for s in self._stores):
+            return None
+        galaxy = self.truth("source_galaxy")
+        return galaxy if (galaxy >= 0).all() else None
+
     def _read(self, index: np.ndarray) -> np.ndarray:
         out = np.empty((len(index), self.img_size, self.img_size), np.float32)
         raw, size = np.empty((2, min(len(index), PIECE), *out.shape[1:]), np.float32)
