@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 PROBABILITY = "p_"  # prefix of the columns that hold a class's probability
+ALL_SEEDS = "all"  # in the column ``seed`` of a table: the mean over seeds
 RUN_FILES = Mapping[str, Sequence[str | Path]]  # model or method -> one file per seed
 
 
@@ -52,6 +53,25 @@ def _check_finite(table: pd.DataFrame, name: str, path: str | Path) -> None:
             f"{path}: column '{name}' holds '{table[name].iloc[bad[0]]}' in row {bad[0] + 1}; "
             "expected finite numbers"
         )
+
+
+def of_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of single seeds."""
+    return table.loc[table["seed"].astype(str) != ALL_SEEDS]
+
+
+def over_seeds(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """One row of a tidy table for every combination of keys: of all seeds, or of the only one.
+
+    Args:
+        table: with the column ``seed``; without it every row is of the only one.
+        keys: columns that tell methods and metrics apart.
+    """
+    if "seed" not in table:
+        return table
+    every = table["seed"].astype(str) == ALL_SEEDS
+    several = every.groupby([table[key] for key in keys], dropna=False).transform("any")
+    return table.loc[every | ~several]
 
 
 def read_predictions(path: str | Path) -> pd.DataFrame:

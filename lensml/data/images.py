@@ -192,6 +192,17 @@ class StretchedImages:
             raise ValueError(f"a pool without labels has no truth: {name}")
         return _column(self._stores, self._sizes, name)
 
+    @property
+    def group(self) -> np.ndarray | None:
+        """Galaxy that every image has as its source, (N,); None where sources are drawn anew.
+
+        A split holds few galaxies, and its images are no more independent than these are.
+        """
+        if not self._labelled or any("source_galaxy" not in s.truth for s in self._stores):
+            return None
+        galaxy = self.truth("source_galaxy")
+        return galaxy if (galaxy >= 0).all() else None
+
     def _read_channels(self, index: np.ndarray) -> np.ndarray:
         channels = self.network_input.channels
         if channels == ["image"]:

@@ -22,7 +22,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.tables import read_table
+from lensml.tables import over_seeds, read_table
 
 PAIR = ["reference", "label"]
 BOUNDS = ["auc_pooled", "auc_oracle", "auc_bank"]
@@ -59,7 +59,9 @@ def plot_limit(
     grid = read_table(table, [*PAIR, *keys, *BOUNDS]).dropna(subset=keys)
     if grid.empty:
         raise ValueError(f"{table}: no row has f_sub and magnitude; expected a grid of them")
-    reached = None if networks is None else read_table(networks, NETWORK)
+    reached = None
+    if networks is not None:
+        reached = over_seeds(read_table(networks, NETWORK), [*PAIR, "model", *keys])
     pairs = list(dict.fromkeys(zip(grid["reference"], grid["label"], strict=True)))
     colors = shades(sorted(grid["f_sub"].unique()))
     with apply_style(style):

@@ -21,7 +21,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.tables import read_table
+from lensml.tables import over_seeds, read_table
 
 VALUES = ["efficiency", "efficiency_low", "efficiency_high"]
 DODGE = 0.12  # magnitudes between models
@@ -45,6 +45,7 @@ def plot_efficiency(
     """
     keys = ["f_sub", "magnitude"]
     grid = read_table(table, [*PAIR, "model", *keys, *VALUES]).dropna(subset=keys)
+    grid = over_seeds(grid, [*PAIR, "model", *keys])
     if grid.empty:
         raise ValueError(f"{table}: no row has f_sub and magnitude; expected a grid of them")
     pairs = list(dict.fromkeys(zip(grid["reference"], grid["label"], strict=True)))

@@ -18,7 +18,7 @@ from lensml.figures.style import (
     new_figure,
     save,
 )
-from lensml.tables import read_table
+from lensml.tables import over_seeds, read_table
 
 AUC = "roc_auc_ovr_macro"
 STARTS = {
@@ -46,7 +46,7 @@ def plot_pretraining(
     """
     numbers = ["value", "ci_low", "ci_high"]
     rows = read_table(table, ["start", "n_train", "seed", "metric", *numbers])
-    rows = rows.loc[rows["metric"] == AUC]
+    rows = over_seeds(rows.loc[rows["metric"] == AUC], ["start", "n_train"])
     with apply_style(style):
         figure, axes = new_figure(
             style,

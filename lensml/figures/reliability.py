@@ -24,11 +24,10 @@ from lensml.figures.style import (
     save,
     width_of,
 )
-from lensml.tables import read_table
+from lensml.tables import ALL_SEEDS, read_table
 
 KEYS = ["model", "seed", "calibrated", "bin_low", "bin_high"]
 MEASURED = ["confidence", "accuracy", "ci_low", "ci_high", "n"]
-ALL_SEEDS = "all"
 # Whether a temperature was applied -> label, colour and marker.
 STAGES = {
     "no": ("as predicted", VERMILION, "o"),

@@ -21,7 +21,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.tables import read_table
+from lensml.tables import of_seeds, over_seeds, read_table
 
 AUC = "roc_auc_ovr_macro"
 GAIN = "roc_auc_ovr_macro_gain"
@@ -66,11 +66,11 @@ def plot_study(
 
 
 def _means(results: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Per variant: mean over seeds, mean interval, and the values of the seeds."""
+    """Per variant: mean over seeds with its interval, and the values of the seeds."""
     chosen = results.loc[results["metric"] == metric]
-    groups = chosen.groupby("variant", sort=False)
-    out = groups[["value", "ci_low", "ci_high"]].mean()
-    out["seeds"] = groups["value"].apply(list)
+    groups = over_seeds(chosen, ["variant"]).groupby("variant", sort=False)
+    out = pd.DataFrame(groups[["value", "ci_low", "ci_high"]].mean())
+    out["seeds"] = of_seeds(chosen).groupby("variant", sort=False)["value"].apply(list)
     return out
 
 

@@ -39,7 +39,7 @@ MODEL_LABELS = {
     "vit_conv_stem": "ViT, convolutional stem",
     "vit": "ViT",
     "cnn": "CNN",
-    "radial_profile": "radial profile (baseline)",
+    "radial_profile": "rings and moments (baseline)",
     "prior": "training set's Gaussian (baseline)",
     "mae": "masked autoencoder",
     "conv_autoencoder": "convolutional autoencoder",

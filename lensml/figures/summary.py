@@ -24,7 +24,7 @@ from lensml.figures.style import (
     save,
     width_of,
 )
-from lensml.tables import read_table
+from lensml.tables import of_seeds, read_table
 
 INTERVAL = ["value", "ci_low", "ci_high"]
 
@@ -68,7 +68,7 @@ def plot_adaptation_summary(
         ValueError: if the table lacks a column, or rows of these domains or of a metric.
     """
     keys = ["source_domain", "target_domain", "model", "method", "seed", "metric"]
-    results = read_table(table, [*keys, *INTERVAL])
+    results = of_seeds(read_table(table, [*keys, *INTERVAL]))
     wanted = {"source_domain": source_domain, "target_domain": target_domain}
     results = _select(results, wanted, ADAPTATION_METRICS, table)
     by_model = {str(name): rows for name, rows in results.groupby("model", sort=False)}
@@ -91,7 +91,8 @@ def plot_anomaly_summary(
     Raises:
         ValueError: if the table lacks a column, or rows of this domain or of a metric.
     """
-    results = read_table(table, ["domain", "method", "score", "seed", "metric", *INTERVAL])
+    columns = ["domain", "method", "score", "seed", "metric"]
+    results = of_seeds(read_table(table, [*columns, *INTERVAL]))
     headline = results.groupby("method", sort=False)["score"].transform("first")
     results = results.loc[results["score"] == headline]
     results = _select(results, {"domain": domain}, ANOMALY_METRICS, table)

@@ -25,7 +25,7 @@ from lensml.figures.style import (
     new_figure,
     save,
 )
-from lensml.tables import read_table
+from lensml.tables import over_seeds, read_table
 
 COLUMNS = 3
 METRICS = {"roc_auc_any": ("-", "o"), "roc_auc_proxy": (":", "s")}  # line and marker
@@ -66,6 +66,7 @@ def plot_sweep(
     """
     numbers = ["value", "ci_low", "ci_high"]
     rows = read_table(table, ["factor", "setting", "score", "seed", "metric", *numbers])
+    rows = over_seeds(rows, ["factor", "setting", "score", "metric"])
     factors = list(dict.fromkeys(rows["factor"]))
     scores = list(dict.fromkeys(rows["score"]))
     colors = dict(zip(scores, COLORS, strict=False))

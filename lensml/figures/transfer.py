@@ -20,7 +20,7 @@ from lensml.figures.style import (
     readable,
     save,
 )
-from lensml.tables import read_table
+from lensml.tables import over_seeds, read_table
 
 METRIC = "roc_auc_ovr_macro"
 AREA = ScalarMappable(Normalize(0.5, 1), "Blues")
@@ -51,7 +51,8 @@ def plot_transfer(
     results = results.loc[results["metric"] == METRIC]
     if results.empty:
         raise ValueError(f"{table}: no row of metric '{METRIC}'")
-    means = results.groupby(keys, sort=False)[values].mean().reset_index()
+    means = pd.DataFrame(over_seeds(results, keys).groupby(keys, sort=False)[values].mean())
+    means = means.reset_index()
     trained, tested = (list(dict.fromkeys(means[key])) for key in keys[:2])
     models = list(dict.fromkeys(means["model"]))
     rows, columns = panel_grid(len(models))

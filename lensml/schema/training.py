@@ -89,7 +89,9 @@ class Audit(Section):
     radial_profile_auc: Annotated[
         float, Field(gt=0.5, le=1)
     ]  # above it: an Einstein radius is enough
-    background_radius: Positive  # arcsec, beyond which pixels are background
+    moments_auc: Annotated[
+        float, Field(gt=0.5, le=1)
+    ]  # above it: radius and shape of the ring are enough
     n_traced: Annotated[int, Field(ge=8)]  # images per class with an effective Einstein radius
     n_profiled: Annotated[int, Field(ge=8)]  # images per class and split with radial profiles
     n_rendered: Count  # test images per class that are rendered again without noise

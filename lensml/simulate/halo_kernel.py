@@ -20,6 +20,7 @@ import numpy as np
 
 from lensml.physics.halos import X_FLOOR, tnfw_enclosed
 from lensml.simulate.columns import INVERSE_RS2, RS2, TAU, THETA_N2
+from lensml.simulate.vector_math import FASTMATH
 
 SHIFT = 17  # bits of a float32 below the table's index: 64 nodes per octave
 _FIRST = int(np.float32(2.0**-20).view(np.int32)) >> SHIFT
@@ -41,7 +42,7 @@ def enclosed_table() -> np.ndarray:
     return g.astype(np.float32)
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _own_row(row, table, theta_N2, tau):
     """Enclosed mass of one halo, arcsec^2: cubic Lagrange interpolation in ln tau."""
     place = (math.log(tau) - LOG_TAU_MIN) / LOG_TAU_STEP
@@ -56,7 +57,7 @@ def _own_row(row, table, theta_N2, tau):
         row[k] += w3 * table[i + 2, k]
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_row(ax, ay, dx, y, row, inverse, floor, bits, low, high):
     """Add the deflection of one halo to a row of rays; dx (n,) and y are their offsets.
 
@@ -126,7 +127,7 @@ def _near(position, center, half):
     return first, last
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_far_field(ax, ay, far_x, far_y, start, weights):
     """Interpolate what was summed on the nodes, first along rows, then across them."""
     n = weights.shape[0]
@@ -148,7 +149,7 @@ def _add_far_field(ax, ay, far_x, far_y, start, weights):
                     ay[i, j] += weight * across_y[k, j]
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _deflection_by_table(ax, ay, axis64, xy, halos, table, row):
     """Add every halo to the planes: ray by ray near it, on the nodes of blocks far from it."""
     start, nodes, weights, center, half = _split(axis64)
@@ -214,7 +215,7 @@ def _add_halo_exactly(ax, ay, dx, dy, halo):
             ay[i, j] += ratio * dy[i]
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def halo_deflection(ax, ay, axis64, xy, halos, table, row):
     """Deflection of the halos of one image.
 
@@ -235,7 +236,7 @@ def halo_deflection(ax, ay, axis64, xy, halos, table, row):
         _add_halo_exactly(ax, ay, axis64 - xy[p, 0], axis64 - xy[p, 1], halos[p])
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def interpolate_planes(hx, hy, ax, ay, y, columns, part, factor):
     """Deflection of halos, known on the grid, at the rays of one part of its marked cells.
 

@@ -10,6 +10,9 @@ share this code: the type of the tables decides. The formulas are those of
 Every part is inlined into ``trace`` (``forceinline``). A part that were a function of its own
 would be a different one, optimised differently, in the process that compiles than in those that
 load the compiled code, and images would differ in their last bit.
+
+The compiler takes what vectors the processor has, and the result is the same bytes with any: see
+``vector_math.FASTMATH``.
 """
 
 from __future__ import annotations
@@ -60,10 +63,10 @@ from lensml.simulate.light_kernel import (
     place_row,
     source_light,
 )
-from lensml.simulate.vector_math import atan2_upper, exp2, log2
+from lensml.simulate.vector_math import FASTMATH, atan2_upper, exp2, log2
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
     """Subtract the deflection of the elliptical power law and of shear from a row of rays.
 
@@ -79,9 +82,15 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
         dx = axis[j] - cx
         u = q * (c * dx + s * dy)
         v = c * dy - s * dx
-        inverse = one / math.sqrt(u * u + v * v + tiny)
-        er[j] = u * inverse
-        ei[j] = v * inverse
+        r2 = u * u + v * v + tiny
+        inverse = one / math.sqrt(r2)
+        ur, ui = u * inverse, v * inverse
+        er[j], ei[j] = ur, ui
+        bx[j] = -f * (ur * ur - ui * ui)
+        by[j] = -f * (ur * ui + ur * ui)
+        sr[j] = r2
+    if m[SLOPE_EXCESS] != 0:
+        _steepen(er, ei, sr, m)
     last = series[n_terms]
     for j in range(axis.size):
         sr[j] = last
@@ -89,14 +98,11 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
     for k in range(n_terms - 1, -1, -1):
         coefficient = series[k]
         for j in range(axis.size):
-            wr = -f * (er[j] * er[j] - ei[j] * ei[j])
-            wi = -f * (er[j] * ei[j] + er[j] * ei[j])
+            wr, wi = bx[j], by[j]
             real = coefficient + wr * sr[j] - wi * si[j]
             si[j] = wr * si[j] + wi * sr[j]
             sr[j] = real
     g1, g2 = m[GAMMA1], m[GAMMA2]
-    if m[SLOPE_EXCESS] != 0:
-        _steepen(er, ei, axis, dy, m)
     for j in range(axis.size):
         au = scale * (er[j] * sr[j] - ei[j] * si[j])
         av = scale * (er[j] * si[j] + ei[j] * sr[j])
@@ -104,23 +110,18 @@ def _add_ellipsoid(bx, by, y, axis, m, series, n_terms, er, ei, sr, si):
         by[j] = y - (s * au + c * av) - (g2 * axis[j] - g1 * y)
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def _steepen(er, ei, axis, dy, m):
-    """Multiply the unit vectors by (b / R)^(gamma - 2)."""
-    cx, c, s, q = m[CENTER_X], m[COS_PHI], m[SIN_PHI], m[Q]
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def _steepen(er, ei, r2, m):
+    """Multiply the unit vectors by (b / R)^(gamma - 2); r2 is R^2."""
     excess, log_b = m[SLOPE_EXCESS], m[LOG2_B]
     half = er.dtype.type(0.5)
-    tiny = er.dtype.type(1e-30)
-    for j in range(axis.size):
-        dx = axis[j] - cx
-        u = q * (c * dx + s * dy)
-        v = c * dy - s * dx
-        factor = exp2(excess * (log_b - half * log2(u * u + v * v + tiny)))
+    for j in range(r2.size):
+        factor = exp2(excess * (log_b - half * log2(r2[j])))
         er[j] *= factor
         ei[j] *= factor
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_sheet(bx, by, axis, y, kappa, radius2):
     """Subtract the deflection of a uniform disc about the origin."""
     one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
@@ -131,7 +132,7 @@ def _add_sheet(bx, by, axis, y, kappa, radius2):
         by[j] -= ratio * y
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_multipoles(bx, by, axis, y, m):
     """Subtract the deflection of the multipoles of order 3 and 4 (Xu et al. 2015, eq. B12)."""
     one, tiny = bx.dtype.type(1), bx.dtype.type(1e-30)
@@ -151,7 +152,7 @@ def _add_multipoles(bx, by, axis, y, m):
         by[j] -= s * radial + c * tangential
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_plane(bx, by, ax, ay):
     """Subtract a row of a deflection field."""
     for j in range(bx.size):
@@ -159,7 +160,7 @@ def _add_plane(bx, by, ax, ay):
         by[j] -= ay[j]
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_points(bx, by, dx, dy, theta_E2):
     """Subtract the deflection of point masses; dx (P n,) and dy (P,) are offsets from the row."""
     floor = bx.dtype.type(1e-37) if bx.itemsize == 4 else bx.dtype.type(1e-50)
@@ -175,7 +176,7 @@ def _add_points(bx, by, dx, dy, theta_E2):
             by[j] -= ratio * y
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _add_line(bx, by, axis, y, line):
     """Subtract the deflection of a cored line mass from a row of rays."""
     half = bx.dtype.type(0.5)
@@ -202,7 +203,7 @@ def _add_line(bx, by, axis, y, line):
 def _compiled(sources: str) -> Callable[..., None]:
     """The kernel; numba's cache of it is that of these ``sources``, not of this file alone."""
 
-    @numba.njit(fastmath=True, error_model="numpy", cache=True)
+    @numba.njit(fastmath=FASTMATH, error_model="numpy", cache=True)
     def trace(
         images,
         axis64,

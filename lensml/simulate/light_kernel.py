@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numba
+import numpy as np
 
 from lensml.simulate.columns import (
     B_OVER_LN2,
@@ -20,13 +21,13 @@ from lensml.simulate.columns import (
     SOURCE_X,
     SOURCE_Y,
 )
-from lensml.simulate.vector_math import exp2, log2
+from lensml.simulate.vector_math import FASTMATH, exp2, log2
 
 # What one ray may miss of its cell's mean brightness, as a fraction of the brightest pixel.
 MAX_MISS = 0.003
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def source_light(row, bx, by, m):
     """Elliptical Sersic surface brightness at the traced positions, in place into ``row``."""
     cx, cy, q = m[SOURCE_X], m[SOURCE_Y], m[SOURCE_Q]
@@ -44,7 +45,7 @@ def source_light(row, bx, by, m):
         row[j] = exp2(log_amp - b * power)
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def mark_cells(marked, first, compact, fine, ss, bend):
     """Find the cells in which surface brightness bends too much for one ray in the middle.
 
@@ -135,7 +136,7 @@ def place_row(x64, axis64, marked, first, r, refinement):
     return n, y, part, axis64[y] + step * ((part + 0.5) / refinement - 0.5)
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def average_rays(row, light, columns, part, factor):
     """Put the mean of the rays of marked cells in their place, one part after the other.
 
@@ -153,7 +154,7 @@ def average_rays(row, light, columns, part, factor):
         row[columns[k]] = total if part == 0 else row[columns[k]] + total
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def galaxy_light(row, bx, by, m, image):
     """Observed galaxy at the traced positions, bilinear, nothing outside; into ``row``."""
     cx, cy, c, s = m[SOURCE_X], m[SOURCE_Y], m[SOURCE_COS_PHI], m[SOURCE_SIN_PHI]
@@ -174,9 +175,20 @@ def galaxy_light(row, bx, by, m, image):
         row[j] = amp * ((one - t) * low + t * high)
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
-def add_convolved(image, fine, taps, ss, radius, strip):
-    """Convolution with one binned kernel, bin and add."""
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def add_convolved(image, fine, taps, ss, radius, strip, phases):
+    """Convolution with one binned kernel, bin and add.
+
+    Args:
+        image: (n, n) to which is added.
+        fine: (n ss, n ss).
+        taps: (2 radius + ss,) see :func:`lensml.simulate.render.psf_taps`.
+        ss: rays per pixel and axis.
+        radius: rays beyond a pixel that its light comes from.
+        strip: working space, (n ss,).
+        phases: working space, (ss, n + taps.size // ss + 1): every ss-th ray side by side, so that
+            neighbouring pixels are summed at once and in the order of the taps.
+    """
     n, size = image.shape[0], fine.shape[0]
     zero = image.dtype.type(0)
     for i in range(n):
@@ -187,21 +199,21 @@ def add_convolved(image, fine, taps, ss, radius, strip):
             weight = taps[k]
             for x in range(size):
                 strip[x] += weight * fine[y, x]
-        for j in range(n):
-            start = j * ss - radius
-            total = zero
-            if start >= 0 and start + taps.size <= size:
-                for k in range(taps.size):
-                    total += taps[k] * strip[start + k]
-            else:
-                for k in range(taps.size):
-                    total += taps[k] * strip[min(max(start + k, 0), size - 1)]
-            image[i, j] += total
+        for p in range(ss):
+            for m in range(phases.shape[1]):
+                phases[p, m] = strip[min(max(m * ss + p - radius, 0), size - 1)]
+        row = image[i]
+        for k in range(taps.size):
+            weight = taps[k]
+            ray = phases[k % ss, k // ss :]
+            for j in range(n):
+                row[j] += weight * ray[j]
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def convolve_and_bin(image, fine, taps, ss, radius, strip):
     """Sum of separable convolutions, edge values repeated beyond the border."""
     image[:] = 0
+    phases = np.empty((ss, image.shape[0] + taps.shape[1] // ss + 1), image.dtype)
     for c in range(taps.shape[0]):
-        add_convolved(image, fine, taps[c], ss, radius, strip)
+        add_convolved(image, fine, taps[c], ss, radius, strip, phases)

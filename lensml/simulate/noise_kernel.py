@@ -16,14 +16,14 @@ import numba
 import numpy as np
 
 from lensml.simulate import vector_math
-from lensml.simulate.vector_math import log2
+from lensml.simulate.vector_math import FASTMATH, log2
 
 _f = np.float32
 _MINUS_TWO_LN2 = _f(-2 * math.log(2))
 _QUARTER_TURN = _f(math.pi / 2)
 
 
-@numba.njit(fastmath=True, error_model="numpy", forceinline=True)
+@numba.njit(fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _normal_pairs(first, second, radius_bits, angle_bits):
     """Two independent standard normal deviates from 64 random bits each; all arrays (n,)."""
     for j in range(first.size):
@@ -50,7 +50,7 @@ def _normal_pairs(first, second, radius_bits, angle_bits):
 def _compiled(sources: str) -> Callable[..., None]:
     """The kernel; numba's cache of it is that of these ``sources``, not of this file alone."""
 
-    @numba.njit(fastmath=True, error_model="numpy", cache=True)
+    @numba.njit(fastmath=FASTMATH, error_model="numpy", cache=True)
     def draw_noise(noisy, image, light, bits, background_rms, exposure_time):
         """Add Gaussian noise of variance background_rms^2 + max(light, 0) / exposure_time.
 

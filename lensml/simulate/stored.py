@@ -43,6 +43,19 @@ def systems_of(store: Store, start: int, stop: int) -> Systems:
     )
 
 
+def arcs_again(store: Store, start: int, stop: int) -> np.ndarray:
+    """The lensed sources of the images ``start`` to ``stop - 1``, without noise and lens light.
+
+    Without refinement: to see where there is light, every ray once is enough.
+
+    Returns:
+        (stop - start, H, W) float32 e-/s per pixel.
+    """
+    domain = domain_of(store).model_copy(update={"refinement_factor": 1})
+    systems = systems_of(store, start, stop)
+    return render(systems, domain, engine="numba", precision="float32")
+
+
 def rendered_again(store: Store, n: int) -> tuple[np.ndarray, np.ndarray]:
     """The first images without noise, and the variance of the noise that they have.
 

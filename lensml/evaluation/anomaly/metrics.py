@@ -7,11 +7,11 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from lensml.evaluation.statistics.bootstrap import (
-    interval,
     system_weights,
     weighted_auc,
 )
 from lensml.evaluation.statistics.metrics import Measured, true_positive_rates
+from lensml.evaluation.statistics.predictions import independent
 from lensml.schema.training import Evaluation
 
 # That an anomaly score must not be. Where the lens gives up the mass of its substructure, its own
@@ -37,25 +37,25 @@ def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]
     label, score = table["label"].to_numpy(str), table["score"].to_numpy()
     if not 0 < (label != "no_sub").sum() < len(label):
         raise ValueError(f"{path}: needs images of no_sub and of another class")
-    system_id = table["system_id"].to_numpy()
+    ids = independent(table)
     rows = []
     for name in [*dict.fromkeys(label[label != "no_sub"]), "any"]:
         keep = np.ones(len(label), bool) if name == "any" else np.isin(label, ["no_sub", name])
         positive = label[keep] != "no_sub"
-        weights = system_weights(system_id[keep], spec.n_bootstrap, seed)
+        weights = system_weights(ids[keep], spec.n_bootstrap, seed)
         samples = weighted_auc(score[keep], positive, weights)
         value = float(roc_auc_score(positive, score[keep]))
-        low, high = interval(samples, spec.confidence)
-        rows.append(Measured(f"roc_auc_{name}", value, low, high, int(keep.sum())))
-    weights = system_weights(system_id, spec.n_bootstrap, seed)
+        n = int(keep.sum())
+        rows.append(Measured.of(f"roc_auc_{name}", value, samples, n, spec.confidence))
+    weights = system_weights(ids, spec.n_bootstrap, seed)
     rows += true_positive_rates(score, label != "no_sub", weights, spec)
     if set(COVARIATES) <= set(table.columns):
         normal = label == "no_sub"
         rest = without_brightness(score, table[COVARIATES].to_numpy(float), normal)
         if rest[normal].std() > NOTHING_LEFT * score[normal].std():
             value = float(roc_auc_score(~normal, rest))
-            limits = interval(weighted_auc(rest, ~normal, weights), spec.confidence)
-            rows.append(Measured("roc_auc_any_adjusted", value, *limits, len(label)))
+            samples, n = weighted_auc(rest, ~normal, weights), len(label)
+            rows.append(Measured.of("roc_auc_any_adjusted", value, samples, n, spec.confidence))
     return rows
 
 

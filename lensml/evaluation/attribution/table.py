@@ -12,8 +12,10 @@ from lensml.evaluation.attribution.maps import (
 )
 from lensml.evaluation.attribution.truth import IDENTITY, METRICS
 from lensml.evaluation.audit.verdicts import verdicts_of
-from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_mean
-from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.bootstrap import system_weights
+from lensml.evaluation.statistics.metrics import Measured, mean_metric
+from lensml.evaluation.statistics.predictions import independent
+from lensml.evaluation.statistics.seeds import measured_table
 from lensml.evaluation.statistics.tables import KEYS, write_table
 from lensml.schema.training import Evaluation
 
@@ -36,17 +38,15 @@ def tabulate_attribution(
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.
     """
-    rows = []
+    rows: list[tuple[dict, list[Measured]]] = []
     for run in runs:
         scores, reference = (read_scores(run[key]) for key in ("path", "reference"))
         identity = {key: run[key] for key in ("domain", "model", "seed")}
         same = reference.loc[reference["method"] == REFERENCE]
         for _, group in scores.groupby(["label", "method"], sort=False):
             of = {key: group[key].iloc[0] for key in ("label", "method")}
-            found = attribution_metrics(group, same, spec, seed=seed)
-            rows += [{**identity, **of, **measured._asdict()} for measured in found]
-    keys = [*KEYS["attribution"], "seed"]
-    table = pd.DataFrame(rows, columns=[*keys, *Measured._fields])
+            rows.append((identity | of, attribution_metrics(group, same, spec, seed=seed)))
+    table = measured_table(rows, KEYS["attribution"], spec, seed=seed)
     notes = [NOTE, *verdicts_of(audits)]
     write_table(table, outputs, kind="attribution", confidence=spec.confidence, notes=notes)
 
@@ -80,10 +80,9 @@ def attribution_metrics(
     for metric in METRICS:
         # Without substructure inside the image there is nothing to point at.
         some = joined.loc[joined[metric].notna()]
-        weights = system_weights(some["system_id"].to_numpy(), spec.n_bootstrap, seed)
+        weights = system_weights(independent(some), spec.n_bootstrap, seed)
         value = some[metric].to_numpy()
         gain = value - some[f"{metric}_reference"].to_numpy()
         for name, terms in ((metric, value), (f"{metric}_gain", gain)):
-            low, high = interval(weighted_mean(terms, weights), spec.confidence)
-            rows.append(Measured(name, float(terms.mean()), low, high, len(terms)))
+            rows.append(mean_metric(name, float(terms.mean()), terms, weights, spec))
     return rows

@@ -66,9 +66,11 @@ def _truth_of(store: Store, smooth: np.ndarray, spec: NetworkInput) -> dict[str,
     }
     size = spec.img_size(kappa.shape[1])
     inner = slice((kappa.shape[1] - size) // 2, (kappa.shape[1] + size) // 2)
+    galaxy = store.truth["source_galaxy"][:n]
     return {
         "system_id": store.truth["system_id"][:n],
         "index": rows,
+        **({"group": galaxy} if (galaxy >= 0).all() else {}),
         **{k: v[:, inner, inner].astype(np.float32) for k, v in pictures.items()},
     }
 
@@ -81,14 +83,14 @@ def score_rows(maps: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray]) 
         truth: the arrays of :func:`render_truth`, N images.
 
     Returns:
-        Columns ``system_id``, ``index``, ``label``, ``method`` and ``METRICS``; N rows for every
-        map.
+        Columns ``system_id``, ``index``, ``label``, ``method`` and ``METRICS``, and ``group``
+        where sources are observed galaxies; N rows for every map.
     """
     kappa, difference = np.abs(truth["kappa"]), np.square(truth["difference"])
     elsewhere = _of_other_images(kappa, truth["label"])
     everywhere = np.ones_like(kappa)
     pairs = ((kappa, everywhere), (kappa, elsewhere), (difference, everywhere))
-    identity = {key: truth[key] for key in IDENTITY}
+    identity = {key: truth[key] for key in (*IDENTITY, "group") if key in truth}
     tables = []
     for name, found in maps.items():
         scores = [pointing_auc(found, *pair) for pair in pairs]

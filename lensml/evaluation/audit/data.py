@@ -1,24 +1,52 @@
-"""What the audit reads from stores: parameters, statistics of images, layout."""
+"""What is audited, and what the audit reads of it: parameters, features of images, layout."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import kurtosis, skew
 
 from lensml.data.images import stretch
 from lensml.data.store import Store
-from lensml.evaluation.classification.baselines import radial_profile
+from lensml.evaluation.classification.baselines import image_features
 from lensml.physics.ellipticity import phi_q
 from lensml.schema.encoders import NetworkInput
-from lensml.simulate.axes import pixel_axis
-from lensml.simulate.stored import domain_of
+from lensml.schema.training import Audit
 
 OF_THE_CLASS = ("substructure", "perturber_profile")  # attributes that may differ between classes
 PIECE = 500  # images at a time
+FIT_SPLITS = ("train", "test")  # whose images the classifiers are fitted and measured on
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is audited.
+
+    Attributes:
+        classes: names, ``no_sub`` first.
+        stores: split -> one opened store per class.
+        spec: thresholds and sizes.
+        network_input: scale of the radial profiles.
+        seed: of random halves and labels.
+    """
+
+    classes: Sequence[str]
+    stores: Mapping[str, Sequence[Store]]
+    spec: Audit
+    network_input: NetworkInput
+    seed: int
+
+    def pooled(self, features: Callable[[Store], np.ndarray]) -> list[np.ndarray]:
+        """Features of the training and test images of every class, one (N, F) per class."""
+        splits = [self.stores[split] for split in FIT_SPLITS]
+        return [np.concatenate([features(s) for s in pair]) for pair in zip(*splits, strict=True)]
+
+    def systems(self) -> list[np.ndarray]:
+        """system_id of what :meth:`pooled` returns."""
+        return self.pooled(lambda store: store.truth["system_id"])
 
 
 def axis_ratio(truth: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -27,49 +55,21 @@ def axis_ratio(truth: Mapping[str, np.ndarray]) -> np.ndarray:
     return np.array([phi_q(e1, e2)[1] for e1, e2 in pairs])
 
 
-def background_statistics(store: Store, radius: float) -> np.ndarray:
-    """Statistics of the pixels far from the lens in units of the background's rms.
+def image_profiles(store: Store, spec: NetworkInput, limit: int, features: str) -> np.ndarray:
+    """Features of the trivial baseline of the first images, on the network's scale, a row each.
 
     Args:
         store: of any class.
-        radius: arcsec beyond which pixels count; in a smaller field nine tenths of its half width.
-
-    Returns:
-        (N, 8): mean, spread, skewness, kurtosis, extremes, products of neighbours on either axis.
+        spec: of the network's input.
+        limit: of the number of images.
+        features: see :data:`lensml.evaluation.classification.baselines.FEATURES`.
     """
-    axis = pixel_axis(store.image.shape[1], domain_of(store).instrument.pixel_scale)
-    far = np.hypot(axis[:, None], axis) > min(radius, 0.9 * axis[-1])
-    right, down = far[:, 1:] & far[:, :-1], far[1:] & far[:-1]
-    found = []
-    for start in range(0, len(store), PIECE):
-        rows = np.arange(start, min(start + PIECE, len(store)))
-        z = store.image[rows] / store.truth["background_rms"][rows, None, None]
-        corner = z[:, far]
-        columns = [corner.mean(1), corner.std(1), _shape(skew, corner), _shape(kurtosis, corner)]
-        columns += [corner.min(1), corner.max(1)]
-        columns += [(z[:, :, 1:] * z[:, :, :-1])[:, right].mean(1)]
-        columns += [(z[:, 1:] * z[:, :-1])[:, down].mean(1)]
-        found.append(np.stack(columns, axis=1))
-    return np.concatenate(found)
-
-
-def _shape(moment: Any, values: np.ndarray) -> np.ndarray:
-    """A normalised moment, zero where nothing varies."""
-    spread = values.std(1) > 0
-    out = np.zeros(len(values))
-    if spread.any():
-        out[spread] = moment(values[spread], axis=1)
-    return out
-
-
-def image_profiles(store: Store, spec: NetworkInput, limit: int) -> np.ndarray:
-    """Radial profiles of the first images on the network's scale, (min(N, limit), 26)."""
     found = []
     n = min(len(store), limit)
     for start in range(0, n, PIECE):
         rows = np.arange(start, min(start + PIECE, n))
         images = stretch(store.image[rows], store.truth["background_rms"][rows], spec)
-        found.append(radial_profile(images))
+        found.append(image_features(images, features))
     return np.concatenate(found)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -12,9 +11,11 @@ from scipy.stats import ks_2samp
 
 from lensml.data.files import write_csv
 from lensml.data.store import Store, open_store
+from lensml.evaluation.audit.background import background
 from lensml.evaluation.audit.data import (
+    FIT_SPLITS,
+    Dataset,
     axis_ratio,
-    background_statistics,
     image_profiles,
     layout_differences,
 )
@@ -28,42 +29,13 @@ from lensml.evaluation.audit.statistics import (
     split_systems,
     within,
 )
-from lensml.evaluation.classification.baselines import radial_profile_model
+from lensml.evaluation.classification.baselines import SHIPPED_FEATURES, radial_profile_model
 from lensml.physics.einstein_radius import effective_einstein_radius
 from lensml.schema.encoders import NetworkInput
 from lensml.schema.training import Audit
 from lensml.simulate.stored import lens_columns, rendered_again, systems_of
 
-FIT_SPLITS = ("train", "test")  # whose images the classifiers are fitted and measured on
 ABSENT = -1e30  # stands for NaN: a parameter that only some classes have is a difference too
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """What is audited.
-
-    Attributes:
-        classes: names, ``no_sub`` first.
-        stores: split -> one opened store per class.
-        spec: thresholds and sizes.
-        network_input: scale of the radial profiles.
-        seed: of random halves and labels.
-    """
-
-    classes: Sequence[str]
-    stores: Mapping[str, Sequence[Store]]
-    spec: Audit
-    network_input: NetworkInput
-    seed: int
-
-    def pooled(self, features: Callable[[Store], np.ndarray]) -> list[np.ndarray]:
-        """Features of the training and test images of every class, one (N, F) per class."""
-        splits = [self.stores[split] for split in FIT_SPLITS]
-        return [np.concatenate([features(s) for s in pair]) for pair in zip(*splits, strict=True)]
-
-    def systems(self) -> list[np.ndarray]:
-        """system_id of what :meth:`pooled` returns."""
-        return self.pooled(lambda store: store.truth["system_id"])
 
 
 def audit_domain(
@@ -173,31 +145,28 @@ def _mean_difference(data: Dataset, radii: Sequence[np.ndarray]) -> Finding:
     return within("einstein_radius_mean", worst[1], 0.0, allowed, n, "; ".join(note))
 
 
-def background(data: Dataset) -> list[Finding]:
-    """Do the corners, where there is no arc, tell the class?"""
-    radius = data.spec.background_radius
-    features = data.pooled(lambda store: background_statistics(store, radius))
-    return [_held_out(data, "background_auc", features, detail=f"beyond {radius} arcsec")]
-
-
 def radial_profiles(data: Dataset) -> list[Finding]:
-    """How far do radial profiles go, and does the same fit find nothing in random labels?"""
-    spec = data.spec
-    train, test = (
-        [image_profiles(s, data.network_input, spec.n_profiled) for s in data.stores[split]]
-        for split in FIT_SPLITS
-    )
-    value, n = macro_auc(radial_profile_model(), train, test)
-    smooth = np.concatenate([train[0], test[0]])
+    """How far do trivial features go, and does the same fit find nothing in random labels?"""
+    spec, found = data.spec, []
+    limits = {"rings": ("radial_profile_auc", spec.radial_profile_auc)}
+    limits[SHIPPED_FEATURES] = ("moments_auc", spec.moments_auc)
+    for features, (test, limit) in limits.items():
+        fit, measured = (
+            [
+                image_profiles(s, data.network_input, spec.n_profiled, features)
+                for s in data.stores[split]
+            ]
+            for split in FIT_SPLITS
+        )
+        value, n = macro_auc(radial_profile_model(), fit, measured)
+        found.append(below(test, value, limit, n, "a warning above"))
+    smooth = np.concatenate([fit[0], measured[0]])
     rng = np.random.default_rng(data.seed)
     halves = np.array_split(rng.permutation(len(smooth)), 4)
     fit, measured = ([smooth[i] for i in pair] for pair in (halves[:2], halves[2:]))
     null, n_null = macro_auc(radial_profile_model(), fit, measured)
     allowed = spec.n_standard_errors * auc_standard_error([len(m) for m in measured])
-    return [
-        below("radial_profile_auc", value, spec.radial_profile_auc, n, "a warning above"),
-        within("null_auc", null, 0.5, allowed, n_null, "no_sub, labels at random"),
-    ]
+    return [*found, within("null_auc", null, 0.5, allowed, n_null, "no_sub, labels at random")]
 
 
 def splits(data: Dataset) -> list[Finding]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 
 ROUNDING = 1e-9
+N_PERMUTATIONS = 200  # a standard error of them has an error of 5 %
 
 
 class Finding(NamedTuple):
@@ -71,6 +73,42 @@ def auc_standard_error(counts: Sequence[int]) -> float:
     return float(np.mean([np.sqrt((total + 1) / (12 * m * (total - m))) for m in counts]))
 
 
+def permuted_standard_error(
+    p: np.ndarray, label: np.ndarray, systems: np.ndarray, *, seed: int
+) -> float:
+    """Standard error of the macro AUC where scores know nothing, with classes that share systems.
+
+    Labels are exchanged within every system, which is all that no leak means there: the images of
+    a system have their noise in common, and scores that follow it cancel. Images without a
+    partner are exchanged among themselves.
+
+    Args:
+        p: (N, K) scores.
+        label: (N,) int.
+        systems: (N,) system_id.
+        seed: of the permutations.
+    """
+    _, group, count = np.unique(systems, return_inverse=True, return_counts=True)
+    group = np.where(count[group] > 1, group, -1)
+    rank = np.stack([rankdata(column) for column in p.T], axis=1)
+    here, rng, areas = np.argsort(group, kind="stable"), np.random.default_rng(seed), []
+    exchanged = np.empty_like(label)
+    for _ in range(N_PERMUTATIONS):
+        exchanged[here] = label[np.lexsort((rng.random(len(label)), group))]
+        areas.append(_macro_of_ranks(rank, exchanged))
+    return float(np.std(areas))
+
+
+def _macro_of_ranks(rank: np.ndarray, label: np.ndarray) -> float:
+    """Macro one-against-the-rest AUC from the ranks of the scores of every class."""
+    areas = []
+    for k in range(rank.shape[1]):
+        m = int((label == k).sum())
+        above = rank[label == k, k].sum() - m * (m + 1) / 2
+        areas.append(above / (m * (len(label) - m)))
+    return float(np.mean(areas))
+
+
 def split_systems(
     features: Sequence[np.ndarray], systems: Sequence[np.ndarray], *, seed: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -115,13 +153,27 @@ def macro_auc(
     Raises:
         ValueError: a class is empty.
     """
+    p, label = scores(model, fit, measured)
+    return macro_area(p, label), min(len(x) for x in measured)
+
+
+def macro_area(p: np.ndarray, label: np.ndarray) -> float:
+    """Macro one-against-the-rest AUC of (N, K) scores."""
+    return float(np.mean([roc_auc_score(label == k, p[:, k]) for k in range(p.shape[1])]))
+
+
+def scores(
+    model: Any, fit: Sequence[np.ndarray], measured: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (N, K) of what is measured, one class after the other, and its labels (N,).
+
+    Raises:
+        ValueError: a class is empty.
+    """
     if not all(len(x) for x in (*fit, *measured)):
         raise ValueError("the audit needs images of every class in both halves; simulate more")
     model.fit(np.concatenate(list(fit)), _labels(fit))
-    p = model.predict_proba(np.concatenate(list(measured)))
-    label = _labels(measured)
-    areas = [roc_auc_score(label == k, p[:, k]) for k in range(len(measured))]
-    return float(np.mean(areas)), min(len(x) for x in measured)
+    return model.predict_proba(np.concatenate(list(measured))), _labels(measured)
 
 
 def _labels(features: Sequence[np.ndarray]) -> np.ndarray:

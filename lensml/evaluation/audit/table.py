@@ -14,8 +14,8 @@ from lensml.evaluation.statistics.tables import latex, markdown
 CAPTION = (
     "Audit: does anything but substructure tell the classes apart? AUC are macro, one against the "
     "rest; those that must be 0.5 come from classifiers measured on lens systems that they were "
-    "not fitted on. A radial profile above its threshold is a warning: an Einstein radius is "
-    "enough."
+    "not fitted on. Radial profile and moments above their thresholds are a warning: radius and "
+    "shape of the ring are enough. background_auc: pixels in which no class of a system has light."
 )
 
 

@@ -16,11 +16,11 @@ from lensml.data.files import write_csv, write_json
 from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY, probability_metrics
 from lensml.evaluation.statistics.bootstrap import interval, resampled, system_weights
 from lensml.evaluation.statistics.metrics import SLOW_RESAMPLINGS, Measured
-from lensml.evaluation.statistics.predictions import read_predictions
+from lensml.evaluation.statistics.predictions import read_independent, read_predictions
 from lensml.schema.training import Evaluation
+from lensml.tables import ALL_SEEDS
 
 BOUNDS = (0.05, 20.0)  # of the temperature: beyond them nothing but the class is left, or nothing
-ALL_SEEDS = "all"
 
 
 class Bin(NamedTuple):
@@ -126,8 +126,8 @@ def calibrated_metrics(
         spec: bootstrap and bins.
         seed: of the bootstrap.
     """
-    system_id, label, p, _ = read_predictions(path)
-    weights = system_weights(system_id, spec.n_bootstrap, seed)
+    _, label, p, _ = read_predictions(path)
+    weights = system_weights(read_independent(path), spec.n_bootstrap, seed)
     temperature = read_temperature(calibration)
     return [
         _temperature_interval(temperature, validation, spec, seed),
@@ -140,12 +140,12 @@ def calibrated_metrics(
 def _temperature_interval(
     temperature: float, validation: str, spec: Evaluation, seed: int
 ) -> Measured:
-    system_id, label, p, _ = read_predictions(validation)
-    weights = system_weights(system_id, spec.n_bootstrap, seed)
+    _, label, p, _ = read_predictions(validation)
+    weights = system_weights(read_independent(validation), spec.n_bootstrap, seed)
     samples = resampled(
         lambda index: fit_temperature(p[index], label[index]), weights, limit=SLOW_RESAMPLINGS
     )
-    return Measured("temperature", temperature, *interval(samples, spec.confidence), len(label))
+    return Measured.of("temperature", temperature, samples, len(label), spec.confidence)
 
 
 def reliability_bins(
@@ -223,9 +223,9 @@ def _pooled(
     """Probabilities, labels and systems of several runs, one after the other."""
     parts = []
     for run in runs:
-        system_id, label, p, _ = read_predictions(run["path"])
+        _, label, p, _ = read_predictions(run["path"])
         if calibrated:
             p = apply_temperature(p, read_temperature(run["calibration"]))
-        parts.append((p, label, system_id))
-    p, label, system_id = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return p, label, system_id
+        parts.append((p, label, read_independent(run["path"])))
+    p, label, ids = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return p, label, ids

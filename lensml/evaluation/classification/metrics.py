@@ -6,7 +6,6 @@ import numpy as np
 from sklearn.metrics import accuracy_score, roc_auc_score
 
 from lensml.evaluation.statistics.bootstrap import (
-    interval,
     resampled,
     system_weights,
     weighted_auc,
@@ -17,7 +16,7 @@ from lensml.evaluation.statistics.metrics import (
     mean_metric,
     true_positive_rates,
 )
-from lensml.evaluation.statistics.predictions import read_predictions
+from lensml.evaluation.statistics.predictions import read_independent, read_predictions
 from lensml.schema.training import Evaluation
 
 SMALLEST_PROBABILITY = 1e-12  # lower ones count as this in a logarithm
@@ -29,8 +28,8 @@ def classification_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Me
     AUC one-vs-rest (macro and per class), accuracy, log-loss, expected calibration error, Brier
     score, and the true positive rate at fixed false positive rates for 'any substructure'.
     """
-    system_id, label, p, classes = read_predictions(path)
-    weights = system_weights(system_id, spec.n_bootstrap, seed)
+    _, label, p, classes = read_predictions(path)
+    weights = system_weights(read_independent(path), spec.n_bootstrap, seed)
     n = len(label)
     rows = []
     areas = []
@@ -38,10 +37,9 @@ def classification_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Me
         samples = weighted_auc(p[:, k], label == k, weights)
         areas.append(samples)
         value = float(roc_auc_score(label == k, p[:, k]))
-        rows.append(Measured(f"roc_auc_{name}", value, *interval(samples, spec.confidence), n))
-    macro = float(np.mean([row.value for row in rows]))
-    low, high = interval(np.mean(areas, axis=0), spec.confidence)
-    rows.insert(0, Measured("roc_auc_ovr_macro", macro, low, high, n))
+        rows.append(Measured.of(f"roc_auc_{name}", value, samples, n, spec.confidence))
+    macro, samples = float(np.mean([row.value for row in rows])), np.mean(areas, axis=0)
+    rows.insert(0, Measured.of("roc_auc_ovr_macro", macro, samples, n, spec.confidence))
 
     hit = (p.argmax(1) == label).astype(float)
     value = float(accuracy_score(label, p.argmax(1)))
@@ -54,7 +52,7 @@ def classification_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Me
 def probability_metrics(
     p: np.ndarray, label: np.ndarray, weights: np.ndarray, spec: Evaluation, *, suffix: str = ""
 ) -> list[Measured]:
-    """Log-loss, Brier score and expected calibration error: what a temperature changes.
+    """Log-loss, Brier score, calibration error and its floor: what a temperature changes.
 
     Args:
         p: (N, K) probabilities.
@@ -69,6 +67,7 @@ def probability_metrics(
         mean_metric(f"log_loss{suffix}", float(surprise.mean()), surprise, weights, spec),
         mean_metric(f"brier_score{suffix}", float(brier.mean()), brier, weights, spec),
         calibration_error(f"ece{suffix}", p, label, weights, spec),
+        calibration_floor(f"ece_floor{suffix}", p, spec),
     ]
 
 
@@ -84,7 +83,7 @@ def expected_calibration_error(p: np.ndarray, label: np.ndarray, bins: int) -> f
         bins: number of bins.
     """
     confidence, hit = p.max(1), p.argmax(1) == label
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
+    which = confidence_bins(confidence, bins)
     gap = np.bincount(which, hit - confidence, minlength=bins)
     return float(np.abs(gap).sum() / len(label))
 
@@ -99,4 +98,32 @@ def calibration_error(
 
     samples = resampled(ece, weights, limit=SLOW_RESAMPLINGS)
     value = ece(np.arange(len(label)))
-    return Measured(name, value, *interval(samples, spec.confidence), len(label))
+    return Measured.of(name, value, samples, len(label), spec.confidence)
+
+
+def calibration_floor(name: str, p: np.ndarray, spec: Evaluation) -> Measured:
+    """What the calibration error would be if every probability were right.
+
+    The accuracy of a bin of n images is off by chance, and its modulus adds to the error whichever
+    side it is off to: so far above zero is the error of a perfect classifier of this size. The
+    images are drawn anew with the probabilities that they have, ``SLOW_RESAMPLINGS`` times: the
+    mean, and the interval of a single such test set.
+
+    Args:
+        name: of the metric.
+        p: (N, K) probabilities.
+        spec: confidence and bins.
+    """
+    confidence, rng = p.max(1), np.random.default_rng(0)
+    which = confidence_bins(confidence, spec.calibration_bins)
+    samples = np.empty(SLOW_RESAMPLINGS)
+    for k in range(SLOW_RESAMPLINGS):
+        hit = rng.random(len(p)) < confidence
+        gap = np.bincount(which, hit - confidence, minlength=spec.calibration_bins)
+        samples[k] = np.abs(gap).sum() / len(p)
+    return Measured.of(name, float(samples.mean()), samples, len(p), spec.confidence)
+
+
+def confidence_bins(confidence: np.ndarray, bins: int) -> np.ndarray:
+    """Which of the equal-width bins of confidence every image is in, (N,) int."""
+    return np.minimum((confidence * bins).astype(int), bins - 1)

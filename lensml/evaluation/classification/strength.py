@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from lensml.data.files import write_csv
 from lensml.data.store import Store, open_store
 from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_auc
-from lensml.evaluation.statistics.predictions import read_predictions
+from lensml.evaluation.statistics.predictions import read_independent, read_predictions
 from lensml.schema.training import Evaluation
 
 STRENGTHS = {"cdm": "log10_m_sub_total", "vortex": "log10_axion_mass"}
@@ -51,6 +51,7 @@ def _strength_rows(
     run: Mapping[str, str], label: str, store: Store, spec: Evaluation, seed: int
 ) -> list[dict]:
     system_id, truth, score = _one_against_none(run["path"], label)
+    ids = read_independent(run["path"])
     quantity = STRENGTHS[label]
     strength = _strength(store, quantity)
     finite = np.isfinite(strength)
@@ -62,7 +63,7 @@ def _strength_rows(
         positive = truth[keep] == label
         if positive.sum() < 2:
             continue
-        weights = system_weights(system_id[keep], spec.n_bootstrap, seed)
+        weights = system_weights(ids[keep], spec.n_bootstrap, seed)
         bounds = interval(weighted_auc(score[keep], positive, weights), spec.confidence)
         rows.append(
             {

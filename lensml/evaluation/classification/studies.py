@@ -14,7 +14,7 @@ from lensml.data.files import write_csv
 from lensml.evaluation.audit.verdicts import verdicts_of
 from lensml.evaluation.classification.metrics import classification_metrics
 from lensml.evaluation.statistics.comparison import auc_gain
-from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.seeds import measured_table
 from lensml.evaluation.statistics.tables import KEYS, write_table
 from lensml.schema.training import Evaluation
 
@@ -69,15 +69,15 @@ def tabulate_study(
         ValueError: a file lacks a column or has no rows.
     """
     reference = {r["seed"]: r["path"] for r in runs if r["variant"] == compare_with}
-    rows = []
+    found = []
     for run in runs:
-        found = classification_metrics(run["path"], spec, seed=seed)
+        measured = classification_metrics(run["path"], spec, seed=seed)
         other = reference.get(run["seed"])
         if other and other != run["path"]:
-            found.append(auc_gain(run["path"], other, spec, seed=seed))
+            measured.append(auc_gain(run["path"], other, spec, seed=seed))
         identity = {**_identity(kind, run, runs), "seed": run["seed"]}
-        rows += [{**identity, **measured._asdict()} for measured in found]
-    table = pd.DataFrame(rows, columns=[*KEYS[kind], "seed", *Measured._fields])
+        found.append((identity, measured))
+    table = measured_table(found, KEYS[kind], spec, seed=seed)
     notes = [NOTES[kind].format(reference=compare_with), *verdicts_of(audits)]
     write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
     write_csv(curves, pd.concat([_curve(r) for r in runs if r["run"]]), float_format="%.6g")

@@ -13,13 +13,16 @@ from tqdm import tqdm
 
 from lensml.data.files import write_csv
 from lensml.evaluation.classification.baselines import profiles, radial_profile_model
-from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_auc
-from lensml.evaluation.statistics.predictions import predictions_table
+from lensml.evaluation.statistics.bootstrap import system_weights, weighted_auc
+from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.predictions import independent, predictions_table
+from lensml.evaluation.statistics.seeds import mean_over_seeds
 from lensml.evaluation.statistics.tables import write_formats
 from lensml.schema.encoders import Encoder
 from lensml.schema.limit import Grid
 from lensml.schema.training import Evaluation
 from lensml.simulate.grid import cell_stores
+from lensml.tables import ALL_SEEDS, of_seeds, over_seeds
 from lensml.training.classification.run import load_classifier
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.prediction import predict_probabilities
@@ -46,7 +49,8 @@ COLUMNS = [
 SMALLEST = 1e-12  # probability
 CAPTION = (
     "Networks against the physical limit, for each pair of classes by the ratio of their "
-    "probabilities [{confidence:.0%} bootstrap interval over lens systems; several seeds: means]. "
+    "probabilities [{confidence:.0%} bootstrap interval over lens systems; several seeds: mean, "
+    "interval over systems and seeds together]. "
     "Oracle: the upper bound with the systems ranked together, which is told the substructure but "
     "not lens and source. Efficiency: d' of the network over d' of the oracle, d' = sqrt(2) "
     "Phi^-1(AUC); 0 for an AUC below 0.5; its interval is the network's alone."
@@ -102,7 +106,7 @@ def predict_grid_radial_profile(
     grid: Grid,
     setting: Setting,
 ) -> None:
-    """As :func:`predict_grid`, of the radial profile fitted to the domain's training images."""
+    """As :func:`predict_grid`, of the trivial baseline fitted to the domain's training images."""
     fit = setting.arrays(train)
     model = radial_profile_model()
     model.fit(profiles(fit), fit.labels)
@@ -143,33 +147,45 @@ def measure_network_limit(
         seed: of the bootstrap.
     """
     bounds = pd.read_csv(limit)
-    rows = []
+    found: dict[tuple, list[tuple[Any, Mapping[str, Any], Measured]]] = {}
     for run in runs:
         tables = [pd.read_csv(run["test"]).assign(f_sub=np.nan, magnitude=np.nan)]
         tables += [pd.read_csv(run["grid"])] if run["grid"] else []
         for table in tables:
-            for _, cell in table.groupby(GRID, dropna=False, sort=False):
-                found = pair_aucs(cell, bounds, spec, seed=seed)
-                identity = {"domain": domain, "model": run["model"], "seed": run["seed"]}
-                rows += [{**identity, **row} for row in found]
+            for place, cell in table.groupby(GRID, dropna=False, sort=False):
+                for bound, measured in pair_aucs(cell, bounds, spec, seed=seed):
+                    key = (run["model"], str(place), bound["reference"], bound["label"])
+                    found.setdefault(key, []).append((run["seed"], bound, measured))
+    rows = []
+    for (model, *_), reached in found.items():
+        if len(reached) > 1:
+            mean = mean_over_seeds([measured for _, _, measured in reached], spec, seed=seed)
+            reached.append((ALL_SEEDS, reached[0][1], mean))
+        rows += [
+            {"domain": domain, "model": model, "seed": s, **limit_row(bound, measured)}
+            for s, bound, measured in reached
+        ]
     write_csv(output, pd.DataFrame(rows, columns=COLUMNS), float_format="%.6g")
 
 
 def pair_aucs(
     cell: pd.DataFrame, bounds: pd.DataFrame, spec: Evaluation, *, seed: int
-) -> list[dict[str, Any]]:
-    """Rows of one cell: AUC of each pair of classes, bounds and efficiency.
+) -> list[tuple[dict[str, Any], Measured]]:
+    """AUC of each pair of classes in one cell, with the bounds there.
 
     Args:
         cell: predictions with one f_sub and magnitude (NaN: the population as it is).
         bounds: rows of the limit.
         spec: bootstrap.
         seed: of the bootstrap.
+
+    Returns:
+        Classes, place and bounds, and the AUC.
     """
     f_sub, magnitude = (float(cell[name].iloc[0]) for name in GRID)
     classes = [name.removeprefix("p_") for name in cell if name.startswith("p_")]
     here = bounds.loc[_same(bounds, "f_sub", f_sub) & _same(bounds, "magnitude", magnitude)]
-    rows = []
+    found = []
     for a, b in combinations(classes, 2):
         bound = here.loc[(here["reference"] == a) & (here["label"] == b)]
         if bound.empty:
@@ -177,28 +193,31 @@ def pair_aucs(
         pair = cell.loc[cell["label"].isin([a, b])]
         p = np.log(np.clip(pair[[f"p_{a}", f"p_{b}"]].to_numpy(), SMALLEST, 1))
         score, positive = p[:, 1] - p[:, 0], (pair["label"] == b).to_numpy()
-        weights = system_weights(pair["system_id"].to_numpy(), spec.n_bootstrap, seed)
+        weights = system_weights(independent(pair), spec.n_bootstrap, seed)
         samples = weighted_auc(score, positive, weights)
         value = float(weighted_auc(score, positive, np.ones((1, len(pair)), np.int16))[0])
-        low, high = interval(samples, spec.confidence)
-        oracle = float(bound["auc_pooled"].iloc[0])
-        ends = {"efficiency": value, "efficiency_low": low, "efficiency_high": high}
-        rows.append(
-            {
-                "reference": a,
-                "label": b,
-                "f_sub": f_sub,
-                "magnitude": magnitude,
-                "n": len(pair),
-                "roc_auc": value,
-                "ci_low": low,
-                "ci_high": high,
-                "auc_pooled": oracle,
-                "auc_bank": float(bound["auc_bank"].iloc[0]),
-                **{name: efficiency(area, oracle) for name, area in ends.items()},
-            }
-        )
-    return rows
+        place = {"reference": a, "label": b, "f_sub": f_sub, "magnitude": magnitude}
+        reached = {name: float(bound[name].iloc[0]) for name in ("auc_pooled", "auc_bank")}
+        measured = Measured.of("roc_auc", value, samples, len(pair), spec.confidence)
+        found.append((place | reached, measured))
+    return found
+
+
+def limit_row(bound: Mapping[str, Any], measured: Measured) -> dict[str, Any]:
+    """An AUC beside the bounds, and the efficiency that it is."""
+    ends = {
+        "efficiency": measured.value,
+        "efficiency_low": measured.ci_low,
+        "efficiency_high": measured.ci_high,
+    }
+    return {
+        **bound,
+        "n": measured.n,
+        "roc_auc": measured.value,
+        "ci_low": measured.ci_low,
+        "ci_high": measured.ci_high,
+        **{name: efficiency(area, bound["auc_pooled"]) for name, area in ends.items()},
+    }
 
 
 def _same(bounds: pd.DataFrame, name: str, value: float) -> np.ndarray:
@@ -244,7 +263,7 @@ def _summary(table: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for key, group in table.groupby(keys, dropna=False, sort=False):
         domain, a, b, f_sub, magnitude, model = key  # type: ignore[misc]
-        mean = group.drop(columns=["domain", *PAIR, "model"]).mean()
+        mean = over_seeds(group, keys).iloc[0]
         rows.append(
             {
                 "domain": domain,
@@ -252,7 +271,7 @@ def _summary(table: pd.DataFrame) -> pd.DataFrame:
                 "f_sub": _number(f_sub),
                 "magnitude": _number(magnitude),
                 "model": model,
-                "seeds": str(len(group)),
+                "seeds": str(len(of_seeds(group))),
                 "AUC": _bounded(mean, "roc_auc", "ci_low", "ci_high", 3),
                 "lower bound": f"{mean['auc_bank']:.3f}",
                 "oracle": f"{mean['auc_pooled']:.3f}",

@@ -1,4 +1,4 @@
-"""What a regression must beat: the training set's own Gaussian, and radial profiles."""
+"""What a regression must beat: the training set's own Gaussian, and the trivial features."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALPHAS = np.logspace(-1, 5, 13)  # of the ridge, of which leave-one-out on train
 
 
 def ridge_model() -> Pipeline:
-    """Quadratic ridge regression on radial profiles."""
+    """Quadratic ridge regression on rings and azimuthal moments."""
     return make_pipeline(
         StandardScaler(),
         PolynomialFeatures(2, include_bias=False),
@@ -31,8 +31,8 @@ def regress_baselines(
     """Predict without a network.
 
     ``prior`` gives every image the mean and the standard deviation of the training set;
-    ``radial_profile`` is a ridge regression on 26 radial-profile numbers, whose standard deviation
-    is the root mean square of its residuals on validation images.
+    ``radial_profile`` is a ridge regression on the features of the classifiers' baseline, whose
+    standard deviation is the root mean square of its residuals on validation images.
 
     Args:
         stores: of the class in the splits ``train``, ``val`` and ``test``.

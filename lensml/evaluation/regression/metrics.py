@@ -8,8 +8,9 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_mean
+from lensml.evaluation.statistics.bootstrap import system_weights, weighted_mean
 from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.predictions import independent
 from lensml.schema.training import Evaluation
 
 COLUMNS = ["system_id", "truth", "mean", "std_raw", "std"]
@@ -21,8 +22,8 @@ NOTE = (
     "inside the central interval. pull_std: standard deviation of (true - predicted) / "
     "predicted standard deviation, which is scaled by one factor fitted on validation images "
     "(metrics of the unscaled one end in _raw in the CSV). prior: mean and standard deviation "
-    "of the training set for every image. radial_profile: ridge regression, with its residual "
-    "on validation images for every image."
+    "of the training set for every image. radial_profile: ridge regression on rings and "
+    "azimuthal moments, with its residual on validation images for every image."
 )
 
 
@@ -55,7 +56,7 @@ def variance_scale(truth: np.ndarray, mean: np.ndarray, std: np.ndarray) -> floa
 def regression_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]:
     """Every metric of a regression's ``predictions.csv``; see ``NOTE``."""
     table = read_regression(path)
-    weights = system_weights(table["system_id"].to_numpy(), spec.n_bootstrap, seed)
+    weights = system_weights(independent(table), spec.n_bootstrap, seed)
     truth, mean = table["truth"].to_numpy(), table["mean"].to_numpy()
     rows = _errors(truth, mean, weights, spec)
     for name, suffix in (("std", ""), ("std_raw", "_raw")):
@@ -112,4 +113,4 @@ def _measure(
     """A statistic of (B, N) weights on all images once, and on the resamplings."""
     n = weights.shape[1]
     value = float(statistic(np.ones((1, n)))[0])
-    return Measured(name, value, *interval(statistic(weights), spec.confidence), n)
+    return Measured.of(name, value, statistic(weights), n, spec.confidence)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
 from lensml.evaluation.audit.verdicts import verdicts_of
 from lensml.evaluation.regression.metrics import (
     NOTE,
     regression_metrics,
 )
-from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.seeds import measured_table
 from lensml.evaluation.statistics.tables import KEYS, write_table
 from lensml.schema.training import Evaluation
 
@@ -37,12 +35,7 @@ def tabulate_regression(
     Raises:
         ValueError: a file lacks a column or has no rows.
     """
-    keys = [*KEYS["regression"], "seed"]
-    rows = [
-        {**{k: run[k] for k in keys}, **measured._asdict()}
-        for run in runs
-        for measured in regression_metrics(run["path"], spec, seed=seed)
-    ]
-    table = pd.DataFrame(rows, columns=[*keys, *Measured._fields])
+    found = [(run, regression_metrics(run["path"], spec, seed=seed)) for run in runs]
+    table = measured_table(found, KEYS["regression"], spec, seed=seed)
     notes = [NOTE, *verdicts_of(audits)]
     write_table(table, outputs, kind="regression", confidence=spec.confidence, notes=notes)

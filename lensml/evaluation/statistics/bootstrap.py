@@ -16,7 +16,8 @@ def system_weights(system_id: np.ndarray, n_bootstrap: int, seed: int) -> np.nda
     are not independent.
 
     Args:
-        system_id: (N,).
+        system_id: (N,), or what else is independent
+            (:func:`lensml.evaluation.statistics.predictions.independent`).
         n_bootstrap: number of resamplings, B.
         seed: of the resampling.
 

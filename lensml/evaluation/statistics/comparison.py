@@ -13,7 +13,7 @@ from lensml.evaluation.statistics.bootstrap import (
     weighted_mean,
 )
 from lensml.evaluation.statistics.metrics import Measured
-from lensml.evaluation.statistics.predictions import read_predictions
+from lensml.evaluation.statistics.predictions import read_independent, read_predictions
 from lensml.schema.training import Evaluation
 
 
@@ -37,8 +37,8 @@ def auc_gain(path: str, reference: str, spec: Evaluation, *, seed: int) -> Measu
     """
     label, (p, other), weights = _same_images((path, reference), spec, seed)
     once, samples = (_macro(p, label, w) - _macro(other, label, w) for w in weights)
-    low, high = interval(samples, spec.confidence)
-    return Measured("roc_auc_ovr_macro_gain", float(once[0]), low, high, len(label))
+    name = "roc_auc_ovr_macro_gain"
+    return Measured.of(name, float(once[0]), samples, len(label), spec.confidence)
 
 
 def gap_closed(
@@ -70,9 +70,11 @@ def gap_closed(
         gap = statistic(probabilities[2], label, weights[1])
         gap = gap - statistic(probabilities[1], label, weights[1])
         known = interval(gap, spec.confidence)[0] > 0
-        low, high = interval(samples, spec.confidence) if known else (np.nan, np.nan)
-        value = float(value) if known else np.nan
-        found.append(Measured(f"{name}_gap_closed", value, low, high, len(label)))
+        name, n = f"{name}_gap_closed", len(label)
+        if known:
+            found.append(Measured.of(name, float(value), samples, n, spec.confidence))
+        else:
+            found.append(Measured.none(name, samples, n))
     return found
 
 
@@ -89,7 +91,8 @@ def _same_images(
             raise ValueError(f"{paths[0]} and {path}: predictions of different images")
         probabilities.append(p)
     once = np.ones((1, len(label)), np.int16)
-    return label, probabilities, (once, system_weights(system_id, spec.n_bootstrap, seed))
+    resampled = system_weights(read_independent(paths[0]), spec.n_bootstrap, seed)
+    return label, probabilities, (once, resampled)
 
 
 def _share(metrics: Sequence[np.ndarray]) -> np.ndarray:

@@ -88,23 +88,46 @@ def write_regression(
     """Write a Gaussian for every image of one class as ``predictions.csv``.
 
     Args:
-        output: CSV with system_id, index, truth, mean, std_raw, std.
+        output: CSV with system_id, index, truth, mean, std_raw, std, and ``group`` where sources
+            are observed galaxies.
         images: N test images.
         truth: (N,) dex, as the rest.
         mean: (N,).
         std_raw: (N,) as predicted.
         std: (N,) after the scale that was fitted on validation images.
     """
-    identity = {"system_id": images.system_id, "index": images.index}
     columns = {"truth": truth, "mean": mean, "std_raw": std_raw, "std": std}
-    write_csv(output, pd.DataFrame({**identity, **columns}))
+    write_csv(output, _images(images).assign(**columns))
 
 
 def _identity(images: StretchedImages, classes: Sequence[str]) -> pd.DataFrame:
     if images.labels is None:
         raise ValueError("predictions are written for labelled test images only")
-    label = np.array(list(classes))[images.labels]
-    return pd.DataFrame({"system_id": images.system_id, "index": images.index, "label": label})
+    return _images(images).assign(label=np.array(list(classes))[images.labels])
+
+
+def _images(images: StretchedImages) -> pd.DataFrame:
+    """``system_id``, ``index``, and ``group`` where images have their source in common."""
+    table = pd.DataFrame({"system_id": images.system_id, "index": images.index})
+    group = images.group
+    return table if group is None else table.assign(group=group)
+
+
+def independent(table: pd.DataFrame) -> np.ndarray:
+    """What of the images is independent, and so resampled as a whole: (N,) identifiers.
+
+    The lens system; where systems share observed galaxies as their sources, the galaxy.
+
+    Args:
+        table: predictions or scores.
+    """
+    return table["group" if "group" in table else "system_id"].to_numpy()
+
+
+def read_independent(path: str) -> np.ndarray:
+    """:func:`independent` of a file, (N,)."""
+    columns = {"system_id", "group"}
+    return independent(pd.read_csv(path, usecols=lambda name: name in columns))
 
 
 def write_examples(output: str, **arrays: np.ndarray) -> None:

@@ -15,21 +15,23 @@ from lensml.evaluation.audit.verdicts import verdicts_of
 from lensml.evaluation.classification.calibration import calibrated_metrics
 from lensml.evaluation.classification.metrics import classification_metrics
 from lensml.evaluation.statistics.comparison import auc_gain, gap_closed
-from lensml.evaluation.statistics.metrics import Measured
+from lensml.evaluation.statistics.metrics import FALSE_POSITIVES, Measured, resolved
+from lensml.evaluation.statistics.seeds import INTERVALS, measured_table, sign_notes
 from lensml.provenance import provenance_line
-from lensml.schema.training import Evaluation
+from lensml.schema.training import BASELINE, Evaluation
+from lensml.tables import ALL_SEEDS, of_seeds
 
 # Columns of a paper's table; every other metric is in the CSV.
 SHOWN = {
     "classification": [
-        *("roc_auc_ovr_macro", "accuracy", "ece", "ece_calibrated"),
+        *("roc_auc_ovr_macro", "accuracy", "ece", "ece_floor", "ece_calibrated"),
         *("tpr_at_fpr_0.1", "tpr_at_fpr_0.01"),
     ],
     "adaptation": [
         *("roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "roc_auc_ovr_macro_gap_closed"),
-        *("accuracy", "accuracy_gap_closed", "ece"),
+        *("accuracy", "accuracy_gap_closed", "ece", "ece_floor"),
     ],
-    "transfer": ["roc_auc_ovr_macro", "accuracy", "ece"],
+    "transfer": ["roc_auc_ovr_macro", "accuracy", "ece", "ece_floor"],
     "development": ["roc_auc_ovr_macro", "roc_auc_ovr_macro_gain", "accuracy"],
     "anomaly": [
         *("roc_auc_cdm", "roc_auc_vortex", "roc_auc_any", "roc_auc_any_adjusted"),
@@ -82,13 +84,17 @@ PRETRAINING = (
     "weights, or the regularisation of the probe. pretrained: on all training images without "
     "substructure. Gain: paired difference from the same network from scratch."
 )
+BASELINE_NOTE = (
+    f"{BASELINE}: quadratic logistic regression on mean and spread of 13 rings and the strengths "
+    "of six azimuthal moments."
+)
 SCORED = ("anomaly", "sweep")  # kinds whose files hold anomaly scores
 LATEX = {
     **{sign: "\\" + sign for sign in "_%&#${}"},
     **{"±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     "\\": r"\textbackslash{}",
 }
-FALSE_POSITIVES = 10  # fewer of them do not fix a false positive rate
+FLOOR = "ece_floor: what the ece of a perfect classifier of these confidences would be."
 
 
 def tabulate(
@@ -119,33 +125,36 @@ def tabulate(
     Raises:
         ValueError: a file lacks a column or has no rows.
     """
-    measure = anomaly_metrics if kind in SCORED else classification_metrics
-    rows = []
-    for run in runs:
-        found = measure(run["path"], spec, seed=seed)
-        if run.get("proxies"):
-            found.append(proxy_auc(run["proxies"], spec, seed=seed))
-        if run.get("reference"):
-            found.append(auc_gain(run["path"], run["reference"], spec, seed=seed))
-        if run.get("oracle"):
-            compared = run["reference"], run["oracle"]
-            found += gap_closed(run["path"], *compared, spec, seed=seed)
-        if run.get("calibration"):
-            fitted = run["calibration"], run["validation"]
-            found += calibrated_metrics(run["path"], *fitted, spec, seed=seed)
-        identity = {k: run[k] for k in [*KEYS[kind], "seed"]}
-        rows += [{**identity, **measured._asdict()} for measured in found]
-    columns = [*KEYS[kind], "seed", *Measured._fields]
-    table = pd.DataFrame(rows, columns=columns)
+    found = [(run, _measured(kind, run, spec, seed=seed)) for run in runs]
+    table = measured_table(found, KEYS[kind], spec, seed=seed)
     notes = [DEVELOPMENT] if kind == "development" else []
     notes += [PRETRAINING] if kind == "pretraining" else []
     notes += [GAP_CLOSED] if any(run.get("oracle") for run in runs) else []
     notes += harm_notes(runs, table) if kind == "adaptation" else []
     notes += [ADJUSTED] if kind in SCORED else []
+    notes += [BASELINE_NOTE] if any(run.get("model") == BASELINE for run in runs) else []
+    notes += galaxy_notes(runs)
     notes += verdicts_of(audits)
     if any(metric.startswith("tpr_at_fpr") for metric in SHOWN[kind]):
         notes += resolution_notes([run["path"] for run in runs], spec.false_positive_rates)
     write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
+
+
+def _measured(kind: str, run: Mapping[str, str], spec: Evaluation, *, seed: int) -> list[Measured]:
+    """Every metric of a run."""
+    measure = anomaly_metrics if kind in SCORED else classification_metrics
+    found = measure(run["path"], spec, seed=seed)
+    if run.get("proxies"):
+        found.append(proxy_auc(run["proxies"], spec, seed=seed))
+    if run.get("reference"):
+        found.append(auc_gain(run["path"], run["reference"], spec, seed=seed))
+    if run.get("oracle"):
+        compared = run["reference"], run["oracle"]
+        found += gap_closed(run["path"], *compared, spec, seed=seed)
+    if run.get("calibration"):
+        fitted = run["calibration"], run["validation"]
+        found += calibrated_metrics(run["path"], *fitted, spec, seed=seed)
+    return found
 
 
 def write_table(
@@ -158,11 +167,10 @@ def write_table(
 ) -> None:
     """Write a tidy table as CSV, and its main metrics with notes as Markdown and LaTeX."""
     summary = summarise(table, KEYS[kind], SHOWN[kind])
-    caption = (
-        f"{kind.capitalize()}. One seed: value [{confidence:.0%} bootstrap interval over lens "
-        "systems]. Several seeds: mean ± standard deviation over seeds [mean interval]."
-    )
-    caption = " ".join([caption, *notes])
+    parts = [f"{kind.capitalize()}.", INTERVALS.format(confidence=confidence)]
+    parts += sign_notes(table, KEYS[kind], SHOWN[kind])
+    parts += [FLOOR] if "ece_floor" in SHOWN[kind] else []
+    caption = " ".join([*parts, *notes])
     write_formats(outputs, table, summary, caption, float_format="%.6f")
 
 
@@ -202,13 +210,27 @@ def resolution_notes(paths: Sequence[str], rates: Sequence[float]) -> list[str]:
     """
     labels = [pd.read_csv(path, usecols=["label"])["label"].to_numpy(str) for path in paths]
     n = min(int(np.count_nonzero(label == "no_sub")) for label in labels)
-    fine = [rate for rate in rates if rate * n < FALSE_POSITIVES]
+    fine = [rate for rate in rates if not resolved(rate, n)]
     if not fine:
         return []
     names = ", ".join(f"tpr_at_fpr_{rate:g}" for rate in fine)
     return [
-        f"{names}: below the resolution of the test set, of whose {n} images without substructure "
+        f"{names}: not given, because of {n} images without substructure in the smallest test set "
         f"fewer than {FALSE_POSITIVES} are false positives at these rates."
+    ]
+
+
+def galaxy_notes(runs: Sequence[Mapping[str, str]]) -> list[str]:
+    """A sentence for domains whose intervals are over source galaxies, not over lens systems."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        table = pd.read_csv(run["path"], usecols=lambda name: name == "group")
+        if "group" in table:
+            domain = run.get("target_domain") or run["domain"]
+            counts[domain] = len(set(table["group"]))
+    return [
+        f"Test images of {domain} have {n} source galaxies, over which its intervals are."
+        for domain, n in counts.items()
     ]
 
 
@@ -217,7 +239,7 @@ def summarise(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) 
     rows = []
     for _, group in table.groupby(list(keys), sort=False):
         row = {key: str(group[key].iloc[0]) for key in keys}
-        row["seeds"] = str(group["seed"].nunique())
+        row["seeds"] = str(of_seeds(group)["seed"].nunique())
         for metric in metrics:
             chosen = group.loc[group["metric"] == metric]
             row[metric] = _text(chosen) if len(chosen) else "–"
@@ -226,11 +248,14 @@ def summarise(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) 
 
 
 def _text(rows: pd.DataFrame) -> str:
+    """The value of one seed, or mean and spread of several, with the interval."""
+    single = of_seeds(rows)
+    shown = rows.loc[rows["seed"].astype(str) == ALL_SEEDS] if len(single) > 1 else single
     if rows["value"].isna().to_numpy().any():
         return "–"
-    low, high = rows["ci_low"].mean(), rows["ci_high"].mean()
-    spread = f" ± {rows['value'].std(ddof=1):.3f}" if len(rows) > 1 else ""
-    return f"{rows['value'].mean():.3f}{spread} [{low:.3f}, {high:.3f}]"
+    spread = f" ± {single['value'].std(ddof=1):.3f}" if len(single) > 1 else ""
+    value, low, high = (shown[name].iloc[0] for name in ("value", "ci_low", "ci_high"))
+    return f"{value:.3f}{spread} [{low:.3f}, {high:.3f}]"
 
 
 def markdown(summary: pd.DataFrame, caption: str) -> str:

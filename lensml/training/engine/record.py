@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from llvmlite import binding
 
 from lensml.data.checksums import checksum_of_file
 from lensml.data.files import write_json
@@ -64,6 +65,7 @@ def write_run(
         "config": dict(config),
         "data": list(data),
         "device": _device_name(device),
+        "processor": processor(),
         "threads": torch.get_num_threads(),
         "seconds": round(seconds, 2),
         "images_per_second": round(images_per_second, 1),
@@ -79,6 +81,33 @@ def _device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"cpu ({platform.machine()})"
+
+
+def processor() -> dict[str, Any]:
+    """The CPU, and what it can do: libraries choose their instructions by it.
+
+    Another choice rounds otherwise, and a training that starts so ends elsewhere.
+
+    Returns:
+        ``model`` by its own name, ``kind`` and ``features`` as LLVM (numba) knows them, and
+        ``torch``, the instructions that torch takes.
+    """
+    return {
+        "model": _cpu_model(),
+        "kind": binding.get_host_cpu_name(),
+        "features": sorted(name for name, has in binding.get_host_cpu_features().items() if has),
+        "torch": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def _cpu_model() -> str:
+    """Name that the processor gives itself; Linux keeps it in a file of its own."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor()
 
 
 def package_versions() -> dict[str, str]:

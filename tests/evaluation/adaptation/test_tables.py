@@ -68,7 +68,8 @@ def test_the_share_of_the_gap_goes_from_the_reference_to_the_oracle(tmp_path):
     compared = reference, oracle
     for path, expected in ((reference, 0.0), (oracle, 1.0)):
         for found in gap_closed(path, *compared, EVALUATION, seed=0):
-            assert found[1:4] == pytest.approx((expected, expected, expected))
+            ends = (found.value, found.ci_low, found.ci_high)
+            assert ends == pytest.approx((expected, expected, expected))
     accuracy = gap_closed(halfway, *compared, EVALUATION, seed=0)[1]
     assert accuracy.metric == "accuracy_gap_closed"
     hits = []
@@ -84,7 +85,7 @@ def test_there_is_no_share_of_a_gap_that_may_be_none(tmp_path):
     for k, oracle in enumerate((reference, predictions(tmp_path / "b.csv", skill=0.2, seed=1))):
         path = predictions(tmp_path / f"{k}.csv", skill=1.5, seed=2)
         for found in gap_closed(path, reference, oracle, EVALUATION, seed=0):
-            assert np.isnan(found[1:4]).all()
+            assert np.isnan([found.value, found.ci_low, found.ci_high]).all()
 
 
 def test_a_share_of_no_gap_is_a_dash_in_the_table(tmp_path):

@@ -19,7 +19,7 @@ from lensml.schema.training import Evaluation
 EVALUATION = Evaluation(
     n_bootstrap=200,
     confidence=0.9,
-    false_positive_rates=[0.1, 0.5],
+    false_positive_rates=[0.25, 0.5],  # of 40 images: ten decide
     calibration_bins=5,
     n_embedded=20,
 )
@@ -85,11 +85,11 @@ def test_true_positive_rates_are_interpolated_across_ties():
 
 
 def test_metrics_of_an_example_by_hand(tmp_path):
-    p = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8], [0.6, 0.4]] * 10)
+    p = np.array([[0.7, 0.3], [0.4, 0.6], [0.2, 0.8], [0.6, 0.4]] * 20)
     columns = {
-        "system_id": np.repeat(np.arange(10), 4),
-        "index": np.arange(40),
-        "label": ["no_sub", "no_sub", "cdm", "cdm"] * 10,
+        "system_id": np.repeat(np.arange(20), 4),
+        "index": np.arange(80),
+        "label": ["no_sub", "no_sub", "cdm", "cdm"] * 20,
         "p_no_sub": p[:, 0],
         "p_cdm": p[:, 1],
     }
@@ -103,14 +103,16 @@ def test_metrics_of_an_example_by_hand(tmp_path):
         "log_loss": -np.mean(np.log([0.7, 0.4, 0.8, 0.4])),
         "brier_score": 2 * np.mean([0.3**2, 0.6**2, 0.2**2, 0.6**2]),
         "ece": np.mean([0.7, 0.6, 0.8, 0.6]) - 0.5,
-        "tpr_at_fpr_0.1": 0.5,
+        "tpr_at_fpr_0.25": 0.5,
         "tpr_at_fpr_0.5": 1.0,
     }
+    floor = rows.pop("ece_floor")
+    assert 0 < floor.value < expected["ece"]
     assert {name: row.value for name, row in rows.items()} == pytest.approx(expected)
     for row in rows.values():
         # Systems are equal, so resampling them changes nothing.
         assert (row.ci_low, row.ci_high) == pytest.approx((row.value, row.value))
-        assert row.n == 40
+        assert row.n == 80
 
 
 def test_metrics_of_three_classes_follow_their_definitions(tmp_path):
@@ -126,8 +128,8 @@ def test_metrics_of_three_classes_follow_their_definitions(tmp_path):
     )
     brier = sum((p[i, k] - (label[i] == k)) ** 2 for i in range(120) for k in range(3)) / 120
     assert rows["brier_score"].value == pytest.approx(brier)
-    substructure = tpr_at_fpr(p[:, 1] + p[:, 2], label > 0, 0.1)
-    assert rows["tpr_at_fpr_0.1"].value == pytest.approx(substructure)
+    substructure = tpr_at_fpr(p[:, 1] + p[:, 2], label > 0, 0.25)
+    assert rows["tpr_at_fpr_0.25"].value == pytest.approx(substructure)
 
 
 def test_every_metric_of_a_classifier_lies_in_a_proper_interval(tmp_path):

@@ -14,6 +14,7 @@ from toy.stores import setting
 from lensml.data.store import open_store
 from lensml.evaluation.limit.networks import (
     efficiency,
+    limit_row,
     measure_network_limit,
     pair_aucs,
     predict_grid,
@@ -106,15 +107,22 @@ def test_networks_and_baseline_are_judged_in_every_cell(config, folder, spec, tm
     test = tmp_path / "test.csv"
     table.loc[table["f_sub"] == 0.1].drop(columns=["f_sub", "magnitude"]).to_csv(test, index=False)
     runs = [
-        {"model": name, "seed": 0, "test": str(test), "grid": path}
-        for name, path in (("cnn", grid), ("radial_profile", baseline))
+        {"model": name, "seed": seed, "test": str(test), "grid": path}
+        for name, seed, path in (
+            ("cnn", 0, grid),
+            ("cnn", 1, grid),
+            ("radial_profile", 0, baseline),
+        )
     ]
     measured = str(tmp_path / "measured.csv")
     measure_network_limit(runs, str(limit), measured, spec, domain="euclid_realistic", seed=0)
     found = pd.read_csv(measured)
-    assert len(found) == 2 * 3 * (len(GRID.cells) + 1)
-    assert np.count_nonzero(found["f_sub"].isna()) == 6
-    assert np.count_nonzero(found["n"] == 12) == 2 * 3 * len(GRID.cells)
+    rows = 4 * 3  # two seeds, both together, and the baseline; three pairs of classes
+    assert len(found) == rows * (len(GRID.cells) + 1)
+    assert np.count_nonzero(found["f_sub"].isna()) == rows
+    assert np.count_nonzero(found["n"] == 12) == rows * len(GRID.cells)
+    seeds = found.loc[found["model"] == "cnn"].groupby("seed")["roc_auc"].mean()
+    assert seeds["all"] == pytest.approx(seeds["0"])  # the same predictions twice
     outputs = [str(tmp_path / f"t.{ending}") for ending in ("csv", "md", "tex")]
     tabulate_network_limit([measured], outputs, confidence=0.95)
     assert "| prior | prior | radial_profile |" in Path(outputs[1]).read_text()
@@ -150,7 +158,8 @@ def test_the_efficiency_of_gaussian_scores_is_the_ratio_of_their_distances(spec)
             "auc_bank": [0.8],
         }
     )
-    (row,) = pair_aucs(cell, bounds, spec, seed=0)
+    ((bound, measured),) = pair_aucs(cell, bounds, spec, seed=0)
+    row = limit_row(bound, measured)
     # The standard error of the efficiency is about sqrt(2 / n) / oracle = 0.01.
     assert row["efficiency"] == pytest.approx(0.5, abs=0.03)
     assert row["efficiency_low"] < row["efficiency"] < row["efficiency_high"]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from llvmlite import binding
 from toy.runs import run_classifier
 from toy.stores import NETWORK_INPUT
 from toy.study import CLASSIFIER, STEM
@@ -15,7 +17,7 @@ from toy.study import CLASSIFIER, STEM
 from lensml.schema import training as schema
 from lensml.training.engine.device import prepare_device
 from lensml.training.engine.optimizer import learning_rate_at
-from lensml.training.engine.record import data_fingerprint
+from lensml.training.engine.record import data_fingerprint, processor
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -66,3 +68,16 @@ def test_the_device_is_what_was_asked_for(monkeypatch, available):
     else:
         with pytest.raises(ValueError, match="torch sees no GPU here"):
             device("cuda")
+
+
+def test_a_run_records_the_processor_and_what_it_can_do(study, tmp_path):
+    run_classifier(study, tmp_path)
+    found = json.loads((tmp_path / "run.json").read_text())["processor"]
+    assert found == json.loads(json.dumps(processor()))
+    assert found["model"]
+    assert found["kind"] == binding.get_host_cpu_name()
+    assert found["torch"] == torch.backends.cpu.get_cpu_capability()
+    assert found["features"] == sorted(found["features"])
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists() and "avx2" in cpuinfo.read_text():
+        assert "avx2" in found["features"]
