@@ -68,7 +68,7 @@ class Images(StretchedImages):
             index: (n,) which images they are.
 
         Raises:
-            ValueError: the stretch has no inverse, or the images are a pool.
+            ValueError: the stretch has no inverse.
         """
         spec, photons = self.network_input, self._photons_at(index)
         flux = x * spec.scale  # in units of noise_units times the background's rms
