@@ -28,7 +28,7 @@ def test_a_pool_holds_the_images_of_every_class_each_once(stores, pool):
     assert sorted(i.tobytes() for i in found) == sorted(i.tobytes() for i in expected)
 
 
-def test_a_pool_keeps_each_background_and_exposure_with_its_image(tmp_path, domain, simulate_store):
+def test_a_pool_keeps_background_and_exposure_with_their_image(tmp_path, domain, simulate_store):
     # A camera whose exposure varies, and with it the background.
     exposure = {"dist": "uniform", "low": 100.0, "high": 1000.0}
     camera = domain(

@@ -2,8 +2,8 @@
 
 A camera multiplies the Fourier transform of the sky by that of PSF and pixel, stretches it by the
 pixel's size and scales it by the zero point. If two domains see the same population, the mean
-profile of their images and their mean power spectrum differ by that alone: :func:`fit_camera` finds
-the camera that makes them agree, with its error. What no camera can do is bring together
+profile of their images and their mean power spectrum differ by that alone: :func:`fit_camera`
+finds the camera that makes them agree, with its error. What no camera can do is bring together
 populations that differ in sizes, shapes or lenses: such a fit is refused, and says why.
 
 Magnitudes alone cannot be told from a zero point: sources fainter by half a magnitude are, in any

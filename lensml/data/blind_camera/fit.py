@@ -23,7 +23,7 @@ from lensml.data.blind_camera.spectra import FEWEST, Sample, half_light_radius, 
 from lensml.data.files import write_json
 from lensml.data.harmonise.camera import Camera
 
-REFUSED = 1e-4  # probability of a match as bad below which no camera is believed
+REFUSED = 1e-4  # probability of a match as bad, below which no camera is believed
 WINGS = 1e-2  # below it, a second Gaussian is tried
 SAME_PIXELS = 2.0  # standard deviations within which pixels are taken to be the source's
 FIELD = 0.98  # of the smaller field, which the window reaches
@@ -42,7 +42,7 @@ class Given:
 
     Attributes:
         pixel_scale: arcsec, as a header's WCS has it.
-        psf_fwhm: arcsec, of one Gaussian or of the core.
+        psf_fwhm: arcsec, of one Gaussian.
         zero_point: magnitude of 1 e-/s.
     """
 
@@ -122,13 +122,13 @@ def fit_camera(
             raise ValueError(f"{name}: {len(sample)} images, a camera needs {FEWEST} to be fitted")
     given = given or Given()
     match, found = _settled(source_camera, source, target, given, repeats, seed)
-    if "pixel" in _free_names(found) and _same_pixels(found):
-        values, free = found.parameters.values.copy(), found.parameters.free.copy()
-        values[0], free[0] = 0.0, False
-        found = _best(match, Parameters(values, free))
+    errors = _errors(found)
+    # Other pixels, if only by a little, would cost a resampling.
+    if abs(found.parameters.values[0]) < SAME_PIXELS * errors["pixel"]:
+        found = _best(match, _with_the_pixels_of_the_source(found.parameters))
     return Fit(
         camera=found.parameters.camera(source_camera, match.num_pix),
-        errors=_errors(found),
+        errors={**_errors(found), "pixel": errors["pixel"]},
         chi2=found.chi2,
         dof=found.dof,
         p_value=found.p_value,
@@ -174,15 +174,18 @@ def _starts(match: Match, ratio: float, given: Given) -> list[Parameters]:
         ]
     )
     guess = np.array([np.log(ratio), 0.0, 2.5 * np.log10(max(match.flux_ratio(), 1e-6))])
-    points = [guess + [pixel, psf, 0.0] for pixel, psf in GRID]
+    points = [guess + np.array([pixel, psf, 0.0]) for pixel, psf in GRID]
     made = [Parameters(np.where(free, point, fixed), free) for point in points]
-    return sorted(made, key=match.chi2)[:STARTS] if free.any() else made[:1]
+    return sorted(made, key=match.chi2)[:STARTS]
 
 
 def _best(match: Match, *starts: Parameters) -> Matched:
-    """The best camera from several starts, with wings where one Gaussian does not do."""
+    """The best camera from several starts, with wings where one Gaussian does not do.
+
+    Whoever gives the width of the PSF says that it is one Gaussian.
+    """
     found = min((match.solve(start) for start in starts), key=lambda m: m.chi2)
-    if found.p_value >= WINGS:
+    if found.p_value >= WINGS or not found.parameters.free[1]:
         return found
     winged = [found.parameters.with_wings(*start) for start in WING_STARTS]
     better = min((match.solve(start) for start in winged), key=lambda m: m.chi2)
@@ -200,8 +203,10 @@ def _errors(found: Matched) -> dict[str, float]:
     return errors | dict(zip(_free_names(found), map(float, deviations), strict=True))
 
 
-def _same_pixels(found: Matched) -> bool:
-    return abs(found.parameters.values[0]) < SAME_PIXELS * _errors(found)["pixel"]
+def _with_the_pixels_of_the_source(parameters: Parameters) -> Parameters:
+    values, free = parameters.values.copy(), parameters.free.copy()
+    values[0], free[0] = 0.0, False
+    return Parameters(values, free)
 
 
 def _refusal(found: Matched, match: Match) -> str | None:
@@ -216,15 +221,20 @@ def _refusal(found: Matched, match: Match) -> str | None:
     if found.p_value >= REFUSED and not ends:
         return None
     if found.p_value >= REFUSED:
-        return f"no camera was found: {', '.join(ends)} at the end of what is allowed"
-    parts = {"mean profile": found.residual[:N_FREQUENCIES], "power": found.residual[N_FREQUENCIES:]}
-    worst = []
-    for name, residual in parts.items():
-        k = int(np.abs(residual).argmax())
-        where = match.frequency[k]
-        worst.append(f"{name} by {residual[k]:+.1f} standard deviations at {where:.2f} per arcsec")
+        return (
+            f"no camera was found: {', '.join(ends)} at the end of what is allowed; the "
+            "populations may differ"
+        )
+    sizes = "sizes, shapes or lenses" if found.parameters.free[2] else "sizes, shapes, brightness"
     return (
-        "the populations differ by what no camera can make (sizes, shapes or lenses): with the "
-        f"best one chi^2 is {found.chi2:.0f} of {found.dof} degrees of freedom, and the target "
-        f"departs in {' and in '.join(worst)}"
+        f"the populations differ by what no camera can make ({sizes}): with the best one chi^2 is "
+        f"{found.chi2:.0f} of {found.dof} degrees of freedom, and the target departs in "
+        f"{_worst('mean profile', found.residual[:N_FREQUENCIES], match)} and in "
+        f"{_worst('power', found.residual[N_FREQUENCIES:], match)}"
     )
+
+
+def _worst(name: str, residual: np.ndarray, match: Match) -> str:
+    k = int(np.abs(residual).argmax())
+    where = match.frequency[k]
+    return f"{name} by {residual[k]:+.1f} standard deviations at {where:.2f} per arcsec"

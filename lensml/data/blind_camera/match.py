@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 from scipy.linalg import solve_triangular
-from scipy.optimize import least_squares
-from scipy.stats import chi2
+from scipy.optimize import OptimizeResult, least_squares
 
 from lensml.data.blind_camera.spectra import Spectra
 from lensml.data.harmonise.camera import Camera
@@ -87,7 +87,7 @@ class Matched:
     @property
     def p_value(self) -> float:
         """Probability of a worse match where a camera is all that differs."""
-        return float(chi2.sf(self.chi2, self.dof))
+        return float(stats.chi2.sf(self.chi2, self.dof))
 
 
 @dataclass(frozen=True)
@@ -110,23 +110,32 @@ class Match:
     repeats: int
 
     def solve(self, start: Parameters) -> Matched:
-        """The camera of the least chi^2, from a start."""
-        current = start
+        """The camera of the least chi^2, from a start; one that is given as a whole stays."""
+        current, covariance = start, np.zeros((0, 0))
+        for _ in range(ROUNDS if start.free.any() else 0):
+            found = self._least(current)
+            current = current.at(found.x)
+            covariance = np.linalg.pinv(found.jac.T @ found.jac)
+        root = np.linalg.cholesky(self._covariance(current))
+        whitened = self._whitened(current, root)
+        return Matched(
+            parameters=current,
+            covariance=covariance,
+            chi2=float(whitened @ whitened),
+            dof=2 * N_FREQUENCIES - int(start.free.sum()),
+            residual=self._residual(current) / np.sqrt(np.square(root).sum(1)),
+        )
+
+    def _least(self, start: Parameters) -> OptimizeResult:
+        """Least squares with the covariance of the start."""
         low, high, step = (b[: len(start.values)][start.free] for b in (LOW, HIGH, STEP))
-        for _ in range(ROUNDS):
-            root = np.linalg.cholesky(self._covariance(current))
-            first = np.clip(current.values[start.free], low, high)
-            found = least_squares(
-                lambda x, root=root: self._whitened(start.at(x), root),
-                first,
-                bounds=(low, high),
-                x_scale=step,
-            )
-            current = start.at(found.x)
-        residual = self._residual(current) / np.sqrt((root**2).sum(1))
-        covariance = np.linalg.pinv(found.jac.T @ found.jac)
-        dof = 2 * N_FREQUENCIES - int(start.free.sum())
-        return Matched(current, covariance, float(2 * found.cost), dof, residual)
+        root = np.linalg.cholesky(self._covariance(start))
+        return least_squares(
+            lambda x: self._whitened(start.at(x), root),
+            np.clip(start.values[start.free], low, high),
+            bounds=(low, high),
+            x_scale=step,
+        )
 
     def chi2(self, parameters: Parameters) -> float:
         """Of a camera as it is."""
@@ -143,14 +152,12 @@ class Match:
     def _residual(self, parameters: Parameters) -> np.ndarray:
         """Target's spectra less the source's as the target's camera would have them."""
         camera = parameters.camera(self.camera, self.num_pix)
-        profile, power = self.target.mean()
-        seen = self.frequency * camera.pixel_scale
-        return np.append(profile(seen), power(seen)) - self._expected(camera)
+        seen = self.target.mean(self.frequency * camera.pixel_scale)
+        return seen - self._expected(camera)
 
     def _expected(self, camera: Camera) -> np.ndarray:
-        profile, power = self.source.mean()
-        seen = self.frequency * self.camera.pixel_scale
-        return self._ratio(camera) * np.append(profile(seen), power(seen))
+        seen = self.source.mean(self.frequency * self.camera.pixel_scale)
+        return self._ratio(camera) * seen
 
     def _ratio(self, camera: Camera) -> np.ndarray:
         """Of a camera's spectra to those of the source's, of one sky."""

@@ -6,8 +6,10 @@ moments of the pixels, of which the power of the Laplacian is one.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +57,21 @@ class Spectra:
 
     def at(self, frequency: np.ndarray) -> np.ndarray:
         """Profile and power of every group at other frequencies, (G, 2 len(frequency))."""
-        both = (CubicSpline(self.frequency, s.T)(frequency).T for s in (self.profile, self.power))
-        return np.hstack(list(both))
+        profile, power = (spline(frequency) for spline in self._groups)
+        return np.hstack([profile.T, power.T])
 
-    def mean(self) -> tuple[CubicSpline, CubicSpline]:
-        """Profile and power of all images as functions of the frequency."""
-        profile, power = (CubicSpline(self.frequency, s.mean(0)) for s in (self.profile, self.power))
-        return profile, power
+    def mean(self, frequency: np.ndarray) -> np.ndarray:
+        """The same of all images together, (2 len(frequency),)."""
+        profile, power = (spline(frequency) for spline in self._means)
+        return np.append(profile, power)
+
+    @cached_property
+    def _groups(self) -> list[CubicSpline]:
+        return [CubicSpline(self.frequency, s.T) for s in (self.profile, self.power)]
+
+    @cached_property
+    def _means(self) -> list[CubicSpline]:
+        return [CubicSpline(self.frequency, s.mean(0)) for s in (self.profile, self.power)]
 
 
 def sample_of(stores: Sequence[str | Path], *, n_images: int, seed: int) -> Sample:
@@ -85,7 +95,7 @@ def sample_of(stores: Sequence[str | Path], *, n_images: int, seed: int) -> Samp
     chosen = np.sort(np.random.default_rng(seed).permutation(sizes[-1])[:n_images])
     own = [
         chosen[(chosen >= first) & (chosen < last)] - first
-        for first, last in zip(sizes, sizes[1:], strict=False)
+        for first, last in itertools.pairwise(sizes)
     ]
     pairs = list(zip(opened, own, strict=True))
     return Sample(

@@ -6,10 +6,11 @@ the configuration (:func:`camera_of`) or fitted (:mod:`lensml.data.blind_camera`
 """
 
 from lensml.data.harmonise.camera import Camera, CommonCamera, camera_of, common_camera
+from lensml.data.harmonise.harmony import Harmony, agree
 from lensml.data.harmonise.noise import NoiseFacts, noise_facts
 from lensml.data.harmonise.operators import Operator, operator_of
 from lensml.data.harmonise.psf import Gaussian
-from lensml.data.harmonise.stores import Harmony, agree, harmonise_store
+from lensml.data.harmonise.stores import harmonise_store
 
 __all__ = [
     "Camera",

@@ -2,113 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 import numpy as np
 
-from lensml.data.files import write_json
-from lensml.data.harmonise.camera import Camera, CommonCamera, common_camera
-from lensml.data.harmonise.noise import NoiseFacts, equalised, noise_facts, normal_numbers
-from lensml.data.harmonise.operators import Operator, operator_of
+from lensml.data.harmonise.harmony import MEASURED, Harmony, Side, measured
+from lensml.data.harmonise.noise import equalised, normal_numbers
 from lensml.data.manifest import read_manifest
 from lensml.data.store import Store, open_store
 from lensml.data.store_writer import chunk_file, seal_store, write_block
 
-Side = Literal["source", "target"]
-
 PIECE = 64  # images at a time: they stay in the cache
-MEASURED = ("background_rms", "exposure_time")
 OBSERVED = ("system_id", *MEASURED)  # what an observer knows of an image of the target
 UNITS = {"system_id": "", "background_rms": "e-/s per pixel", "exposure_time": "s"}
 TARGET_ATTRIBUTES = (
     *("schema_version", "lensml_version", "domain", "substructure", "split", "seed"),
     "noise_model",
 )
-
-
-@dataclass(frozen=True)
-class Harmony:
-    """What the sides of a pair agree on.
-
-    Attributes:
-        source, target: their cameras, known or fitted.
-        common: where their images meet.
-        source_noise, target_noise: of either side there, before any is added.
-    """
-
-    source: Camera
-    target: Camera
-    common: CommonCamera
-    source_noise: NoiseFacts
-    target_noise: NoiseFacts
-
-    @property
-    def noise(self) -> NoiseFacts:
-        """That images of both sides have in the end."""
-        return NoiseFacts.larger(self.source_noise, self.target_noise)
-
-    def changes(self, side: Side) -> bool:
-        """Whether images of a side become others; if not, its networks stay as they are."""
-        own = self.source_noise if side == "source" else self.target_noise
-        return not self.operator(side).is_identity or own != self.noise
-
-    def operator(self, side: Side) -> Operator:
-        """From a side's images to the common camera's."""
-        return operator_of(self.source if side == "source" else self.target, self.common)
-
-    def write(self, path: str | Path) -> None:
-        """Write JSON atomically."""
-        content = {
-            "source": self.source.as_dict(),
-            "target": self.target.as_dict(),
-            "common": self.common.camera.as_dict(),
-            "field": self.common.field,
-            "source_noise": self.source_noise.as_dict(),
-            "target_noise": self.target_noise.as_dict(),
-        }
-        write_json(path, content)
-
-    @classmethod
-    def read(cls, path: str | Path) -> Self:
-        """Inverse of :meth:`write`."""
-        content = json.loads(Path(path).read_text())
-        return cls(
-            source=Camera.from_dict(content["source"]),
-            target=Camera.from_dict(content["target"]),
-            common=CommonCamera(Camera.from_dict(content["common"]), content["field"]),
-            source_noise=NoiseFacts(**content["source_noise"]),
-            target_noise=NoiseFacts(**content["target_noise"]),
-        )
-
-
-def agree(
-    source: Camera,
-    target: Camera,
-    source_stores: Sequence[str | Path],
-    target_stores: Sequence[str | Path],
-) -> Harmony:
-    """What the sides of a pair agree on; of the images their noise and exposure is read alone.
-
-    Args:
-        source, target: cameras.
-        source_stores, target_stores: whose noisiest image sets the noise; the target's may be its
-            pool.
-
-    Raises:
-        ValueError: a store does not say how long it was exposed, or has no noise.
-    """
-    common = common_camera(source, target)
-    facts = []
-    for camera, stores in ((source, source_stores), (target, target_stores)):
-        measured = [_measured(open_store(path, check=False)) for path in stores]
-        columns = (np.concatenate([m[name] for m in measured]) for name in MEASURED)
-        facts.append(noise_facts(operator_of(camera, common), *columns))
-    return Harmony(source, target, common, *facts)
 
 
 def harmonise_store(
@@ -140,7 +53,7 @@ def harmonise_store(
             f"{store}: images of {opened.image.shape[1]} pixels, the {side}'s camera has "
             f"{camera.num_pix}"
         )
-    rows = read_manifest(store)["images_per_chunk"]
+    rows, num_pix = read_manifest(store)["images_per_chunk"], harmony.common.camera.num_pix
     parts = []
     for block, (start, stop) in enumerate(_blocks(len(opened), rows)):
         parts.append(output.with_name(f"{output.stem}.parts") / f"{block}.npz")
@@ -159,7 +72,7 @@ def harmonise_store(
         parts,
         n_images=len(opened),
         images_per_chunk=rows,
-        image_shape=(harmony.common.camera.num_pix,) * 2,
+        image_shape=(num_pix, num_pix),
         attributes=_attributes(opened, harmony, side, rows),
     )
     shutil.rmtree(parts[0].parent)  # all is in the store
@@ -170,25 +83,12 @@ def _blocks(n: int, rows: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + rows, n)
 
 
-def _measured(opened: Store) -> dict[str, np.ndarray]:
-    """Noise and exposure of every image."""
-    if opened.attributes.get("noise_model") == "none":
-        raise ValueError(f"{opened.path}: its images have no noise, nothing to harmonise")
-    missing = [name for name in MEASURED if name not in opened.truth]
-    if missing:
-        raise ValueError(
-            f"{opened.path}: does not hold {', '.join(missing)} of its images; a pool of an "
-            "older lensml is to be made again"
-        )
-    return {name: opened.truth[name] for name in MEASURED}
-
-
 def _images(
     opened: Store, harmony: Harmony, side: Side, seed: int, start: int, stop: int
 ) -> np.ndarray:
     """The images ``start`` to ``stop - 1`` in the common camera, float32."""
     n, operator = harmony.common.camera.num_pix, harmony.operator(side)
-    measured = _measured(opened)
+    known = measured(opened)
     out = np.empty((stop - start, n, n), np.float32)
     for first in range(start, stop, PIECE):
         last = min(first + PIECE, stop)
@@ -196,7 +96,7 @@ def _images(
             opened.image[np.arange(first, last)].astype(float),
             operator,
             harmony.noise,
-            **{name: column[first:last] for name, column in measured.items()},
+            **{name: column[first:last] for name, column in known.items()},
             normal=normal_numbers(
                 seed,
                 side=side,
