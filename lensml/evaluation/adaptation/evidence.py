@@ -110,11 +110,13 @@ def gate_adaptation(
         verdict: JSON to write, with ``kept`` and what was seen as ``text``.
         max_im_loss: by which IM on the pool may fall, nats.
     """
-    before, after = (
-        json.loads(Path(file).read_text())["im_target"] for _, file in (start, adapted)
-    )
+    before, after = (_im(file) for _, file in (start, adapted))
     found = adaptation_verdict(before, after, max_im_loss=max_im_loss)
     chosen = adapted if found.accepted else start
     with Path(chosen[0]).open("rb") as content:
         write_atomic(weights, lambda stream: shutil.copyfileobj(content, stream))
     write_json(verdict, {"kept": found.accepted, "text": found.text})
+
+
+def _im(criteria: str) -> float:
+    return json.loads(Path(criteria).read_text())["im_target"]
