@@ -165,9 +165,6 @@ class StretchedImages:
         Args:
             linear: (n, ...) images in units of their background's rms.
             index: (n,) which images they are.
-
-        Raises:
-            ValueError: the images are a pool, whose exposure is not known.
         """
         photons = self.photons()[index].reshape(-1, *[1] * (linear.ndim - 1))
         return np.sqrt(1 + np.maximum(linear, 0) / photons).astype(np.float32)
@@ -176,11 +173,8 @@ class StretchedImages:
         """Background's rms times exposure time, (N,).
 
         An image in units of its background's rms, over this, is the variance of its photons.
-
-        Raises:
-            ValueError: the images are a pool, whose exposure is not known.
         """
-        return self.background_rms * self.truth("exposure_time")
+        return self.background_rms * _column(self._stores, self._sizes, "exposure_time")
 
     def truth(self, name: str) -> np.ndarray:
         """A column of the truth of every image, (N,).

@@ -68,8 +68,7 @@ class Images(StretchedImages):
             index: (n,) which images they are.
 
         Raises:
-            ValueError: the stretch has no inverse, the images are a pool, or a network sees more
-                than the image.
+            ValueError: the stretch has no inverse, or a network sees more than the image.
         """
         if self.network_input.channels != ["image"]:
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from lensml.simulate.noise import NOISE_MODEL, add_noise
 from lensml.simulate.render import render, with_lens_light
 from lensml.simulate.substructure import perturber_profile
 from lensml.simulate.systems import TRUTH_UNITS, draw_systems, perturber_units
+
+KNOWN_OF_A_POOL = ("background_rms", "exposure_time")  # an observer measures both
 
 
 def simulate_block(
@@ -116,8 +118,8 @@ def seal_dataset(
 def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: int) -> None:
     """Mix the images of every class into a store that holds no label and no truth.
 
-    What adaptation may know of a target image is the image and its background: both are measured.
-    The order is a permutation drawn from ``seed``.
+    What adaptation may know of a target image is what its observer does: the image, its background
+    and how long it was exposed. The order is a permutation drawn from ``seed``.
 
     Args:
         store: path of the pool.
@@ -126,7 +128,7 @@ def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: 
     """
     stores = [open_store(path) for path in labelled]
     sizes = np.cumsum([0, *(len(s) for s in stores)])
-    rms = np.concatenate([s.truth["background_rms"] for s in stores])
+    known = {k: np.concatenate([s.truth[k] for s in stores]) for k in KNOWN_OF_A_POOL}
     rows = stores[0].attributes["config"]["images_per_block"]
     order = pool_order(int(sizes[-1]), seed)
     store = Path(store)
@@ -134,13 +136,13 @@ def pool_unlabelled(store: str | Path, labelled: Sequence[str | Path], *, seed: 
     for block, start in enumerate(range(0, len(order), rows)):
         chosen = order[start : start + rows]
         part = store.with_name(f"{store.stem}.parts") / f"{block}.npz"
-        _write_pool_block(chunk_file(store, block), part, chosen, stores, sizes, rms, rows)
+        _write_pool_block(chunk_file(store, block), part, chosen, stores, sizes, known, rows)
         parts.append(part)
     first: dict[str, Any] = stores[0].attributes
     attributes = {
         k: first[k] for k in ("schema_version", "lensml_version", "domain", "split", "seed")
     }
-    attributes |= {"units": {"truth": {"background_rms": TRUTH_UNITS["background_rms"]}}}
+    attributes |= {"units": {"truth": {name: TRUTH_UNITS[name] for name in KNOWN_OF_A_POOL}}}
     seal_store(
         store,
         parts,
@@ -163,7 +165,7 @@ def _write_pool_block(
     chosen: np.ndarray,
     stores: Sequence[Any],
     sizes: np.ndarray,
-    rms: np.ndarray,
+    known: Mapping[str, np.ndarray],
     rows: int,
 ) -> None:
     """Write one block of a pool: the images whose global indices are ``chosen``."""
@@ -172,7 +174,7 @@ def _write_pool_block(
     for k, opened in enumerate(stores):
         mask = owner == k
         images[mask] = opened.image[chosen[mask] - sizes[k]]
-    truth = {"background_rms": rms[chosen]}
+    truth = {name: column[chosen] for name, column in known.items()}
     write_block(
         chunk, part, images=images, images_per_chunk=rows, truth=truth, offset=None, perturbers={}
     )

@@ -28,7 +28,7 @@ def test_a_pool_holds_the_images_of_every_class_each_once(stores, pool):
     assert sorted(i.tobytes() for i in found) == sorted(i.tobytes() for i in expected)
 
 
-def test_a_pool_keeps_each_background_with_its_image(tmp_path, domain, simulate_store):
+def test_a_pool_keeps_background_and_exposure_with_their_image(tmp_path, domain, simulate_store):
     # A camera whose exposure varies, and with it the background.
     exposure = {"dist": "uniform", "low": 100.0, "high": 1000.0}
     camera = domain(
@@ -37,22 +37,21 @@ def test_a_pool_keeps_each_background_with_its_image(tmp_path, domain, simulate_
     labelled = [simulate_store(tmp_path, camera, c, n_images=6) for c in CLASSES]
     path = tmp_path / "pool" / "train.zarr"
     pool_unlabelled(path, labelled, seed=SEED)
-    rms = {}
-    for source in map(open_store, labelled):
-        images = source.image.load()
-        rms |= {
-            image.tobytes(): value
-            for image, value in zip(images, source.truth["background_rms"], strict=True)
-        }
-    assert len(set(rms.values())) == 6  # classes share the exposure at equal index
     opened = open_store(path)
-    for image, value in zip(opened.image.load(), opened.truth["background_rms"], strict=True):
-        assert rms[image.tobytes()] == value
+    for name in ("background_rms", "exposure_time"):
+        own = {}
+        for source in map(open_store, labelled):
+            images = source.image.load()
+            values = zip(images, source.truth[name], strict=True)
+            own |= {image.tobytes(): value for image, value in values}
+        assert len(set(own.values())) == 6  # classes share the exposure at equal index
+        for image, value in zip(opened.image.load(), opened.truth[name], strict=True):
+            assert own[image.tobytes()] == value
 
 
 def test_a_pool_knows_no_class_and_no_system(pool):
     opened = open_store(pool)
-    assert set(opened.truth) == {"background_rms"}
+    assert set(opened.truth) == {"background_rms", "exposure_time"}
     assert opened.perturbers == {}
     assert len(opened.perturber_offset) == 0
     attributes = set(opened.attributes)

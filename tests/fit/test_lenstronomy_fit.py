@@ -78,7 +78,7 @@ class Sequence:
         likelihood = self.sequence.likelihoodModule
         shear = {**lens[1], **FIXED}
         arguments = {"kwargs_lens": [lens[0], shear], "kwargs_source": source}
-        return likelihood.logL(self.sequence.param_class.kwargs2args(**arguments))
+        return float(likelihood.logL(self.sequence.param_class.kwargs2args(**arguments)))
 
 
 @pytest.mark.filterwarnings("ignore:Maximum number of iterations:RuntimeWarning")  # simplex
@@ -105,6 +105,7 @@ def test_lenstronomys_fit_is_no_better_and_ends_at_the_same_lens(domain, referen
     np.random.seed(i)  # noqa: NPY002  lenstronomy draws from numpy's global generator
     sequence.sequence.fit_sequence([["PSO", settings], ["SIMPLEX", {"n_iterations": 1500}]])
     best = sequence.sequence.best_fit()
+    assert best is not None
     theirs = sequence.log_likelihood(
         [
             {k: best["kwargs_lens"][0][k] for k in LENS},

@@ -172,7 +172,9 @@ def test_a_potential_on_the_arcs_is_found_with_its_sign_and_strength(fitted):
 def with_masses(camera, systems, images, i, positions, theta_E):
     """Image ``i`` observed again with point masses in the plane of the lens."""
     truth = {name: column[[i]] for name, column in systems.truth.items()}
-    columns = dict(zip(("center_x", "center_y"), np.array(positions).T, strict=True))
+    columns: dict[str, np.ndarray] = dict(
+        zip(("center_x", "center_y"), np.array(positions).T, strict=True)
+    )
     columns["theta_E"] = np.full(len(positions), theta_E)
     perturbed = Systems("POINT_MASS", truth, np.array([0, len(positions)]), columns)
     clean = render(perturbed, camera, engine="numba", precision="float32")

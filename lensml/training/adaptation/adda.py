@@ -19,6 +19,7 @@ from lensml.models.discriminator import Discriminator
 from lensml.models.encoders import batch_norm_layers
 from lensml.schema.adaptation import Adda
 from lensml.training.adaptation.domain_batches import DomainBatches
+from lensml.training.adaptation.watch import Watch
 from lensml.training.engine.averaging import WeightAverage
 from lensml.training.engine.execution import FLOAT32, Execution
 from lensml.training.engine.optimizer import optimise
@@ -49,6 +50,7 @@ class AddaTask:
         device: torch.device,
         execution: Execution = FLOAT32,
         keep_snapshots: bool = False,
+        head: nn.Module | None = None,
     ) -> None:
         """Prepare adaptation.
 
@@ -62,6 +64,8 @@ class AddaTask:
             device: of networks and batches.
             execution: precision and compilation.
             keep_snapshots: of the target encoder at every evaluation after the warm-up.
+            head: of the source classifier, with which evaluations look at the target's
+                predictions; None where nobody looks.
 
         Raises:
             ValueError: the target images carry labels.
@@ -95,6 +99,10 @@ class AddaTask:
         self.device, self.execution = device, execution
         for encoder in (self.source_encoder, self.target_encoder):
             execution.prepare(encoder)
+        self.watch = None
+        if head is not None:
+            known = (head.to(device).eval(), self.source_encoder)
+            self.watch = Watch(*known, source, target, seed=seed, execution=execution)
 
     def _adam(self, module: nn.Module, rate: float) -> torch.optim.AdamW:
         betas = (self.spec.betas[0], self.spec.betas[1])
@@ -165,11 +173,11 @@ class AddaTask:
         return functional.binary_cross_entropy_with_logits(logit, goal)
 
     def evaluate(self, step: int) -> dict[str, float]:
-        """Nothing more than the losses can be known without labels; weights may be kept."""
+        """What can be known without labels of the average, which is kept; weights may be kept."""
         if self.keep_snapshots and step > self.spec.warmup_steps:
             state = self.target_encoder.state_dict()
             self.snapshots[step] = {k: v.detach().cpu().clone() for k, v in state.items()}
-        return {}
+        return self.watch.measure(self.average) if self.watch else {}
 
     def state_dict(self) -> dict[str, Any]:
         """Target encoder, its average and snapshots, discriminator, both optimisers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import pandas as pd
@@ -16,6 +17,7 @@ from lensml.training.adaptation.adda import AddaTask, adapt_batch_norm
 from lensml.training.adaptation.joint import TASKS
 from lensml.training.adaptation.joint.task import FORWARD, TRAINED
 from lensml.training.adaptation.snapshots import save_snapshots
+from lensml.training.adaptation.watch import complaint
 from lensml.training.classification.run import source_classifier
 from lensml.training.engine.checkpoint import save_weights
 from lensml.training.engine.device import prepare_device
@@ -24,6 +26,8 @@ from lensml.training.engine.loop import Outcome
 from lensml.training.engine.record import data_fingerprint, file_checksum
 from lensml.training.engine.run import run_task, write_results
 from lensml.training.engine.setting import Results, Setting
+
+log = logging.getLogger(__name__)
 
 ROWS = 20  # of a history
 
@@ -71,10 +75,13 @@ def adapt_adda(
         device=device,
         execution=execution_of(setting.compute, device),
         keep_snapshots=snapshots is not None,
+        head=network.head,
     )
     config = {"encoder": encoder.model_dump(), "adda": adda.model_dump()}
     data = [*data_fingerprint([*source, target_pool]), file_checksum(source_weights)]
     outcome = run_task(task, adda.steps, max(adda.steps // ROWS, 1), config, data, setting)
+    if wrong := complaint(outcome.history, adda.warmup_steps):
+        log.warning("%s: %s", setting.label, wrong)
     if snapshots is not None:
         head = {f"head.{k}": v for k, v in network.head.state_dict().items()}
         states = task.snapshots.items()

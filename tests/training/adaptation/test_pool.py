@@ -33,9 +33,9 @@ def test_adaptation_refuses_target_images_with_labels(study):
         )
 
 
-def test_a_pool_holds_images_and_their_background_and_no_other_truth(study):
+def test_a_pool_holds_images_their_background_and_exposure_and_no_other_truth(study):
     pool = open_store(study.pool)
-    assert set(pool.truth) == {"background_rms"}
+    assert set(pool.truth) == {"background_rms", "exposure_time"}
     assert pool.perturbers == {}
     assert len(pool.perturber_offset) == 0
     assert "substructure" not in pool.attributes
