@@ -105,18 +105,18 @@ def test_lenstronomys_fit_is_no_better_and_ends_at_the_same_lens(domain, referen
     np.random.seed(i)  # noqa: NPY002  lenstronomy draws from numpy's global generator
     sequence.sequence.fit_sequence([["PSO", settings], ["SIMPLEX", {"n_iterations": 1500}]])
     best = sequence.sequence.best_fit()
-    assert best is not None
+    their_lens, their_source = best["kwargs_lens"] or [], best["kwargs_source"] or []
     theirs = sequence.log_likelihood(
         [
-            {k: best["kwargs_lens"][0][k] for k in LENS},
-            {k: best["kwargs_lens"][1][k] for k in SHEAR},
+            {k: their_lens[0][k] for k in LENS},
+            {k: their_lens[1][k] for k in SHEAR},
         ],
-        [{k: best["kwargs_source"][0][k] for k in SOURCE}],
+        [{k: their_source[0][k] for k in SOURCE}],
     )
     # Its noise is that of the image, ours that of the model: minima a fraction of an error apart.
     assert theirs < ours + 0.5
     names = {**dict.fromkeys(LENS, ""), **dict.fromkeys(SHEAR, "")}
     for name in names:
         k = NAMES.index(name)
-        value = best["kwargs_lens"][1 if name in SHEAR else 0][name]
+        value = their_lens[1 if name in SHEAR else 0][name]
         assert abs(value - found.parameters[k]) < 2.5 * found.errors[k], name
