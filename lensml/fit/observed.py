@@ -82,7 +82,7 @@ def observed(store: Store, start: int, stop: int) -> Observed:
     """Images ``start`` to ``stop - 1`` of a store with what an observer knows of them.
 
     Raises:
-        ValueError: the store is a pool, whose exposures are not known.
+        ValueError: the exposures of its images, or its domain, are not known.
     """
     missing = [name for name in EXPOSURE if name not in store.truth]
     if missing:

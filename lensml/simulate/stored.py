@@ -16,7 +16,13 @@ SUBSTRUCTURE_COLUMNS = (
 
 
 def domain_of(store: Store) -> Domain:
-    """The domain that a store was simulated in."""
+    """The domain that a store was simulated in.
+
+    Raises:
+        ValueError: the store is a pool of several, or was not simulated.
+    """
+    if "config" not in store.attributes:
+        raise ValueError(f"{store.path}: does not say in which domain it was simulated")
     return Domain.model_validate(store.attributes["config"]["domain"])
 
 

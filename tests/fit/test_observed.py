@@ -172,11 +172,11 @@ def test_where_no_light_was_subtracted_the_exposure_is_all_that_is_known(
     assert observed(replace(store, truth=exposure), 0, N).subtracted is None
 
 
-def test_a_pool_whose_exposures_are_not_known_is_refused(domain, simulate_store, tmp_path):
+def test_a_pool_whose_domain_is_not_known_is_refused(domain, simulate_store, tmp_path):
     camera = domain("euclid", num_pix=24)
     labelled = simulate_store(tmp_path, camera, "cdm", n_images=N)
     pool_unlabelled(tmp_path / "pool.zarr", [labelled], seed=0)
-    with pytest.raises(ValueError, match=r"pool.zarr: holds no exposure_time"):
+    with pytest.raises(ValueError, match=r"pool.zarr: does not say in which domain"):
         observed(open_store(tmp_path / "pool.zarr"), 0, N)
 
 

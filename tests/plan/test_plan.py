@@ -30,7 +30,8 @@ def config() -> Make:
         for file in files:
             merged = deep_merge(merged, read_yaml(file))
         catalogue = CONFIG / "catalogue"
-        return load_config(deep_merge(merged, changes), catalogue_dir=catalogue, files=files)
+        merged = deep_merge(merged, {"run": None, **changes})
+        return load_config(merged, catalogue_dir=catalogue, files=files)
 
     return make
 

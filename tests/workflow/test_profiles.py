@@ -37,7 +37,9 @@ GROUP = {"plot": "figures", "tabulate": "tables"}
 
 def test_small_jobs_share_a_submission():
     profile = yaml.safe_load((ROOT / "slurm" / "profile.yaml").read_text())
-    expected = {"simulate_block": "simulate", "seal_dataset": "seal"}
+    blocks = {"simulate_block", "fit_block", "fit_training_block"}
+    seals = {"seal_dataset", "seal_fit"}
+    expected = {**dict.fromkeys(blocks, "simulate"), **dict.fromkeys(seals, "seal")}
     for path in (ROOT / "rules").glob("*.smk"):
         for name, kind in SMALL.findall(path.read_text()):
             expected[name] = GROUP[kind]
