@@ -208,9 +208,8 @@ use rule tabulate as tabulate_adaptation with:
     log:
         "<logs>/tabulate_adaptation.log",
     params:
-        code=code("evaluation.statistics.tables"),
-        made_by="evaluation.statistics.tables:tabulate",
-        kind="adaptation",
+        code=code("evaluation.adaptation.table"),
+        made_by="evaluation.adaptation.table:tabulate_adaptation",
         runs=adaptation.rows(),
         evaluation=dump(CFG.evaluation),
         seed=SEED,

@@ -167,8 +167,8 @@ use rule tabulate as tabulate_anomaly with:
     log:
         "<logs>/tabulate_anomaly.log",
     params:
-        code=code("evaluation.statistics.tables"),
-        made_by="evaluation.statistics.tables:tabulate",
+        code=code("evaluation.anomaly.table"),
+        made_by="evaluation.anomaly.table:tabulate_anomaly",
         kind="anomaly",
         runs=anomaly.rows(),
         evaluation=dump(CFG.evaluation),

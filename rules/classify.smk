@@ -116,8 +116,8 @@ use rule tabulate as tabulate_classification with:
     log:
         "<logs>/tabulate_classification.log",
     params:
-        code=code("evaluation.statistics.tables"),
-        made_by="evaluation.statistics.tables:tabulate",
+        code=code("evaluation.classification.table"),
+        made_by="evaluation.classification.table:tabulate_classifiers",
         kind="classification",
         runs=classification.rows(),
         evaluation=dump(CFG.evaluation),

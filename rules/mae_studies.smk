@@ -48,8 +48,8 @@ use rule tabulate as tabulate_sweep with:
     log:
         "<logs>/tabulate_sweep.log",
     params:
-        code=code("evaluation.statistics.tables"),
-        made_by="evaluation.statistics.tables:tabulate",
+        code=code("evaluation.anomaly.table"),
+        made_by="evaluation.anomaly.table:tabulate_anomaly",
         kind="sweep",
         runs=sweep.rows(),
         evaluation=dump(CFG.evaluation),
@@ -161,8 +161,8 @@ use rule tabulate as tabulate_pretraining with:
     log:
         "<logs>/tabulate_pretraining.log",
     params:
-        code=code("evaluation.statistics.tables"),
-        made_by="evaluation.statistics.tables:tabulate",
+        code=code("evaluation.classification.table"),
+        made_by="evaluation.classification.table:tabulate_classifiers",
         kind="pretraining",
         runs=pretraining.rows(),
         evaluation=dump(CFG.evaluation),

@@ -41,8 +41,8 @@ use rule tabulate as tabulate_transfer with:
     log:
         "<logs>/tabulate_transfer.log",
     params:
-        code=code("evaluation.statistics.tables"),
-        made_by="evaluation.statistics.tables:tabulate",
+        code=code("evaluation.classification.table"),
+        made_by="evaluation.classification.table:tabulate_classifiers",
         kind="transfer",
         runs=classification.transfer_rows(),
         evaluation=dump(CFG.evaluation),

@@ -22,7 +22,7 @@ def harm_notes(runs: Sequence[Mapping[str, str]], table: pd.DataFrame) -> list[s
     images that are confused while the shares stay.
 
     Args:
-        runs: of adaptation, see :func:`lensml.evaluation.statistics.tables.tabulate`.
+        runs: of adaptation, see :func:`lensml.evaluation.adaptation.table.tabulate_adaptation`.
         table: tidy, with the metric ``roc_auc_ovr_macro_gain``.
     """
     gains = table.loc[table["metric"] == "roc_auc_ovr_macro_gain"]

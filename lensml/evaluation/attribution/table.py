@@ -6,18 +6,25 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from lensml.evaluation.attribution.maps import (
-    NOTE,
-    REFERENCE,
-)
+from lensml.evaluation.attribution.maps import NOTE, REFERENCE
 from lensml.evaluation.attribution.truth import IDENTITY, METRICS
 from lensml.evaluation.audit.verdicts import verdicts_of
 from lensml.evaluation.statistics.bootstrap import system_weights
 from lensml.evaluation.statistics.metrics import Measured, mean_metric
 from lensml.evaluation.statistics.predictions import independent
 from lensml.evaluation.statistics.seeds import measured_table
-from lensml.evaluation.statistics.tables import KEYS, write_table
+from lensml.evaluation.statistics.tables import TaskTable, write_table
 from lensml.schema.training import Evaluation
+
+ATTRIBUTION = TaskTable(
+    title="Attribution",
+    keys=("domain", "model", "label", "method"),
+    shown=(
+        *("auc_kappa_shuffled", "auc_kappa", "auc_kappa_gain"),
+        *("auc_difference", "auc_difference_gain"),
+    ),
+    notes=(NOTE,),
+)
 
 
 def tabulate_attribution(
@@ -46,9 +53,9 @@ def tabulate_attribution(
         for _, group in scores.groupby(["label", "method"], sort=False):
             of = {key: group[key].iloc[0] for key in ("label", "method")}
             rows.append((identity | of, attribution_metrics(group, same, spec, seed=seed)))
-    table = measured_table(rows, KEYS["attribution"], spec, seed=seed)
-    notes = [NOTE, *verdicts_of(audits)]
-    write_table(table, outputs, kind="attribution", confidence=spec.confidence, notes=notes)
+    table = measured_table(rows, ATTRIBUTION.keys, spec, seed=seed)
+    notes = verdicts_of(audits)
+    write_table(table, outputs, ATTRIBUTION, confidence=spec.confidence, notes=notes)
 
 
 def read_scores(path: str) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +16,50 @@ from lensml.evaluation.audit.verdicts import verdicts_of
 from lensml.evaluation.classification.metrics import classification_metrics
 from lensml.evaluation.statistics.comparison import auc_gain
 from lensml.evaluation.statistics.seeds import measured_table
-from lensml.evaluation.statistics.tables import KEYS, write_table
+from lensml.evaluation.statistics.tables import TaskTable, write_table
 from lensml.schema.training import Evaluation
 
 BACKWARD = 3  # a training step costs a forward pass and a backward pass of twice its operations
 TERA = 1e12
-NOTES = {
-    "zoo": (
-        "Test images. Every encoder was trained with the same number of floating-point "
-        "operations; seconds are of one run, validation included. Gain: paired difference from "
-        "{reference}."
+AUC = "roc_auc_ovr_macro"
+COST = ("parameters", "mflop_per_image", "steps", "seconds", "images_per_second")
+STUDIES = {
+    "zoo": TaskTable(
+        title="Zoo",
+        keys=("variant", *COST),
+        shown=(AUC, f"{AUC}_gain"),
+        notes=(
+            "Test images. Every encoder was trained with the same number of floating-point "
+            "operations; seconds are of one run, validation included. Gain: paired difference "
+            "from {reference}.",
+        ),
     ),
-    "ablation": (
-        "Validation images, which the best weights of every run were chosen on. Gain: paired "
-        "difference from the variant {reference} of the same seed."
+    "ablation": TaskTable(
+        title="Ablation",
+        keys=("variant",),
+        shown=(AUC, f"{AUC}_gain", "log_loss"),
+        notes=(
+            "Validation images, which the best weights of every run were chosen on. Gain: paired "
+            "difference from the variant {reference} of the same seed.",
+        ),
     ),
-    "search": (
-        "Validation images, which the candidates were chosen on with another seed. Gain: paired "
-        "difference from the variant {reference} of the same seed."
+    "search": TaskTable(
+        title="Search",
+        keys=("variant",),
+        shown=(AUC, f"{AUC}_gain", "log_loss"),
+        notes=(
+            "Validation images, which the candidates were chosen on with another seed. Gain: "
+            "paired difference from the variant {reference} of the same seed.",
+        ),
     ),
-    "scaling": (
-        "Test images; every run has the same number of steps. Gain: paired difference from "
-        "{reference}."
+    "scaling": TaskTable(
+        title="Scaling",
+        keys=("variant",),
+        shown=(AUC, f"{AUC}_gain", "log_loss"),
+        notes=(
+            "Test images; every run has the same number of steps. Gain: paired difference from "
+            "{reference}.",
+        ),
     ),
 }
 
@@ -55,7 +78,7 @@ def tabulate_study(
     """Table of a study, and the validation AUC of its runs against what they cost.
 
     Args:
-        kind: 'zoo', 'ablation', 'scaling' or 'search'.
+        kind: of ``STUDIES``.
         runs: mappings with ``variant``, ``seed``, ``path`` of predictions, ``run`` (run.json;
             empty for a baseline) and ``size`` (JSON of the encoder's size, or empty).
         outputs: the .csv, .md and .tex files to write.
@@ -68,6 +91,7 @@ def tabulate_study(
     Raises:
         ValueError: a file lacks a column or has no rows.
     """
+    about = STUDIES[kind]
     reference = {r["seed"]: r["path"] for r in runs if r["variant"] == compare_with}
     found = []
     for run in runs:
@@ -77,9 +101,10 @@ def tabulate_study(
             measured.append(auc_gain(run["path"], other, spec, seed=seed))
         identity = {**_identity(kind, run, runs), "seed": run["seed"]}
         found.append((identity, measured))
-    table = measured_table(found, KEYS[kind], spec, seed=seed)
-    notes = [NOTES[kind].format(reference=compare_with), *verdicts_of(audits)]
-    write_table(table, outputs, kind=kind, confidence=spec.confidence, notes=notes)
+    table = measured_table(found, about.keys, spec, seed=seed)
+    notes = [note.format(reference=compare_with) for note in about.notes]
+    told = replace(about, notes=(*notes, *verdicts_of(audits)))
+    write_table(table, outputs, told, confidence=spec.confidence)
     write_csv(curves, pd.concat([_curve(r) for r in runs if r["run"]]), float_format="%.6g")
 
 
@@ -90,7 +115,7 @@ def _identity(
     if kind != "zoo":
         return {"variant": run["variant"]}
     if not run["size"]:
-        return {"variant": run["variant"], **dict.fromkeys(KEYS[kind][1:], "–")}
+        return {"variant": run["variant"], **dict.fromkeys(COST, "–")}
     size = _read(run["size"])
     records = [_read(r["run"]) for r in runs if r["variant"] == run["variant"]]
     seconds, speed = (

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lensml.evaluation.audit.verdicts import verdicts_of
-from lensml.evaluation.regression.metrics import (
-    NOTE,
-    regression_metrics,
-)
-from lensml.evaluation.statistics.seeds import measured_table
-from lensml.evaluation.statistics.tables import KEYS, write_table
+from lensml.evaluation.regression.metrics import NOTE, regression_metrics
+from lensml.evaluation.statistics.tables import TaskTable, tabulate
 from lensml.schema.training import Evaluation
+
+REGRESSION = TaskTable(
+    title="Regression",
+    keys=("domain", "substructure", "target", "model"),
+    shown=("rmse", "r2", "bias", "nll", "coverage_68", "coverage_95", "pull_std"),
+    notes=(NOTE,),
+)
 
 
 def tabulate_regression(
@@ -36,6 +38,4 @@ def tabulate_regression(
         ValueError: a file lacks a column or has no rows.
     """
     found = [(run, regression_metrics(run["path"], spec, seed=seed)) for run in runs]
-    table = measured_table(found, KEYS["regression"], spec, seed=seed)
-    notes = [NOTE, *verdicts_of(audits)]
-    write_table(table, outputs, kind="regression", confidence=spec.confidence, notes=notes)
+    tabulate(REGRESSION, found, outputs, spec, seed=seed, audits=audits)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from toy.tables import CLASSES, outputs_in, predictions
 
+from lensml.evaluation.adaptation.table import tabulate_adaptation
 from lensml.evaluation.statistics.comparison import auc_gain, gap_closed
 from lensml.evaluation.statistics.predictions import read_predictions
-from lensml.evaluation.statistics.tables import tabulate
 from lensml.schema.training import Evaluation
 
 EVALUATION = Evaluation(
@@ -43,7 +43,7 @@ def test_the_table_of_adaptation_has_gains_over_its_reference(tmp_path):
         for method, path in paths.items()
     ]
     outputs = outputs_in(tmp_path)
-    tabulate("adaptation", runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
+    tabulate_adaptation(runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
     table = pd.read_csv(outputs[0])
     gains = table[table["metric"] == "roc_auc_ovr_macro_gain"]
     assert gains["method"].tolist() == ["adda"]
@@ -93,7 +93,7 @@ def test_a_share_of_no_gap_is_a_dash_in_the_table(tmp_path):
     run = {"source_domain": "a", "target_domain": "b", "model": "vit", "method": "adda"}
     run |= {"seed": "0", "path": reference, "reference": reference, "oracle": reference}
     outputs = outputs_in(tmp_path)
-    tabulate("adaptation", [run], outputs, EVALUATION, seed=0)
+    tabulate_adaptation([run], outputs, EVALUATION, seed=0)
     row = next(x for x in Path(outputs[1]).read_text().splitlines() if "adda" in x)
     assert row.count("–") == 2
 
@@ -115,7 +115,7 @@ def test_a_method_that_does_harm_is_named_below_the_table(tmp_path, factor, word
         {**keys, "method": "coral", "path": reference, "reference": reference},
     ]
     outputs = outputs_in(tmp_path)
-    tabulate("adaptation", runs, outputs, EVALUATION, seed=0)
+    tabulate_adaptation(runs, outputs, EVALUATION, seed=0)
     text = Path(outputs[1]).read_text()
     assert text.count("Below source_only") == 1
     assert "Below source_only: dann, euclid to hst, vit, seed 0, by 0." in text

@@ -26,7 +26,7 @@ from lensml.evaluation.classification.metrics import (
 )
 from lensml.evaluation.statistics.bootstrap import system_weights
 from lensml.evaluation.statistics.comparison import auc_gain
-from lensml.evaluation.statistics.tables import resolution_notes, tabulate
+from lensml.evaluation.statistics.tables import resolution_notes
 from lensml.figures.reliability import calibration_error
 from lensml.schema.training import Evaluation
 
@@ -186,7 +186,7 @@ def test_the_table_has_temperatures_and_gains_of_networks_alone(tmp_path):
     blurred[columns] *= np.random.default_rng(0).uniform(0.2, 1, (len(blurred), 3))
     blurred.to_csv(reference["path"], index=False)
     outputs = [str(tmp_path / f"t.{suffix}") for suffix in ("csv", "md", "tex")]
-    tabulate("classification", [row, reference], outputs, EVALUATION, seed=0)
+    tabulate_classifiers("classification", [row, reference], outputs, EVALUATION, seed=0)
     table = pd.read_csv(outputs[0])
     vit, other = (
         dict(zip(rows["metric"], rows["value"], strict=True))

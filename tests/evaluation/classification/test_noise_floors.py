@@ -14,8 +14,8 @@ from lensml.evaluation.classification.metrics import (
     classification_metrics,
     expected_calibration_error,
 )
+from lensml.evaluation.classification.table import tabulate_classifiers
 from lensml.evaluation.statistics.metrics import true_positive_rates
-from lensml.evaluation.statistics.tables import tabulate
 from lensml.schema.training import Evaluation
 
 SHIPPED = Evaluation(  # as in config.yaml, but for the number of resamplings
@@ -70,7 +70,7 @@ def test_the_floor_stands_beside_the_error(tmp_path):
     assert rows["ece_floor"].ci_low < rows["ece"].value < rows["ece_floor"].ci_high
     run = {"domain": "euclid", "model": "vit", "seed": 0, "path": path}
     outputs = outputs_in(tmp_path)
-    tabulate("classification", [run], outputs, SHIPPED, seed=0)
+    tabulate_classifiers("classification", [run], outputs, SHIPPED, seed=0)
     text = Path(outputs[1]).read_text()
     assert "| ece | ece_floor |" in text
     assert "what the ece of a perfect classifier" in text
@@ -97,7 +97,7 @@ def test_a_rate_that_is_not_given_is_a_dash_in_the_table_and_named_below_it(tmp_
     run = {"domain": "euclid", "model": "vit", "seed": 0}
     run["path"] = file_of(tmp_path / "p.csv", p, label)
     outputs = outputs_in(tmp_path)
-    tabulate("classification", [run], outputs, SHIPPED, seed=0)
+    tabulate_classifiers("classification", [run], outputs, SHIPPED, seed=0)
     text = Path(outputs[1]).read_text()
     row = next(line for line in text.splitlines() if "euclid" in line)
     cells = [cell.strip() for cell in row.strip("|").split("|")]

@@ -11,12 +11,13 @@ import pytest
 from scipy.stats import norm, t
 from toy.tables import CLASSES, outputs_in, predictions, write_csv
 
+from lensml.evaluation.adaptation.table import tabulate_adaptation
 from lensml.evaluation.classification.metrics import classification_metrics
+from lensml.evaluation.classification.table import tabulate_classifiers
 from lensml.evaluation.statistics.bootstrap import system_weights, weighted_auc
 from lensml.evaluation.statistics.comparison import auc_gain
 from lensml.evaluation.statistics.metrics import Measured
 from lensml.evaluation.statistics.seeds import mean_over_seeds
-from lensml.evaluation.statistics.tables import tabulate
 from lensml.schema.training import Evaluation
 from lensml.tables import of_seeds, over_seeds
 
@@ -127,7 +128,7 @@ def adaptation_runs(folder: Path, seeds: range) -> list[dict]:
 @pytest.mark.parametrize("n_seeds", [1, 3, 5])
 def test_a_table_of_gains_says_from_how_many_seeds_they_are(tmp_path, n_seeds):
     outputs, runs = outputs_in(tmp_path), adaptation_runs(tmp_path, range(n_seeds))
-    tabulate("adaptation", runs, outputs, EVALUATION, seed=0)
+    tabulate_adaptation(runs, outputs, EVALUATION, seed=0)
     text = Path(outputs[1]).read_text()
     told = {1: "roc_auc_ovr_macro_gain: from one seed", 3: "roc_auc_ovr_macro_gain: from 3 seeds"}
     for count, words in told.items():
@@ -202,5 +203,5 @@ def test_the_table_says_over_how_many_galaxies_its_intervals_are(tmp_path):
     table.assign(group=np.arange(len(table)) % 7).to_csv(path, index=False)
     run = {"domain": "model_iv", "model": "vit", "seed": 0, "path": path}
     outputs = outputs_in(tmp_path)
-    tabulate("classification", [run], outputs, EVALUATION, seed=0)
+    tabulate_classifiers("classification", [run], outputs, EVALUATION, seed=0)
     assert "Test images of model_iv have 7 source galaxies" in Path(outputs[1]).read_text()

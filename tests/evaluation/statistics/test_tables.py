@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from toy.tables import by_name, outputs_in, predictions, scores
 
+from lensml.evaluation.anomaly.table import tabulate_anomaly
 from lensml.evaluation.classification.metrics import classification_metrics
+from lensml.evaluation.classification.table import tabulate_classifiers
 from lensml.evaluation.statistics.seeds import mean_over_seeds
-from lensml.evaluation.statistics.tables import summarise, tabulate
+from lensml.evaluation.statistics.tables import summarise
 from lensml.schema.training import Evaluation
 
 EVALUATION = Evaluation(
@@ -42,7 +44,7 @@ def classifier_runs(folder: Path, seeds: Sequence[int]) -> list[dict[str, Any]]:
 
 def test_a_table_is_written_tidy_and_for_a_paper(tmp_path):
     runs, outputs = classifier_runs(tmp_path, [0, 1]), outputs_in(tmp_path)
-    tabulate("classification", runs, outputs, EVALUATION, seed=0)
+    tabulate_classifiers("classification", runs, outputs, EVALUATION, seed=0)
     table = pd.read_csv(outputs[0])
     columns = ["domain", "model", "seed", "metric", "value", "ci_low", "ci_high", "n"]
     assert table.columns.tolist() == columns
@@ -86,7 +88,7 @@ def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
     outputs = outputs_in(tmp_path)
     runs = classifier_runs(tmp_path, [0])
     for named, flagged in ((audits, True), (audits[1:], False)):
-        tabulate("classification", runs, outputs, EVALUATION, seed=0, audits=named)
+        tabulate_classifiers("classification", runs, outputs, EVALUATION, seed=0, audits=named)
         for output in outputs[1:]:
             text = Path(output).read_text()
             assert ("Results on euclid measure the order of the images" in text) == flagged
@@ -95,7 +97,9 @@ def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
 
 def test_one_seed_gives_an_interval_and_no_spread(tmp_path):
     outputs = outputs_in(tmp_path)
-    tabulate("classification", classifier_runs(tmp_path, [3]), outputs, EVALUATION, seed=0)
+    tabulate_classifiers(
+        "classification", classifier_runs(tmp_path, [3]), outputs, EVALUATION, seed=0
+    )
     rows = [line for line in Path(outputs[1]).read_text().splitlines() if "euclid" in line]
     assert len(rows) == 2
     for row in rows:
@@ -112,7 +116,7 @@ def test_one_seed_gives_an_interval_and_no_spread(tmp_path):
 def test_a_metric_that_was_not_measured_is_a_dash(tmp_path):
     outputs = outputs_in(tmp_path)
     spec = EVALUATION.model_copy(update={"false_positive_rates": [0.5]})
-    tabulate("classification", classifier_runs(tmp_path, [0]), outputs, spec, seed=0)
+    tabulate_classifiers("classification", classifier_runs(tmp_path, [0]), outputs, spec, seed=0)
     row = next(line for line in Path(outputs[1]).read_text().splitlines() if "euclid" in line)
     assert [cell.strip() for cell in row.split("|")[-3:-1]] == ["–", "–"]
 
@@ -149,7 +153,7 @@ def test_the_table_of_anomalies_has_a_row_per_method(tmp_path):
         for k, m in enumerate(("mae", "pca"))
     ]
     outputs = outputs_in(tmp_path)
-    tabulate("anomaly", runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
+    tabulate_anomaly("anomaly", runs, outputs, EVALUATION, seed=0)  # type: ignore[arg-type]
     table = pd.read_csv(outputs[0])
     assert table.groupby("method").size().to_dict() == {"mae": 5, "pca": 5}
     assert "Anomaly." in Path(outputs[1]).read_text()

@@ -10,7 +10,7 @@ import pytest
 from toy.configuration import DEFAULT, load_files
 from toy.stores import blobs, setting, write_store
 
-from lensml.evaluation.statistics.tables import tabulate
+from lensml.evaluation.anomaly.table import tabulate_anomaly
 from lensml.schema.training import Evaluation
 from lensml.training.anomaly.mae_run import train_mae
 from lensml.training.engine.setting import Results
@@ -58,7 +58,7 @@ def test_every_setting_is_a_row_with_intervals_of_test_and_proxies(tmp_path: Pat
     spec = Evaluation.model_validate(
         {**CONFIG.evaluation.model_dump(), "n_bootstrap": 200, "false_positive_rates": [0.5]}
     )
-    tabulate("sweep", rows, outputs, spec, seed=0)
+    tabulate_anomaly("sweep", rows, outputs, spec, seed=0)
     table = pd.read_csv(outputs[0])
     auc = table.set_index(["setting", "metric"])
     assert auc.loc[(0.25, "roc_auc_any"), "value"] > 0.9
