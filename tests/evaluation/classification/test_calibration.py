@@ -24,6 +24,7 @@ from lensml.evaluation.classification.metrics import (
     classification_metrics,
     expected_calibration_error,
 )
+from lensml.evaluation.classification.table import tabulate_classifiers
 from lensml.evaluation.statistics.bootstrap import system_weights
 from lensml.evaluation.statistics.comparison import auc_gain
 from lensml.evaluation.statistics.tables import resolution_notes

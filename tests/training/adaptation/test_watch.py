@@ -61,7 +61,7 @@ def test_the_history_says_what_is_known_without_labels(study, tmp_path):
     np.testing.assert_allclose(history["share_0"] + history["share_1"], 1)
     im = history["im"].to_numpy(float)
     assert ((im >= 0) & (im <= np.log(2))).all()
-    assert history["logit_spread"].min() > 0
+    assert history["logit_spread"].to_numpy(float).min() > 0
 
 
 def test_what_is_watched_is_the_classifier_that_is_kept(study):
