@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from lensml.models.encoders import build_classifier
 from lensml.schema import adaptation as schema
+from lensml.schema.yaml_reader import read_yaml
 from lensml.training.adaptation.joint import TASKS
 from lensml.training.adaptation.joint.task import JointTask
 from lensml.training.engine.checkpoint import load_weights
@@ -28,17 +30,24 @@ DISTORTION = schema.Distortion(gain=0.2, blur=1.0, zoom=0.1, noise=0.5)
 OFF = schema.Distortion(gain=0.0, blur=0.0, zoom=0.0, noise=0.0)
 RATE = 3e-3
 SHARED: dict[str, Any] = {"learning_rate": RATE, "batch_norm": "source"}
-OWN: dict[str, Any] = {
-    "source_continued": schema.SourceContinued(**SHARED),
-    "strong_augmentation": schema.StrongAugmentation(**SHARED),
-    "coral": schema.Coral(**SHARED, weight=1.0, match_mean=True),
-    "dann": schema.Dann(**SHARED, weight=1.0, hidden_dim=8, learning_rate_discriminator=5e-2),
-    "adamatch": schema.AdaMatch(**SHARED, weight=1.0, confidence=0.9),
-    "mean_teacher": schema.MeanTeacher(**SHARED, weight=10.0, confidence=0.5),
-    "masked_reconstruction": schema.MaskedReconstruction(
-        **SHARED, weight=1.0, mask_ratio=0.5, patch_size=4
-    ),
+SMALL: dict[str, dict[str, Any]] = {
+    "coral": {"weight": 1.0, "match_mean": True},
+    "dann": {"weight": 1.0, "hidden_dim": 8, "learning_rate_discriminator": 5e-2},
+    "adamatch": {"weight": 1.0, "confidence": 0.9},
+    "mean_teacher": {"weight": 10.0, "confidence": 0.5},
+    "masked_reconstruction": {"weight": 1.0, "mask_ratio": 0.5, "patch_size": 4},
 }
+CONFIG = Path(__file__).parents[2] / "config" / "config.yaml"
+
+
+def _own(method: str) -> Any:
+    """Shipped settings of a method, and what small runs need otherwise."""
+    section: Any = schema.Adaptation.model_fields[method].annotation
+    shipped = read_yaml(CONFIG)["adaptation"][method]
+    return section(**{**shipped, **SHARED, **SMALL.get(method, {})})
+
+
+OWN = {method: _own(method) for method in TASKS}
 CPU = torch.device("cpu")
 
 

@@ -151,7 +151,7 @@ def adapt_jointly(
     """
     device, target, network = _opened(target_pool, source_weights, encoder, num_classes, setting)
     kind = TASKS[method]
-    steps = equal_steps(adda, joint.batch_size, kind.passes)
+    steps = joint_steps(adda, joint.batch_size, kind.passes)
     task = kind(
         network,
         setting.images(source, device),
@@ -195,7 +195,7 @@ def _opened(
     return device, target, network.to(device)
 
 
-def equal_steps(adda: Adda, batch_size: int, passes: int) -> int:
+def joint_steps(adda: Adda, batch_size: int, passes: int) -> int:
     """Steps that cost as many passes through the encoder as ADDA's.
 
     ADDA sends both domains forward, and after its warm-up trains on the target.

@@ -20,7 +20,7 @@ from toy.study import ADABN, ADDA, CNN, Study, images_of, results_in
 
 from lensml.models.encoders import batch_norm_layers, build_classifier
 from lensml.training.adaptation.joint import TASKS
-from lensml.training.adaptation.run import adapt_jointly, equal_steps
+from lensml.training.adaptation.run import adapt_jointly, joint_steps
 from lensml.training.engine.checkpoint import FILE, load_weights
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -94,7 +94,7 @@ def test_a_run_trains_the_source_classifier_further_and_records_itself(study, tm
         torch.testing.assert_close(before[name], after[name], rtol=1e-6, atol=0)
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["config"]["method"] == method
-    steps = equal_steps(ADDA, JOINT.batch_size, TASKS[method].passes)
+    steps = joint_steps(ADDA, JOINT.batch_size, TASKS[method].passes)
     assert record["config"]["steps"] == steps
     history = pd.read_csv(tmp_path / "history.csv")
     assert history["step"].iloc[-1] == steps
@@ -117,7 +117,7 @@ def test_a_run_may_take_the_statistics_of_the_target(study, tmp_path):
 @pytest.mark.parametrize("method", TASKS)
 def test_what_is_saved_is_the_average_of_the_weights(study, tmp_path, method):
     run(study, tmp_path, method)
-    steps = equal_steps(ADDA, JOINT.batch_size, TASKS[method].passes)
+    steps = joint_steps(ADDA, JOINT.batch_size, TASKS[method].passes)
     seed = setting(tmp_path).seed
     task = task_of(study, method, steps=steps, symmetries=("square", "flips"), seed=seed)
     for step in range(steps):
@@ -149,7 +149,7 @@ def test_every_method_costs_as_many_passes_as_adda(steps, share, batch_size, pas
     adda = ADDA.model_copy(update={"steps": steps, "warmup_steps": int(share * steps)})
     # Source and target forward; after the warm-up the target backward too, at twice the cost.
     cost = sum(2 if k < adda.warmup_steps else 4 for k in range(steps)) * adda.batch_size
-    found = equal_steps(adda, batch_size, passes) * passes * batch_size
+    found = joint_steps(adda, batch_size, passes) * passes * batch_size
     assert abs(found - cost) <= max(passes * batch_size / 2 + 1e-6, passes * batch_size - cost)
 
 
