@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 from toy.cutouts import unusable, write
 from toy.stores import NETWORK_INPUT, setting
 
@@ -68,7 +68,7 @@ def test_cutouts_are_on_the_network_s_scale_like_any_image(domain_stores):
 
 
 def observe(stores: dict[str, list[str]], folder: Path, lenses: dict[str, Any]) -> pd.DataFrame:
-    spec = load_files(DEFAULT).anomaly
+    spec = load_varied().anomaly
     sizes = {"patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
     decoder = {"decoder_embed_dim": 8, "decoder_depth": 1, "decoder_num_heads": 2}
     spec = spec.model_copy(update={"mae": spec.mae.model_copy(update={**sizes, **decoder})})

@@ -22,10 +22,11 @@ Make = Callable[..., Config]
 
 @pytest.fixture(scope="module")
 def config() -> Make:
-    """Factory: the shipped configuration with overlays and changes."""
+    """Factory: the shipped configuration with overlays (that of varied lenses) and changes."""
 
     def make(*overlays: str, **changes: Any) -> Config:
-        files = [CONFIG / f"{name}.yaml" for name in ("config", *overlays)]
+        names = ("config", *(overlays or ("deeplense_varied",)))
+        files = [CONFIG / f"{name}.yaml" for name in names]
         merged: dict[str, Any] = {}
         for file in files:
             merged = deep_merge(merged, read_yaml(file))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy.configuration import DEFAULT, Load, Problem, load_files
+from toy.configuration import Load, Problem, load_varied
 
 from lensml.schema import Config, ConfigError
 
@@ -17,7 +17,7 @@ def load(tmp_path: Path) -> Load:
     def check(text: str) -> Config:
         overlay = tmp_path / "overlay.yaml"
         overlay.write_text(text, encoding="utf-8")
-        return load_files(DEFAULT, overlay)
+        return load_varied(overlay)
 
     return check
 

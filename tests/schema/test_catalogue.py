@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy.configuration import CATALOGUE, DEFAULT, configured, load_files
+from toy.configuration import CATALOGUE, configured, load_varied
 
 from lensml.simulate.systems import draw_systems
 
@@ -116,7 +116,7 @@ def test_a_mistake_in_a_domain_is_one_line(problem, change, rule):
 
 def test_the_configuration_changes_an_instrument_of_the_catalogue(load):
     config = load("catalogue: {instruments: {hst_f160w: {psf_fwhm: 0.18}}}")
-    shipped = load_files(DEFAULT)
+    shipped = load_varied()
     assert config.domain("hst").instrument.psf_fwhm == 0.18
     changed = config.domain("hst").instrument.model_copy(update={"psf_fwhm": 0.15})
     assert changed == shipped.domain("hst").instrument
@@ -191,7 +191,7 @@ def test_a_file_dropped_into_the_catalogue_is_a_new_domain(tmp_path):
     (catalogue / "domains" / "deep.yaml").write_text(text, encoding="utf-8")
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("domains: [euclid, hst, deep]")
-    config = load_files(DEFAULT, overlay, catalogue_dir=catalogue)
+    config = load_varied(overlay, catalogue_dir=catalogue)
     assert config.domain("deep").instrument == config.domain("hst").instrument
 
 

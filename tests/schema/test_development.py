@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy.configuration import CONFIG_DIR, DEFAULT, load_files
+from toy.configuration import CONFIG_DIR, load_varied
 
 from lensml.schema import ConfigError
 from lensml.schema.development import changed, trial_values
@@ -12,7 +12,7 @@ from lensml.schema.development import changed, trial_values
 
 @pytest.fixture(scope="module")
 def config():
-    return load_files(DEFAULT, CONFIG_DIR / "development.yaml")
+    return load_varied(CONFIG_DIR / "development.yaml")
 
 
 def test_the_first_trial_of_a_method_is_as_configured(config):
@@ -71,6 +71,6 @@ def test_a_mistake_is_one_line_that_names_the_key(mistake, tmp_path):
     domains = "domains: [euclid, hst, euclid_soft]"
     overlay.write_text(f"{domains}\ndevelopment: {{{pair}{mistake}}}")
     with pytest.raises(ConfigError) as caught:
-        load_files(DEFAULT, overlay)
+        load_varied(overlay)
     assert len(caught.value.lines) == 1
     assert MISTAKES[mistake] in caught.value.lines[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 
 from lensml.schema import ConfigError
 
@@ -22,6 +22,6 @@ from lensml.schema import ConfigError
 def test_a_mistake_in_the_configuration_is_one_line(tmp_path, observed, line):
     (tmp_path / "overlay.yaml").write_text(f"observed: {observed}")
     with pytest.raises(ConfigError) as caught:
-        load_files(DEFAULT, tmp_path / "overlay.yaml")
+        load_varied(tmp_path / "overlay.yaml")
     (found,) = caught.value.lines
     assert line in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 
 from lensml.schema import ConfigError
 from lensml.schema.pretraining import pretraining_recipe
@@ -23,13 +23,13 @@ from lensml.schema.pretraining import pretraining_recipe
 def test_a_mistake_is_one_line(tmp_path, section, line):
     (tmp_path / "overlay.yaml").write_text(f"pretraining: {section}")
     with pytest.raises(ConfigError) as caught:
-        load_files(DEFAULT, tmp_path / "overlay.yaml")
+        load_varied(tmp_path / "overlay.yaml")
     (found,) = caught.value.lines
     assert line in found
 
 
 def test_the_recipe_changes_what_the_section_says():
-    config = load_files(DEFAULT)
+    config = load_varied()
     recipe = pretraining_recipe(config.pretraining, config.classifier)
     changed = {
         key: value

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 
 from lensml.schema import Config, ConfigError
 
@@ -38,7 +38,7 @@ MISTAKES = {
 def load(folder: Path, text: str) -> Config:
     overlay = folder / "overlay.yaml"
     overlay.write_text(text, encoding="utf-8")
-    return load_files(DEFAULT, overlay)
+    return load_varied(overlay)
 
 
 @pytest.mark.parametrize("name", MISTAKES)

@@ -13,11 +13,11 @@ from lensml.simulate.systems import draw_systems
 
 def test_the_default_configuration_is_valid():
     config = load_files(DEFAULT)
-    assert config.domains == ["euclid", "hst"]
+    assert config.domains == ["euclid_l1", "hst_l1"]
     assert config.substructures == ["no_sub", "cdm", "vortex"]
     # the twin without noise is for the ablation's variant that draws noise anew
-    assert set(config.resolved) == {"euclid", "hst", "euclid_noiseless"}
-    assert config.resolved["euclid_noiseless"].instrument.noise == "none"
+    assert set(config.resolved) == {"euclid_l1", "hst_l1", "euclid_l1_noiseless"}
+    assert config.resolved["euclid_l1_noiseless"].instrument.noise == "none"
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import pytest
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 
 from lensml.schema import ConfigError
 from lensml.schema.sweep import Factor, configured, retrained, swept
 
-CONFIG = load_files(DEFAULT)
+CONFIG = load_varied()
 OTHER: dict[Factor, Any] = {
     "mask_ratio": 0.3,
     "patch_size": 16,
@@ -62,7 +62,7 @@ def test_a_value_that_cannot_be_is_named(tmp_path, vary, line):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(f"sweep: {{vary: {vary}}}")
     with pytest.raises(ConfigError) as caught:
-        load_files(DEFAULT, overlay)
+        load_varied(overlay)
     (found,) = caught.value.lines
     assert line in found
 
@@ -79,6 +79,6 @@ def test_a_sweep_that_cannot_be_is_one_line(tmp_path, sweep, line):
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text(f"sweep: {sweep}")
     with pytest.raises(ConfigError) as caught:
-        load_files(DEFAULT, overlay)
+        load_varied(overlay)
     (found,) = caught.value.lines
     assert line in found

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 
 from lensml.schema import ConfigError
 from lensml.schema.base import Name
@@ -75,7 +75,7 @@ def test_a_file_that_is_not_text_is_one_line(tmp_path):
 
 
 def test_an_empty_overlay_changes_nothing(load):
-    assert load("# nothing\n") == load_files(DEFAULT)
+    assert load("# nothing\n") == load_varied()
 
 
 TREES = st.recursive(

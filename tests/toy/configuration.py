@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG_DIR = ROOT / "config"
 CATALOGUE = CONFIG_DIR / "catalogue"
 DEFAULT = CONFIG_DIR / "config.yaml"
+VARIED = CONFIG_DIR / "deeplense_varied.yaml"
 DOMAINS = sorted(path.stem for path in (CATALOGUE / "domains").glob("*.yaml"))
 Load = Callable[..., Config]
 Problem = Callable[[str], str]
@@ -26,7 +27,16 @@ def load_files(*files: Path, catalogue_dir: Path = CATALOGUE) -> Config:
     return load_config(merged, catalogue_dir=catalogue_dir, files=files)
 
 
+def load_varied(*files: Path, catalogue_dir: Path = CATALOGUE) -> Config:
+    """The same over a run of varied lenses, ``euclid`` to ``hst``, on images alone."""
+    merged = deep_merge(read_yaml(DEFAULT), {**read_yaml(VARIED), "run": None})
+    for file in files:
+        merged = deep_merge(merged, read_yaml(file))
+    return load_config(merged, catalogue_dir=catalogue_dir, files=[DEFAULT, VARIED, *files])
+
+
 def configured(changes: Mapping[str, Any]) -> Config:
-    """The default configuration with changes."""
-    merged = deep_merge(read_yaml(DEFAULT), dict(changes))
-    return load_config(merged, catalogue_dir=CATALOGUE, files=[DEFAULT])
+    """A run of varied lenses with changes."""
+    merged = deep_merge(read_yaml(DEFAULT), {**read_yaml(VARIED), "run": None})
+    merged = deep_merge(merged, dict(changes))
+    return load_config(merged, catalogue_dir=CATALOGUE, files=[DEFAULT, VARIED])

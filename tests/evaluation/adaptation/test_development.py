@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from toy.configuration import CONFIG_DIR, DEFAULT, load_files
+from toy.configuration import CONFIG_DIR, load_varied
 
 from lensml.evaluation.adaptation.development import settings_text, tabulate_development
 from lensml.schema.development import changed, configured_values, trial_values
@@ -25,7 +25,7 @@ EVALUATION = Evaluation(
 
 @pytest.fixture(scope="module")
 def config():
-    return load_files(DEFAULT, CONFIG_DIR / "development.yaml")
+    return load_varied(CONFIG_DIR / "development.yaml")
 
 
 def predictions(path: Path, skill: float, seed: int) -> str:
@@ -75,8 +75,8 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
     own = {name.partition(".")[2]: v for name, v in values["adda", 1].items()}
     assert tree == {"adaptation": {"adda": own}}
     assert "coral: trial 0" in best.read_text()
-    chosen = load_files(DEFAULT, best)
-    assert chosen.adaptation == changed(load_files(DEFAULT).adaptation, values["adda", 1])
+    chosen = load_varied(best)
+    assert chosen.adaptation == changed(load_varied().adaptation, values["adda", 1])
     text = Path(outputs[1]).read_text()
     rate = config.adaptation.adda.learning_rate_encoder
     assert f", learning_rate_encoder {rate}," in text
@@ -84,7 +84,7 @@ def test_the_best_settings_are_an_overlay_of_the_configuration(config, tmp_path)
 
 
 def test_without_a_pair_other_seeds_are_no_mistake(tmp_path):
-    assert load_files(DEFAULT).development.pairs == []
+    assert load_varied().development.pairs == []
     overlay = tmp_path / "overlay.yaml"
     overlay.write_text("classifier: {seeds: [3]}")
-    assert load_files(DEFAULT, overlay).classifier.seeds == [3]
+    assert load_varied(overlay).classifier.seeds == [3]

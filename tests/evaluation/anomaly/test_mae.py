@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 from toy.stores import EXPOSURE, NETWORK_INPUT, RMS, setting
 from toy.tables import CLASSES
 
@@ -62,7 +62,7 @@ def test_anomaly_scores_come_with_reconstructions_to_look_at(test_stores, tmp_pa
     spec = mae_spec(loss=loss)
     model, weights = autoencoder(spec), str(tmp_path / "weights.safetensors")
     save_weights(weights, model.state_dict(), {})
-    anomaly = load_files(DEFAULT).anomaly.model_copy(update={"mae": spec, "n_masks": 2})
+    anomaly = load_varied().anomaly.model_copy(update={"mae": spec, "n_masks": 2})
     names = ("chi2", "mse", "nearest_neighbours")
     outputs = {name: str(tmp_path / f"{name}.csv") for name in names}
     few = anomaly.reference.model_copy(update={"n_images": 4, "n_neighbours": 2})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 
 from lensml.data.store import Store, open_store
 from lensml.evaluation.anomaly.proxies import displaced, make_proxies
@@ -32,7 +32,7 @@ def spec(**changes: object) -> Proxies:
 def lenses(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("lenses")
     setting: dict[str, Any] = {
-        "domain": load_files(DEFAULT).domain("euclid"),
+        "domain": load_varied().domain("euclid"),
         "substructure": "no_sub",
         "split": "val",
         "seed": 3,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 from toy.stores import EXPOSURE, IN_MEMORY, NETWORK_INPUT, RMS, blobs, noise, write_store
 
 from lensml.data.images import unstretch
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 @pytest.fixture(scope="module")
 def spec() -> Anomaly:
-    anomaly = load_files(DEFAULT).anomaly
+    anomaly = load_varied().anomaly
     sizes = {"patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
     decoder = {"decoder_embed_dim": 8, "decoder_depth": 1, "decoder_num_heads": 2}
     mae = anomaly.mae.model_copy(update={**sizes, **decoder, "loss": "pixel"})
@@ -303,6 +303,6 @@ def test_a_score_nobody_knows_is_named(tmp_path):
     overlay = tmp_path / "o.yaml"
     overlay.write_text("anomaly: {scores: [chi3]}")
     with pytest.raises(ConfigError) as caught:
-        load_files(DEFAULT, overlay)
+        load_varied(overlay)
     assert "anomaly.scores" in caught.value.lines[0]
     assert "chi2" in caught.value.lines[0]

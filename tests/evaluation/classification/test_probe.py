@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 from toy.stores import blobs, noise, setting, write_store
 from toy.study import CLASSIFIER, images_of, results_in
 
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 def mae() -> Mae:
     sizes = {"patch_size": 4, "embed_dim": 16, "depth": 1, "num_heads": 2}
     decoder = {"decoder_embed_dim": 8, "decoder_depth": 1, "decoder_num_heads": 2}
-    return load_files(DEFAULT).anomaly.mae.model_copy(update={**sizes, **decoder})
+    return load_varied().anomaly.mae.model_copy(update={**sizes, **decoder})
 
 
 @pytest.fixture

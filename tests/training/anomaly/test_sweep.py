@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from toy.configuration import DEFAULT, load_files
+from toy.configuration import load_varied
 from toy.stores import blobs, setting, write_store
 
 from lensml.evaluation.anomaly.table import tabulate_anomaly
@@ -15,7 +15,7 @@ from lensml.schema.training import Evaluation
 from lensml.training.anomaly.mae_run import train_mae
 from lensml.training.engine.setting import Results
 
-CONFIG = load_files(DEFAULT)
+CONFIG = load_varied()
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
