@@ -1,8 +1,9 @@
 """Numbers that the guides quote, and the tables of ``docs/results`` that they are from.
 
 ``docs/results/claims.yaml`` says of every quoted number which rows of which table it is: the text
-around it with ``{}`` in its place, and for each ``{}`` a query: the table, words that the cells of
-its rows have (``column=word`` where a word alone could stand in another column), and perhaps
+around it (once in the document, or the first ``after`` another text) with ``{}`` in its place, or
+labels of a table's rows, and for each ``{}`` a query: the table, words that stand in the cells of
+its rows (``column=word``, with ``_`` for a space, where a word alone would not do), and perhaps
 ``@`` and columns instead of ``value`` and its interval (``%`` behind one: times a hundred).
 Several seeds are averaged. ``a minus b`` is the difference of two queries.
 """
@@ -25,6 +26,8 @@ NUMBER = r"[+-]?\d[\d,]*(?:\.\d+)?"
 # value, value ± spread, value [low, high], value ± spread [low, high]
 QUANTITY = rf"({NUMBER})(?: ± ({NUMBER}))?(?: \[({NUMBER}), ({NUMBER})\])?"
 DECIMAL = re.compile(r"\d+\.\d+")
+NO_RESULT = re.compile(r"`[^`]*`|\b\d{4}\.\d{5}\b")  # code, numbers of articles
+PRINTED = 1e-6  # last digit of the tables
 Row = dict[str, str]
 
 
@@ -35,11 +38,20 @@ class Claim:
     document: str
     text: str
     queries: tuple[str, ...]
+    after: str = ""
 
     @property
     def pattern(self) -> re.Pattern[str]:
         """The text with groups for the numbers of every quantity."""
         return re.compile(QUANTITY.join(map(re.escape, self.text.split("{}"))))
+
+    def found_in(self, prose: str) -> list[re.Match[str]]:
+        """Where the document says it: once, if all is well."""
+        if not self.after:
+            return list(self.pattern.finditer(prose))
+        start = prose.find(self.after)
+        found = self.pattern.search(prose, start) if start >= 0 else None
+        return [found] if found else []
 
 
 def claims() -> list[Claim]:
@@ -52,7 +64,7 @@ def claims() -> list[Claim]:
                 queries = [query.replace("{row}", words) for query in entry["are"]]
                 cells = "| {label} |" + " {} |" * len(queries)
                 text = entry["say"] if label is None else cells.replace("{label}", label)
-                found.append(Claim(document, text, tuple(queries)))
+                found.append(Claim(document, text, tuple(queries), entry.get("after", "")))
     return found
 
 
@@ -67,9 +79,8 @@ def _file() -> dict:
 
 
 def prose_of(text: str) -> str:
-    """A document without code and addresses, in one line, with one kind of minus."""
+    """A document without blocks of code and addresses, in one line, with one kind of minus."""
     text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
-    text = re.sub(r"`[^`]*`", "`…`", text)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return re.sub(r"\s+", " ", text.replace("−", "-"))
 
@@ -112,7 +123,7 @@ def quantity(query: str) -> list[float | None]:
 
 def _has(row: Row, word: str) -> bool:
     column, _, value = word.rpartition("=")
-    return row[column] == value if column else value in row.values()
+    return row[column].replace(" ", "_") == value if column else value in row.values()
 
 
 def _cell(row: Row, column: str) -> float:
@@ -135,12 +146,12 @@ def agrees(quoted: str, value: float | None) -> bool:
     digits = len(plain.partition(".")[2])
     if "." not in plain:
         digits = -(len(plain) - len(plain.rstrip("0")))
-    return abs(float(plain) - value) <= 0.5 * 10.0**-digits + 1e-9
+    return abs(float(plain) - value) <= 0.5 * 10.0**-digits + PRINTED
 
 
 def wrong(claim: Claim, prose: str) -> list[str]:
     """What is not so in a document, in words."""
-    found = list(claim.pattern.finditer(prose))
+    found = claim.found_in(prose)
     if len(found) != 1:
         return [f"{claim.document} says {len(found)} times: {claim.text}"]
     lines, numbers = [], found[0].groups()
@@ -153,7 +164,8 @@ def wrong(claim: Claim, prose: str) -> list[str]:
 
 def unclaimed(name: str, prose: str) -> list[str]:
     """Decimals of a document that no claim covers and that are not given, with their context."""
-    covered = [m.span() for c in claims() if c.document == name for m in c.pattern.finditer(prose)]
+    covered = [m.span() for c in claims() if c.document == name for m in c.found_in(prose)]
+    covered += [m.span() for m in NO_RESULT.finditer(prose)]
     for text in given().get(name, []):
         covered += [m.span() for m in re.finditer(re.escape(prose_of(text)), prose)]
     return [
@@ -176,3 +188,26 @@ def tables_to_read() -> list[Path]:
         for path in sorted(RECORDS.glob("*/*.md"))
         if "metric" in path.with_suffix(".csv").read_text("utf-8").split("\n")[0].split(",")
     ]
+
+
+def cells_of(path: Path) -> tuple[int, list[str]]:
+    """Number of quantities in a table to read, and which of them its ``.csv`` has not."""
+    lines = [line for line in path.read_text("utf-8").splitlines() if line.startswith("| ")]
+    header, _, *body = [[cell.strip() for cell in line[1:-1].split("|")] for line in lines]
+    rows = table(path.relative_to(RECORDS).with_suffix("").as_posix())
+    metrics = {row["metric"] for row in rows}
+    cells, wrong = 0, []
+    for given in body:
+        shown = dict(zip(header, given, strict=True))
+        keys = {name: cell for name, cell in shown.items() if name in rows[0] and name != "seed"}
+        found = [row for row in rows if all(row[k] == cell for k, cell in keys.items())]
+        for metric in [name for name in header if name in metrics]:
+            numbers = re.fullmatch(QUANTITY, shown[metric])
+            if numbers is None:
+                continue
+            expected = _of_seeds(str(keys), [row for row in found if row["metric"] == metric])
+            cells += 1
+            for quoted, value in zip(numbers.groups(), expected, strict=True):
+                if quoted is not None and not agrees(quoted, value):
+                    wrong.append(f"{path.name} says {quoted}, {metric} of {keys} is {value}")
+    return cells, wrong
