@@ -44,7 +44,7 @@ rule train_mae:
         mae=dump(CFG.anomaly.mae),
         n_train=None,
         symmetry=lambda w: data.symmetry(w.domain),
-        setting=lambda w: setting(w, f"MAE {w.domain} seed {w.seed}"),
+        setting=lambda w: setting(w, f"MAE {w.domain} seed {w.seed}", IMAGE),
     script:
         "../workflow_scripts/train_mae.py"
 
@@ -70,7 +70,7 @@ rule score_anomalies:
         reference=lambda w: data.store(w.domain, "no_sub", "train"),
         scoring=dump(CFG.anomaly.scoring),
         pixel_scale=lambda w: data.pixel_scale(w.domain),
-        setting=lambda w: setting(w, "score"),
+        setting=lambda w: setting(w, "score", IMAGE),
     script:
         "../workflow_scripts/score_anomalies.py"
 
@@ -92,7 +92,7 @@ rule score_pca:
         train=lambda w: data.store(w.domain, "no_sub", "train"),
         scored=lambda w: anomaly.scored_by("pca", w.domain),
         pca=dump(CFG.anomaly.pca),
-        setting=lambda w: setting(w, "PCA"),
+        setting=lambda w: setting(w, "PCA", IMAGE),
     script:
         "../workflow_scripts/score_pca.py"
 
@@ -111,7 +111,7 @@ rule score_total_flux:
         **needs(4000, 30),
     params:
         scored=lambda w: anomaly.scored_by("total_flux", w.domain),
-        setting=lambda w: setting(w, "total flux"),
+        setting=lambda w: setting(w, "total flux", IMAGE),
     script:
         "../workflow_scripts/score_total_flux.py"
 
@@ -132,7 +132,7 @@ rule score_supervised:
     params:
         test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
-        setting=lambda w: setting(w, "supervised"),
+        setting=lambda w: setting(w, "supervised", IMAGE),
     script:
         "../workflow_scripts/score_supervised.py"
 

@@ -102,7 +102,7 @@ rule predict_radial_profile:
         train=lambda w: data.stores(w.domain, "train"),
         test=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
-        setting=lambda w: setting(w, "radial profile"),
+        setting=lambda w: setting(w, "radial profile", IMAGE),
     script:
         "../workflow_scripts/predict_radial_profile.py"
 

@@ -94,6 +94,7 @@ GPU = int(
 # A training run on several devices: GPUs, or processes that share the cores.
 TRAINING_GPUS = GPU * CFG.compute.devices
 TRAINING_THREADS = CFG.compute.threads * (1 if GPU else CFG.compute.devices)
+IMAGE = ["image"]  # channels of what was not given the fits of smooth lenses
 FIGURE_STYLE = CFG.figures.model_dump(exclude={"gallery_examples"})
 
 
@@ -114,7 +115,6 @@ wildcard_constraints:
     img_size=r"\d+",
     start="pretrained|scratch|shipped",
     fraction=r"[0-9.e-]+",
-    part="|".join([*CLASSES, "validation", "proxy"]),
 
 
 def needs(mem_mb, minutes):
@@ -125,11 +125,12 @@ def needs(mem_mb, minutes):
     }
 
 
-def setting(wildcards, label):
-    """Parameters that every rule with networks shares."""
+def setting(wildcards, label, channels=None):
+    """Parameters that every rule with networks shares; channels as configured, or others."""
     seed = getattr(wildcards, "seed", None)
+    network_input = dump(CFG.network_input)
     return {
-        "network_input": dump(CFG.network_input),
+        "network_input": {**network_input, "channels": channels or network_input["channels"]},
         "compute": dump(CFG.compute),
         "seed": int(seed) if seed is not None else SEED,
         "label": label,

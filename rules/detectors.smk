@@ -24,7 +24,7 @@ rule train_autoencoder:
         validation=lambda w: data.store(w.domain, "no_sub", "val"),
         autoencoder=dump(CFG.anomaly.autoencoders.recipe),
         symmetry=lambda w: data.symmetry(w.domain),
-        setting=lambda w: setting(w, f"{w.method} {w.domain} seed {w.seed}"),
+        setting=lambda w: setting(w, f"{w.method} {w.domain} seed {w.seed}", IMAGE),
     script:
         "../workflow_scripts/train_autoencoder.py"
 
@@ -48,53 +48,38 @@ rule score_autoencoder:
     params:
         scored=lambda w: anomaly.scored(w.domain, ["mse"]),
         autoencoder=dump(CFG.anomaly.autoencoders.recipe),
-        setting=lambda w: setting(w, "score"),
+        setting=lambda w: setting(w, "score", IMAGE),
     script:
         "../workflow_scripts/score_autoencoder.py"
 
 
-rule fit_macro_model:
+rule score_smooth_fit:
     input:
-        train=lambda w: data.manifest(w.domain, "no_sub", "train"),
-        fitted=anomaly.fitted_files,
-    output:
-        fits="<results>/anomaly/{domain}/macro_fit/fits/{part}.csv",
-    log:
-        "<logs>/fit_macro_model/{domain}/{part}.log",
-    priority: 60
-    conda:
-        "../envs/torch.yaml"
-    threads: 1
-    resources:
-        **needs(3000, 240),
-    params:
-        fitted=anomaly.fitted_store,
-        train=lambda w: data.store(w.domain, "no_sub", "train"),
-        spec=dump(CFG.anomaly.macro_fit.recipe),
-        setting=lambda w: setting(w, f"fit {w.domain} {w.part}"),
-    script:
-        "../workflow_scripts/fit_macro_model.py"
-
-
-rule score_macro_fit:
-    input:
-        test=[f"<results>/anomaly/{{domain}}/macro_fit/fits/{s}.csv" for s in CLASSES],
-        proxies=[
-            f"<results>/anomaly/{{domain}}/macro_fit/fits/{part}.csv"
-            for part in ("validation", "proxy")
-        ],
+        fits=lambda w: anomaly.fits_files(w.domain),
         scored=lambda w: anomaly.scored_manifests(w.domain),
     output:
-        **anomaly.baseline_files("macro_fit"),
+        **anomaly.baseline_files("smooth_fit"),
     log:
-        "<logs>/score_macro_fit/{domain}.log",
+        "<logs>/score_smooth_fit/{domain}.log",
     conda:
         "../envs/torch.yaml"
     threads: 1
     resources:
         **needs(3000, 30),
     params:
-        scored=lambda w: anomaly.scored_by("macro_fit", w.domain),
-        setting=lambda w: setting(w, "fits"),
+        fits=lambda w: anomaly.fits_of(w.domain),
+        scored=lambda w: anomaly.scored_by("smooth_fit", w.domain),
+        setting=lambda w: setting(w, "fits", IMAGE),
     script:
-        "../workflow_scripts/score_macro_fit.py"
+        "../workflow_scripts/score_fits.py"
+
+
+use rule score_smooth_fit as score_potential_filter with:
+    output:
+        **anomaly.baseline_files("potential_filter"),
+    log:
+        "<logs>/score_potential_filter/{domain}.log",
+    params:
+        fits=lambda w: anomaly.fits_of(w.domain),
+        scored=lambda w: anomaly.scored_by("potential_filter", w.domain),
+        setting=lambda w: setting(w, "fits", IMAGE),

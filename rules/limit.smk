@@ -117,7 +117,7 @@ rule predict_grid_radial_profile:
         train=lambda w: data.stores(w.domain, "train"),
         classes=CLASSES,
         grid=GRID,
-        setting=lambda w: setting(w, "radial profile"),
+        setting=lambda w: setting(w, "radial profile", IMAGE),
     script:
         "../workflow_scripts/predict_grid_radial_profile.py"
 

@@ -17,7 +17,7 @@ use rule train_mae as train_swept with:
         mae=lambda w: dump(sweep.scoring(w).mae),
         n_train=sweep.n_train,
         symmetry=data.symmetry(sweep.domain),
-        setting=lambda w: setting(w, f"MAE {w.variant} seed {w.seed}"),
+        setting=lambda w: setting(w, f"MAE {w.variant} seed {w.seed}", IMAGE),
 
 
 use rule score_anomalies as score_swept with:
@@ -35,7 +35,7 @@ use rule score_anomalies as score_swept with:
         reference=data.store(sweep.domain, "no_sub", "train"),
         scoring=lambda w: dump(sweep.scoring(w)),
         pixel_scale=data.pixel_scale(sweep.domain),
-        setting=lambda w: setting(w, "score"),
+        setting=lambda w: setting(w, "score", IMAGE),
 
 
 use rule tabulate as tabulate_sweep with:
@@ -101,7 +101,7 @@ use rule train_variant as train_started with:
         steps=pretraining.steps(),
         redraw_noise=False,
         symmetry=data.symmetry(pretraining.domain),
-        setting=lambda w: setting(w, f"{w.start} {w.fraction} seed {w.seed}"),
+        setting=lambda w: setting(w, f"{w.start} {w.fraction} seed {w.seed}", IMAGE),
 
 
 use rule predict_variant as predict_started with:
@@ -119,7 +119,7 @@ use rule predict_variant as predict_started with:
         classes=CLASSES,
         encoder=lambda w: pretraining.recipe(w)["encoder"],
         symmetry=data.test_symmetry(pretraining.domain),
-        setting=lambda w: setting(w, "predict"),
+        setting=lambda w: setting(w, "predict", IMAGE),
 
 
 rule probe_mae:
@@ -147,7 +147,7 @@ rule probe_mae:
         n_train=pretraining.labelled("train"),
         n_validation=pretraining.labelled("val"),
         candidates=CFG.pretraining.probe_C,
-        setting=lambda w: setting(w, "linear probe"),
+        setting=lambda w: setting(w, "linear probe", IMAGE),
     script:
         "../workflow_scripts/probe_mae.py"
 

@@ -29,7 +29,7 @@ use rule predict_radial_profile as predict_radial_profile_transfer with:
         train=lambda w: data.stores(w.domain, "train"),
         test=lambda w: data.stores(w.target, "test"),
         classes=CLASSES,
-        setting=lambda w: setting(w, "radial profile"),
+        setting=lambda w: setting(w, "radial profile", IMAGE),
 
 
 use rule tabulate as tabulate_transfer with:

@@ -47,7 +47,8 @@ MODEL_LABELS = {
     "aae": "adversarial autoencoder",
     "supervised": "labelled classifier (ceiling)",
     "pca": "PCA residual (baseline)",
-    "macro_fit": "smooth lens model (baseline)",
+    "smooth_fit": "smooth lens fit, smoothed residual",
+    "potential_filter": "smooth lens fit, potential filter",
     "total_flux": "total flux (baseline)",
 }
 LABELS = CLASS_LABELS | METHOD_LABELS | MODEL_LABELS

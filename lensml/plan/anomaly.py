@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensml.plan.classification import Classification, Files, Row
-from lensml.plan.datasets import Datasets
+from lensml.plan.datasets import PROXY, Datasets
 from lensml.plan.layout import filled, score_files
 
-BASELINES = {"pca": ["residual", "chi2"], "macro_fit": ["chi2"], "total_flux": ["flux"]}
+# Method -> its scores, the first of them its headline.
+BASELINES = {"pca": ["residual", "chi2"], "total_flux": ["flux"]}
+FITTED = {"smooth_fit": ["arc_low_1", "chi2"], "potential_filter": ["evidence", "z"]}
 SUPERVISED = "supervised"
 
 
@@ -57,13 +59,22 @@ class Anomaly(Datasets):
     def baseline_files(self, method: str) -> dict[str, list[str]]:
         """Scores that a detector without training writes."""
         folder = self.at.anomaly_baseline.replace("{method}", method)
-        return score_files(folder, BASELINES[method])
+        return score_files(folder, (BASELINES | FITTED)[method])
 
     def scored_by(self, method: str, domain: str) -> dict[str, Any]:
         """Images that a detector without training scores."""
-        fitted = method == "macro_fit"
-        limit = self.config.anomaly.macro_fit.n_images if fitted else None
-        return self.scored(domain, BASELINES[method], limit)
+        return self.scored(domain, (BASELINES | FITTED)[method])
+
+    def fits_of(self, domain: str) -> dict[str, list[str]]:
+        """Stores of the fits of the images that are scored, part by part."""
+        test = [self.fit(domain, s, "test") for s in self.classes]
+        proxies = [self.fit(domain, s, "val") for s in ("no_sub", PROXY)]
+        return {"test": test, "proxies": proxies}
+
+    def fits_files(self, domain: str) -> list[str]:
+        """What their scores wait for."""
+        test = [f for s in self.classes for f in self.fit_files(domain, s, "test")]
+        return test + [f for s in ("no_sub", PROXY) for f in self.fit_files(domain, s, "val")]
 
     def supervised_predictions(self, wildcards: Any) -> str:
         """Test predictions of the classifier that is the ceiling."""
@@ -78,8 +89,13 @@ class Anomaly(Datasets):
 
     def untrained(self) -> dict[str, list[str]]:
         """Method -> its scores, for those that need no seed."""
-        fitted = self.config.anomaly.macro_fit.enabled
-        return {m: scores for m, scores in BASELINES.items() if fitted or m != "macro_fit"}
+        return self.by_fits() | BASELINES
+
+    def by_fits(self) -> dict[str, list[str]]:
+        """The same of those that fits of smooth lenses give."""
+        filtered = self.config.fit.potential is not None
+        wanted = self.config.anomaly.smooth_fit
+        return {m: s for m, s in FITTED.items() if wanted and (filtered or m == "smooth_fit")}
 
     def rows(self, *domains: str) -> list[Row]:
         """One row per domain, method, score and seed.
@@ -125,7 +141,7 @@ class Anomaly(Datasets):
 
     def headline_scores(self, domain: str) -> Files:
         """Method -> every seed's scores of its first kind: the headline, declared beforehand."""
-        first = {method: s[0] for method, s in (self.trained() | BASELINES).items()}
+        first = {method: s[0] for method, s in (self.trained() | self.untrained()).items()}
         first[SUPERVISED] = "probability"
         found: Files = {}
         for row in self.rows(domain):
@@ -140,20 +156,6 @@ class Anomaly(Datasets):
             for method, paths in self.headline_scores(domain).items()
             for seed, path in enumerate(paths)
         ]
-
-    def fitted_store(self, wildcards: Any) -> str:
-        """The images of a part: a class of the test, validation images, or proxies of these."""
-        if wildcards.part == "proxy":
-            return self.proxies(wildcards.domain)
-        if wildcards.part == "validation":
-            return self.store(wildcards.domain, "no_sub", "val")
-        return self.store(wildcards.domain, wildcards.part, "test")
-
-    def fitted_files(self, wildcards: Any) -> list[str]:
-        """What fits of a part wait for."""
-        split = "val" if wildcards.part == "validation" else "test"
-        n_chunks = 0 if wildcards.part == "proxy" else self.n_blocks(split)
-        return self.store_files(self.fitted_store(wildcards), n_chunks)
 
     def mae_files(self, domain: str, file: str) -> list[str]:
         """A file of the masked autoencoder of every seed."""

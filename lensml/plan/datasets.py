@@ -12,6 +12,7 @@ from lensml.schema.config import Config
 from lensml.schema.simulation import SPLITS
 
 UNLABELLED = "unlabelled"
+PROXY = "proxy"  # class of distorted validation images
 
 
 def dump(section: Section) -> dict[str, Any]:

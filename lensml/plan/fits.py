@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lensml.plan.datasets import Datasets, dump
+from lensml.plan.datasets import PROXY, Datasets, dump
 from lensml.plan.layout import filled, manifest_of
 from lensml.schema.simulation import SPLITS
-
-PROXY = "proxy"  # class of the distorted validation images
 
 
 @dataclass(frozen=True)

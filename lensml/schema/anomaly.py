@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -18,7 +17,6 @@ from lensml.schema.base import (
     check_unique,
 )
 from lensml.schema.encoders import check_heads
-from lensml.schema.simulation import Domain
 from lensml.schema.training import Optimization
 
 AutoencoderMethod = Literal["conv_autoencoder", "vae", "aae"]
@@ -80,26 +78,6 @@ class Pca(Section):
 
     n_components: Count
     n_images: Count
-
-
-class SmoothFit(Section):
-    """How a smooth lens and source are fitted."""
-
-    n_images: Count  # of every class, the first ones
-    n_reference: Count  # training images among which neighbours are looked for
-    n_starts: Count  # nearest of them that a fit starts from
-    max_evaluations: Count  # of the model, for the best start
-
-
-class MacroFit(SmoothFit):
-    """Baseline: what a fitted smooth lens and source leave over, in units of noise."""
-
-    enabled: bool  # in every domain of anomaly.domains
-
-    @property
-    def recipe(self) -> SmoothFit:
-        """Without the switch that says whether fits exist."""
-        return self.part(SmoothFit)
 
 
 Score = Literal[
@@ -170,26 +148,9 @@ class Anomaly(Scoring):
     proxies: Proxies
     autoencoders: Autoencoders
     pca: Pca
-    macro_fit: MacroFit
+    smooth_fit: bool  # what fits of smooth lenses leave over, as detectors
 
     @property
     def scoring(self) -> Scoring:
         """What scores of a masked autoencoder depend on."""
         return self.part(Scoring)
-
-
-def unfitted(anomaly: Anomaly, domains: Mapping[str, Domain]) -> list[str]:
-    """Domains of ``anomaly`` that no smooth model can be fitted to, with the reason.
-
-    Args:
-        anomaly: the section.
-        domains: every domain of the configuration.
-    """
-    if not anomaly.macro_fit.enabled:
-        return []
-    return [
-        f"the sources of '{name}' are observed galaxies, which no Sersic profile fits; set "
-        "it to false or leave the domain out of anomaly.domains"
-        for name in anomaly.domains
-        if domains[name].population.source.galaxies is not None
-    ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lensml.schema.adaptation import DISTORTING
-from lensml.schema.anomaly import HIDDEN_FLUX, unfitted
+from lensml.schema.anomaly import HIDDEN_FLUX
 from lensml.schema.attribution import unmapped
 from lensml.schema.errors import Origins
 from lensml.schema.regression import constant_targets
@@ -28,7 +28,6 @@ def misfits(config: Any, origins: Origins) -> list[str]:
         *_patches_of_the_autoencoder(config, origins, sizes),
         *_widths(config, origins, sizes),
         *_constant_targets(config, origins),
-        *_unfitted(config, origins),
         *_unmapped(config, origins),
         *_hidden_fluxes(config, origins),
         *_pairs_of_two_sizes(config, origins, sizes),
@@ -104,11 +103,6 @@ def _constant_targets(config: Any, origins: Origins) -> list[str]:
         for name in config.regression.domains
         for target in constant_targets(config.resolved[name].population, config.substructures)
     ]
-
-
-def _unfitted(config: Any, origins: Origins) -> list[str]:
-    problems = unfitted(config.anomaly, config.resolved)
-    return [origins.line("anomaly.macro_fit.enabled = true", p) for p in problems]
 
 
 def _unmapped(config: Any, origins: Origins) -> list[str]:

@@ -230,7 +230,8 @@ def test_nothing_is_developed_without_a_pair(config):
 def test_every_detector_has_a_row_per_score_and_the_ceiling_no_proxies(config):
     rows = plan.Anomaly(config("smoke")).rows()
     methods = {row["method"] for row in rows}
-    assert {"mae", "conv_autoencoder", "vae", "aae", "pca", "macro_fit", "total_flux"} <= methods
+    assert {"mae", "conv_autoencoder", "vae", "aae", "pca", "total_flux"} <= methods
+    assert {"smooth_fit", "potential_filter"} <= methods
     ceiling = [row for row in rows if row["method"] == "supervised"]
     assert [row["proxies"] for row in ceiling] == [""]
     assert all(row["proxies"] for row in rows if row["method"] != "supervised")
@@ -240,7 +241,29 @@ def test_the_headline_of_a_detector_is_its_first_score(config):
     scores = plan.Anomaly(config()).headline_scores("euclid")
     assert scores["mae"] == ["results/anomaly/euclid/mae/seed0/scores/mse.csv"]
     assert scores["pca"] == ["results/anomaly/euclid/pca/scores/residual.csv"]
-    assert "macro_fit" not in scores
+    filtered = "results/anomaly/euclid/potential_filter/scores/evidence.csv"
+    assert scores["potential_filter"] == [filtered]
+
+
+def test_detectors_by_fits_wait_for_the_fits_of_what_they_score(config):
+    anomaly = plan.Anomaly(config())
+    files = anomaly.fits_files("euclid")
+    for part in ("cdm/test", "no_sub/val", "proxy/val"):
+        assert manifest_of(f"results/fits/euclid/{part}.zarr") in files
+    assert anomaly.fits_of("euclid")["proxies"][1] == "results/fits/euclid/proxy/val.zarr"
+
+
+@pytest.mark.parametrize(
+    ("changes", "methods"),
+    [
+        ({"anomaly": {"smooth_fit": False}}, set()),
+        ({"fit": {"potential": None}}, {"smooth_fit"}),
+        ({}, {"smooth_fit", "potential_filter"}),
+    ],
+)
+def test_detectors_by_fits_are_those_that_are_asked_for(config, changes, methods):
+    found = {row["method"] for row in plan.Anomaly(config(**changes)).rows()}
+    assert found & {"smooth_fit", "potential_filter"} == methods
 
 
 def test_a_domain_without_classifier_has_no_ceiling(config):

@@ -50,7 +50,16 @@ def test_every_metric_has_an_interval_and_every_table_its_baseline(finished):
         assert np.all((low < high) | (value == 1))
     assert "radial_profile" in set(classification["model"])
     assert set(get_args(Method)) == set(adaptation["method"])
-    detectors = {"mae", "conv_autoencoder", "vae", "aae", "pca", "macro_fit", "total_flux"}
+    detectors = {
+        "mae",
+        "conv_autoencoder",
+        "vae",
+        "aae",
+        "pca",
+        "smooth_fit",
+        "potential_filter",
+        "total_flux",
+    }
     detectors |= {"supervised"}
     assert detectors == set(anomaly["method"])
 
