@@ -107,6 +107,29 @@ rule predict_radial_profile:
         "../workflow_scripts/predict_radial_profile.py"
 
 
+rule predict_fit_statistics:
+    input:
+        fits=lambda w: classification.fits_files(w.domain, "val", "test"),
+        test=lambda w: data.manifests(w.domain, "test"),
+    output:
+        predictions=at.fit_statistics,
+    log:
+        "<logs>/predict_fit_statistics/{domain}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        **needs(3000, 30),
+    params:
+        fits=lambda w: classification.fits_of(w.domain, "val"),
+        test_fits=lambda w: classification.fits_of(w.domain, "test"),
+        test=lambda w: data.stores(w.domain, "test"),
+        classes=CLASSES,
+        setting=lambda w: setting(w, "fit statistics", IMAGE),
+    script:
+        "../workflow_scripts/predict_fit_statistics.py"
+
+
 use rule tabulate as tabulate_classification with:
     input:
         predictions=classification.files(),

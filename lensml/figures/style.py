@@ -40,6 +40,7 @@ MODEL_LABELS = {
     "vit": "ViT",
     "cnn": "CNN",
     "radial_profile": "rings and moments (baseline)",
+    "fit_statistics": "fit statistics (no network)",
     "prior": "training set's Gaussian (baseline)",
     "mae": "masked autoencoder",
     "conv_autoencoder": "convolutional autoencoder",
@@ -79,11 +80,14 @@ COLORS = {
     "vit": VERMILION,
     "cnn": GREEN,
     "radial_profile": GREY,
+    "fit_statistics": ORANGE,
     "mae": BLUE,
     "conv_autoencoder": GREEN,
     "vae": PURPLE,
-    "aae": VERMILION,
+    "aae": BROWN,
     "pca": ORANGE,
+    "smooth_fit": SKY,
+    "potential_filter": VERMILION,
     "total_flux": GREY,
 }
 _SPARE_COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lensml.plan.datasets import Datasets
 from lensml.plan.layout import filled
-from lensml.schema.training import BASELINE
+from lensml.schema.training import BASELINE, FIT_STATISTICS
 
 Row = dict[str, Any]
 Files = dict[str, list[str]]  # method or encoder -> one file per seed
@@ -58,7 +58,24 @@ class Classification(Datasets):
     def predictions(self, domain: str) -> Files:
         """Predictions of every network of a domain, and of the baseline."""
         found = self._of_every_seed(domain, "predictions.csv")
-        return {**found, BASELINE: [self.baseline(domain)]}
+        others = self.without_network(domain)
+        return {**found, **{model: [path] for model, path in others.items()}}
+
+    def without_network(self, domain: str) -> dict[str, str]:
+        """Predictions of models that are no networks: the baseline, and numbers of the fits."""
+        found = {BASELINE: self.baseline(domain)}
+        if self.config.network_input.fitted:
+            found[FIT_STATISTICS] = filled(self.at.fit_statistics, domain=domain)
+        return found
+
+    def fits_of(self, domain: str, split: str) -> list[str]:
+        """Stores of fits of every class."""
+        return [self.fit(domain, s, split) for s in self.classes]
+
+    def fits_files(self, domain: str, *splits: str) -> list[str]:
+        """What they wait for."""
+        pairs = [(split, s) for split in splits for s in self.classes]
+        return [file for split, s in pairs for file in self.fit_files(domain, s, split)]
 
     def histories(self, domain: str) -> Files:
         """Histories of every network of a domain."""
@@ -96,8 +113,12 @@ class Classification(Datasets):
             for seed in self.seeds
             for folder in [self.run(domain, encoder, seed)]
         ]
-        baseline = {"domain": domain, "model": BASELINE, "seed": 0, "path": self.baseline(domain)}
-        return [*networks, {**baseline, "calibration": "", "validation": "", "reference": ""}]
+        nothing = {"calibration": "", "validation": "", "reference": ""}
+        others = [
+            {"domain": domain, "model": model, "seed": 0, "path": path, **nothing}
+            for model, path in self.without_network(domain).items()
+        ]
+        return networks + others
 
     def files(self, *domains: str) -> list[str]:
         """Predictions and calibrations behind the rows."""

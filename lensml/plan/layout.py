@@ -140,6 +140,11 @@ class Layout:
         return self._below("anomaly/{domain}/{method}/seed{seed}")
 
     @cached_property
+    def fit_statistics(self) -> str:
+        """Predictions of the classifier on numbers of the fits."""
+        return self._below("classification/{domain}/fit_statistics/predictions.csv")
+
+    @cached_property
     def anomaly_baseline(self) -> str:
         """A detector that needs no training."""
         return self._below("anomaly/{domain}/{method}")

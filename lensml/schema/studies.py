@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames, check_unique
 from lensml.schema.encoders import Encoder, NetworkInput
@@ -42,6 +49,13 @@ class Variant(Section):
     redraw_noise: bool = False  # noise-free training images get fresh noise in every batch
 
 
+def _without_null(variants: Any) -> Any:
+    """Variants that an overlay did not leave out by null."""
+    if not isinstance(variants, Mapping):
+        return variants
+    return {name: value for name, value in variants.items() if value is not None}
+
+
 class Ablation(Section):
     """Parts of the recipe, one at a time, on validation images: snakemake ablation."""
 
@@ -49,7 +63,7 @@ class Ablation(Section):
     encoder: Name
     seeds: Seeds
     epochs: Count
-    variants: dict[Name, Variant]
+    variants: Annotated[dict[Name, Variant], BeforeValidator(_without_null)]
 
     @model_validator(mode="after")
     def _has_a_reference(self) -> Self:

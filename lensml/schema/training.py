@@ -20,6 +20,7 @@ from lensml.schema.base import (
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
 BASELINE = "radial_profile"  # of classification
+FIT_STATISTICS = "fit_statistics"  # classifier without a network, where lenses are fitted
 
 
 class Optimization(Section):

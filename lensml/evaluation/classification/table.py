@@ -9,7 +9,7 @@ from lensml.evaluation.classification.metrics import classification_metrics
 from lensml.evaluation.statistics.comparison import auc_gain
 from lensml.evaluation.statistics.metrics import Measured
 from lensml.evaluation.statistics.tables import TaskTable, tabulate
-from lensml.schema.training import BASELINE, Evaluation
+from lensml.schema.training import BASELINE, FIT_STATISTICS, Evaluation
 
 CLASSIFICATION = TaskTable(
     title="Classification",
@@ -38,6 +38,10 @@ TABLES = {"classification": CLASSIFICATION, "transfer": TRANSFER, "pretraining":
 BASELINE_NOTE = (
     f"{BASELINE}: quadratic logistic regression on mean and spread of 13 rings and the strengths "
     "of six azimuthal moments."
+)
+FIT_NOTE = (
+    f"{FIT_STATISTICS}: logistic regression on statistics of the residual of the fitted smooth "
+    "lens and of the convergence that explains it, fitted on the validation images."
 )
 
 
@@ -91,5 +95,7 @@ def measures(run: Mapping[str, str], spec: Evaluation, *, seed: int) -> list[Mea
 
 
 def baseline_notes(runs: Sequence[Mapping[str, str]]) -> list[str]:
-    """What the baseline is, where there is one."""
-    return [BASELINE_NOTE] if any(run.get("model") == BASELINE for run in runs) else []
+    """What models are that are no networks, where there are any."""
+    models = {run.get("model") for run in runs}
+    notes = {BASELINE: BASELINE_NOTE, FIT_STATISTICS: FIT_NOTE}
+    return [note for model, note in notes.items() if model in models]
