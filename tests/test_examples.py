@@ -34,8 +34,8 @@ def test_the_domain_that_the_readme_adds_is_simulated_and_trained_on(tmp_path):
     assert "my_survey" in config.domains
     assert "my_survey" in config.classifier.domains
     assert config.domain("my_survey").num_pix == 64
-    psf = config.domain("hst").instrument.psf_fwhm
-    assert psf == 0.18 != load_files(DEFAULT).domain("hst").instrument.psf_fwhm
+    psf = config.domain("hst_l1").instrument.psf_fwhm
+    assert psf == 0.18 != load_files(DEFAULT).domain("hst_l1").instrument.psf_fwhm
 
 
 @pytest.fixture
