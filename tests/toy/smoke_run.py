@@ -19,18 +19,18 @@ SHORTER = {
 }
 
 
-def command(*arguments, overlays=(), cores=2, run="null"):
-    files = [str(SMOKE), *map(str, overlays)]
+def command(*arguments, overlays=(), cores=2, run="null", checkout=ROOT):
+    files = [str(checkout / "config" / "smoke.yaml"), *map(str, overlays)]
     # Targets first: --configfile takes every word that follows it.
     return [
-        *(sys.executable, "-m", "snakemake", *arguments, "-s", str(ROOT / "Snakefile")),
+        *(sys.executable, "-m", "snakemake", *arguments, "-s", str(checkout / "Snakefile")),
         *("--cores", str(cores), "--configfile", *files, "--config", f"run={run}"),
     ]
 
 
-def snakemake(folder, *arguments, overlays=(), cores=2, check=True):
+def snakemake(folder, *arguments, check=True, **options):
     done = subprocess.run(
-        command(*arguments, overlays=overlays, cores=cores),
+        command(*arguments, **options),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -41,14 +41,21 @@ def snakemake(folder, *arguments, overlays=(), cores=2, check=True):
     return done
 
 
-def planned(folder, *arguments, overlays=()):
+def planned(folder, *arguments, **options):
     """Rule -> number of jobs that a dry run announces."""
-    done = snakemake(folder, "-n", *arguments, overlays=overlays)
+    done = snakemake(folder, "-n", *arguments, **options)
     text = done.stdout + done.stderr
     if "Nothing to be done" in text:
         return {}
     table = text.split("Job stats:")[1].split("total")[0]
     return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
+
+
+def files_planned(folder, *arguments, **options):
+    """Every output and log that a dry run announces."""
+    done = snakemake(folder, "-n", *arguments, **options)
+    lines = re.findall(r"^    (?:output|log): (.*)$", done.stdout + done.stderr, re.MULTILINE)
+    return {file for line in lines for file in line.split(", ")}
 
 
 def overlay(folder, content, name="overlay.yaml"):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import yaml
-from toy.configuration import ROOT
+from toy.configuration import CONFIG_DIR, DEFAULT, ROOT, load_files
 
 RULE = re.compile(r"^(?:use rule (\w+) as (\w+) with|rule (\w+)):\n(.*?)(?=^\S|\Z)", re.S | re.M)
 TRAINS = re.compile(r"workflow_scripts/(train_\w+|adapt_adda|adapt_jointly|search_worker)\.py")
@@ -62,3 +63,12 @@ def test_retries_are_the_profiles_and_no_rules():
     assert profile["slurm-requeue"] is True
     for path in (ROOT / "rules").glob("*.smk"):
         assert "retries:" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG_DIR.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_chunk_that_was_only_copied_is_not_new(path):
+    """Snakemake compares what is in a file up to a size, and beyond it times alone."""
+    config = load_files(DEFAULT, path)
+    per_image = max(4 * config.domain(name).num_pix ** 2 for name in config.domains)
+    profile = yaml.safe_load((ROOT / "profiles" / "default" / "config.yaml").read_text())
+    assert config.simulation.images_per_block * per_image < profile["max-checksum-file-size"]
