@@ -14,6 +14,7 @@ from lensml.schema.base import (
     Positive,
     Section,
     UniqueNames,
+    WrongKey,
     check_unique,
 )
 from lensml.schema.training import Beta, Betas, Optimization
@@ -28,7 +29,7 @@ class Pair(Section):
     @model_validator(mode="after")
     def _two_domains(self) -> Self:
         if self.source == self.target:
-            raise ValueError("source and target must be two domains")
+            raise WrongKey("target", "is the source, too; source and target must be two domains")
         return self
 
 
@@ -54,9 +55,8 @@ class Adda(Section):
     @model_validator(mode="after")
     def _encoder_is_trained(self) -> Self:
         if self.warmup_steps >= self.steps:
-            raise ValueError(
-                f"warmup_steps ({self.warmup_steps}) must be below steps ({self.steps}), "
-                "or the encoder never learns"
+            raise WrongKey(
+                "warmup_steps", f"must be below steps ({self.steps}), or the encoder never learns"
             )
         return self
 

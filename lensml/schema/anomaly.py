@@ -15,6 +15,7 @@ from lensml.schema.base import (
     Positive,
     Section,
     Seeds,
+    WrongKey,
     check_unique,
 )
 from lensml.schema.encoders import check_heads
@@ -41,14 +42,15 @@ class Mae(Optimization):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        check_heads(self, self.embed_dim, self.num_heads)
-        if self.embed_dim % 4 or self.decoder_embed_dim % 4:
-            raise ValueError("embed_dim and decoder_embed_dim must be multiples of 4")
+        check_heads(self, "embed_dim", "num_heads")
+        for key in ("embed_dim", "decoder_embed_dim"):
+            if getattr(self, key) % 4:
+                raise WrongKey(key, "must be a multiple of 4")
         return self
 
     @model_validator(mode="after")
     def _decoder_heads_divide(self) -> Self:
-        return check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
+        return check_heads(self, "decoder_embed_dim", "decoder_num_heads")
 
 
 class Autoencoder(Optimization):
@@ -128,7 +130,7 @@ class Reference(Section):
     @model_validator(mode="after")
     def _has_neighbours(self) -> Self:
         if self.n_neighbours > self.n_images:
-            raise ValueError("n_neighbours must not exceed n_images")
+            raise WrongKey("n_neighbours", f"must not exceed n_images ({self.n_images})")
         return self
 
 

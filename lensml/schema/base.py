@@ -25,6 +25,32 @@ class Section(BaseModel):
         return kind.model_validate(self.model_dump(include=set(kind.model_fields)))
 
 
+class WrongKey(ValueError):
+    """What a validator of a whole section raises where one of its keys is wrong beside others.
+
+    Attributes:
+        key: of the section.
+        problem: what is allowed, with the values that it depends on.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key, self.problem = key, problem
+        super().__init__(f"{key} {problem}")
+
+
+def check_one_of(section: _Part, first: str, second: str) -> _Part:
+    """The section, if exactly one of two keys is given.
+
+    Raises:
+        ValueError: both are, or neither.
+    """
+    given = [key for key in (first, second) if getattr(section, key) is not None]
+    if len(given) != 1:
+        found = "both" if given else "neither"
+        raise ValueError(f"give exactly one of {first} and {second}, found {found}")
+    return section
+
+
 def check_name(name: str) -> str:
     """A name that can be a folder.
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lensml.schema.base import Count, Positive, Section, check_unique
+from lensml.schema.base import Count, Positive, Section, WrongKey, check_unique
 
 PosEmbed = Literal["learn", "none"]  # of the tokens; convolutions see the border without it
 _Section = TypeVar("_Section", bound=Section)
@@ -27,7 +27,7 @@ class VitConvStem(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        return check_heads(self, self.embed_dim, self.num_heads)
+        return check_heads(self, "embed_dim", "num_heads")
 
 
 class Vit(Section):
@@ -45,7 +45,7 @@ class Vit(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        return check_heads(self, self.embed_dim, self.num_heads)
+        return check_heads(self, "embed_dim", "num_heads")
 
 
 class Cnn(Section):
@@ -55,10 +55,15 @@ class Cnn(Section):
     widths: Annotated[list[Count], Field(min_length=1)]
 
 
-def check_heads(section: _Section, embed_dim: int, num_heads: int) -> _Section:
-    """The section, if its heads divide its width."""
-    if embed_dim % num_heads:
-        raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
+def check_heads(section: _Section, width: str, heads: str) -> _Section:
+    """The section, if the heads under one key divide the width under another.
+
+    Raises:
+        WrongKey: they do not.
+    """
+    num_heads = getattr(section, heads)
+    if getattr(section, width) % num_heads:
+        raise WrongKey(width, f"must be a multiple of {heads} ({num_heads})")
     return section
 
 

@@ -8,7 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Section, UniqueNames, check_unique
+from lensml.schema.base import Section, UniqueNames, check_unique
+from lensml.schema.bounds import within
+
+UnlensedMagnitude = Annotated[float, within(5, 40, "mag")]
 
 
 class Bounds(Section):
@@ -18,10 +21,12 @@ class Bounds(Section):
     n_bank_systems: Annotated[int, Field(ge=2)]  # the first of them, of the lower bound
     n_templates: Annotated[int, Field(ge=2)]  # per class and system, which the classifier knows
     n_draws: Annotated[int, Field(ge=2)]  # per class and system, on which it is tested
-    supersampling_factor: Count  # rays per pixel and axis
+    supersampling_factor: Annotated[int, Field(ge=1, le=16)]  # rays per pixel and axis
     # The grid, for populations whose subhalos have an f_sub.
     f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(check_unique)]
-    magnitudes: Annotated[list[float], AfterValidator(check_unique)]  # of the source, unlensed
+    magnitudes: Annotated[
+        list[UnlensedMagnitude], AfterValidator(check_unique)
+    ]  # of the source, unlensed
 
 
 class Limit(Bounds):

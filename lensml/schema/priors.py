@@ -58,7 +58,10 @@ class Normal(Section):
         lowest = 0.0 if self.absolute else self.mean - 4 * self.std
         highest = reach if self.absolute else self.mean + 4 * self.std
         if low > highest or high < lowest:
-            raise ValueError("[low, high] lies more than 4 standard deviations from the mean")
+            raise ValueError(
+                f"[low, high] = [{self.low}, {self.high}] lies more than 4 standard deviations "
+                f"({self.std}) from the mean ({self.mean})"
+            )
         return self
 
 
@@ -74,7 +77,10 @@ class LogNormal(Section):
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if not self.low < self.median < self.high:
-            raise ValueError(f"median ({self.median}) must lie between low and high")
+            raise ValueError(
+                f"median ({self.median}) must lie between low and high "
+                f"({self.low} and {self.high})"
+            )
         return self
 
 
