@@ -1,4 +1,4 @@
-"""The command ``lensml``: checks of configuration, results and machine; the work itself is Snakemake's."""
+"""The command ``lensml``: checks of configuration, results, machine; Snakemake does the work."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from lensml.schema.base import (
     Name,
     NonNegative,
     Positive,
+    Rate,
     Section,
     UniqueNames,
     WrongKey,
@@ -40,8 +41,8 @@ class Adda(Section):
     steps: Count  # warm-up included
     warmup_steps: Annotated[int, Field(ge=0)]  # the discriminator alone learns
     batch_size: Annotated[int, Field(ge=2)]  # per domain
-    learning_rate_encoder: Positive
-    learning_rate_discriminator: Positive
+    learning_rate_encoder: Rate
+    learning_rate_discriminator: Rate
     betas: Betas
     weight_decay: NonNegative
     hidden_dim: Count  # of the discriminator
@@ -108,7 +109,7 @@ class Distortion(Section):
 class JointMethod(Section):
     """What every method sets for itself."""
 
-    learning_rate: Positive
+    learning_rate: Rate
     batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
 
 
@@ -132,7 +133,7 @@ class Dann(JointMethod):
 
     weight: Positive  # of the reversed gradient, which rises to it
     hidden_dim: Count  # of the discriminator
-    learning_rate_discriminator: Positive
+    learning_rate_discriminator: Rate
 
 
 class AdaMatch(JointMethod):

@@ -13,6 +13,7 @@ from lensml.schema.base import (
     Name,
     NonNegative,
     Positive,
+    Rate,
     Section,
     Seeds,
     WrongKey,
@@ -63,7 +64,7 @@ class Autoencoder(Optimization):
     kl_warmup: Fraction  # vae: share of the steps in which that weight rises from 0
     adversarial_weight: NonNegative  # aae: of deceiving the discriminator, beside the mean error
     hidden_dim: Count  # aae: of the discriminator
-    learning_rate_discriminator: Positive  # aae
+    learning_rate_discriminator: Rate  # aae
 
 
 class Autoencoders(Autoencoder):

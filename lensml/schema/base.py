@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 _Part = TypeVar("_Part", bound="Section")
 NAME_PATTERN = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -84,7 +84,26 @@ UniqueNames = Annotated[list[Name], Field(min_length=1), AfterValidator(check_un
 Seeds = Annotated[
     list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1), AfterValidator(check_unique)
 ]
+ALL = "all"
+
+
+def _all_or_list(value: Any) -> str | None:
+    return ALL if value == ALL else "list" if isinstance(value, list) else None
+
+
+_all_or = Discriminator(
+    _all_or_list,
+    custom_error_type="all_or_list",
+    custom_error_message="should be 'all' or a list",
+)
+AllOrNames = Annotated[
+    Annotated[Literal["all"], Tag(ALL)] | Annotated[UniqueNames, Tag("list")], _all_or
+]
+AllOrSeeds = Annotated[
+    Annotated[Literal["all"], Tag(ALL)] | Annotated[Seeds, Tag("list")], _all_or
+]
 Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, le=10)]  # of learning
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]

@@ -31,7 +31,7 @@ from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.sweep import Sweep
 from lensml.schema.training import Audit, Classifier, Compute, Evaluation, Figures
-from lensml.schema.yaml_reader import deep_merge, from_command_line, read_yaml
+from lensml.schema.yaml_reader import KIND_KEYS, deep_merge, from_command_line, read_yaml
 
 Substructure = Literal["no_sub", "cdm", "vortex"]
 Task = Literal["classification", "adaptation", "anomaly", "regression"]
@@ -258,7 +258,7 @@ def _repaired(tree: dict[str, Any], origins: Origins) -> tuple[dict[str, Any], l
 
 def _misleads(path: KeyPath) -> bool:
     """Whether a mistake leaves open which names there are; one inside an encoder does not."""
-    inside = path[:1] == ("encoders",) and len(path) > 2
+    inside = path[:1] == ("encoders",) and len(path) > 2 and path[-1] not in KIND_KEYS
     return not inside and bool(REFERRED & set(map(str, path)))
 
 

@@ -14,7 +14,7 @@ from lensml.schema.adaptation import JOINT_METHODS, Adaptation, Pair
 from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames
 from lensml.schema.errors import Origins, dotted, rule_of
 from lensml.schema.references import unlisted
-from lensml.schema.search import Choices, Range
+from lensml.schema.search import Allowed, Choices, Range
 from lensml.schema.yaml_reader import deep_merge
 
 METHODS = ("adda", *JOINT_METHODS)
@@ -50,7 +50,7 @@ class Development(Section):
     seeds: Seeds  # of the source classifiers, which every trial adapts
     methods: Annotated[UniqueNames, AfterValidator(_check_methods)]
     n_trials: Count  # per method; the first has the configuration's own settings
-    space: Annotated[dict[Parameter, Range | Choices], Field(min_length=1)]
+    space: Annotated[dict[Parameter, Allowed], Field(min_length=1)]
 
 
 def trial_values(spec: Development, method: str, trial: int, seed: int) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Timm(Section):
 Encoder = Annotated[VitConvStem | Vit | Cnn | Timm, Field(discriminator="kind")]
 
 
+Units = Annotated[float, Field(ge=1e-3, le=1e4)]  # standard deviations of the noise
 Channel = Literal["image", "residual", "kappa"]
 
 
@@ -93,11 +94,11 @@ class NetworkInput(Section):
     channels: Annotated[list[Channel], Field(min_length=1), AfterValidator(check_unique)] = Field(
         default_factory=lambda: ["image"]
     )
-    residual_units: Positive = 2.0  # standard deviations of the noise
-    kappa_units: Positive = 0.002  # convergence
+    residual_units: Units = 2.0  # standard deviations of the noise
+    kappa_units: Annotated[float, Field(gt=0, le=10)] = 0.002  # convergence
     stretch: Literal["asinh", "linear", "per_image_max"]
-    noise_units: Positive
-    scale: Positive
+    noise_units: Units
+    scale: Units
     center_crop: Count | None  # pixels per axis that are kept; null for all
 
     @property

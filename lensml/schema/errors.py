@@ -12,6 +12,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 KeyPath = tuple[str | int, ...]  # of a key
+TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 TAGS = ("vit_conv_stem", "vit", "cnn", "timm")  # in paths of an encoder's problems
 
 
@@ -151,6 +152,14 @@ def _show(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _wrong_key(error: Mapping[str, Any]) -> str | None:
+    """Key of the section that is complained of, where the whole section is not to blame."""
+    context = error.get("ctx", {})
+    if error["type"] in TAG_ERRORS and "'" in context.get("discriminator", ""):
+        return context["discriminator"].strip("'")
+    return getattr(context.get("error"), "key", None)
+
+
 def rule_of(error: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
     """What is allowed, of one problem of pydantic's.
 
@@ -159,6 +168,8 @@ def rule_of(error: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
         keys: allowed where the key stands.
     """
     kind, message = error["type"], error["msg"]
+    if kind == "union_tag_invalid":
+        return f"should be {' or '.join(error['ctx']['expected_tags'].rsplit(', ', 1))}"
     problem = getattr(error.get("ctx", {}).get("error"), "problem", None)
     if problem is not None:
         return problem
@@ -167,7 +178,7 @@ def rule_of(error: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
         near = difflib.get_close_matches(key, keys, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(keys)}"
         return f"unknown key; {hint}"
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return "required key is missing"
     if kind in ("float_type", "int_type") and isinstance(error["input"], str):
         return _text_for_number(error["input"], whole=kind == "int_type")
@@ -206,7 +217,7 @@ def lines_from(
     tags = _union_tags(model)
     for item in error.errors():
         path = _real_path(tree, item["loc"], tags)
-        wrong_key = getattr(item.get("ctx", {}).get("error"), "key", None)
+        wrong_key = _wrong_key(item)
         file = origins.file_of(path or [wrong_key or ""])  # of a section, that changed it last
         path += [wrong_key] if wrong_key else []
         where = f"{file}: {dotted(path) or 'top level'}"
@@ -233,7 +244,7 @@ def lines_of_changes(
     lines = []
     for item in error.errors():
         path = [part for part in item["loc"] if part not in TAGS]
-        wrong_key = getattr(item.get("ctx", {}).get("error"), "key", None)
+        wrong_key = _wrong_key(item)
         key = dotted([where, *path, *([wrong_key] if wrong_key else [])])
         found = item["input"]
         if wrong_key and isinstance(found, Mapping):

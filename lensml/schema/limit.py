@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Section, UniqueNames, check_unique
+from lensml.schema.base import AllOrNames, Section, check_unique
 from lensml.schema.bounds import within
 
 UnlensedMagnitude = Annotated[float, within(5, 40, "mag")]
@@ -32,7 +32,7 @@ class Bounds(Section):
 class Limit(Bounds):
     """Bounds on the AUC that any method can reach, with lens and source unknown."""
 
-    domains: Literal["all"] | UniqueNames  # those without noise have no limit and are left out
+    domains: AllOrNames  # those without noise have no limit and are left out
     # Per class and cell, on which networks are tested; the bounds do not depend on it.
     n_network_images: Annotated[int, Field(ge=2)] = 600
 

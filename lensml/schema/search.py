@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
 from lensml.schema.base import Count, Name, Section, Seeds, WrongKey
 from lensml.schema.errors import Origins, nearest, rule_of
@@ -80,6 +80,16 @@ class Choices(Section):
         return list(self.choices)
 
 
+def _tag(value: Any) -> str:
+    listed = "choices" in value if isinstance(value, dict) else isinstance(value, Choices)
+    return "choices" if listed else "range"
+
+
+Allowed = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_tag)
+]
+
+
 def _check_parameter(name: str) -> str:
     section, _, key = name.partition(".")
     if section not in SECTIONS or not key or key in FIXED:
@@ -106,7 +116,7 @@ class Search(Section):
     n_warmup_evaluations: Count  # no trial is pruned before
     n_confirmed: Count  # best trials that are trained again beside the shipped recipe
     seeds: Seeds  # of that
-    space: Annotated[dict[Parameter, Range | Choices], Field(min_length=1)]
+    space: Annotated[dict[Parameter, Allowed], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_enough_trials(self) -> Self:
@@ -179,7 +189,7 @@ def search_problems(config: Any, origins: Origins) -> list[str]:
             lines.append(_line(where, problem + nearest(name.partition(".")[2], section), origins))
         else:
             found = _misfits(config, name, allowed)
-            lines += [_line(where, problem, origins) for problem in found]
+            lines += [_line(where, problem, origins, value) for value, problem in found]
     return lines
 
 
@@ -193,12 +203,12 @@ def _recipe(config: Any, variant: Variant) -> Recipe:
     )
 
 
-def _line(where: str, problem: str, origins: Origins) -> str:
+def _line(where: str, problem: str, origins: Origins, value: Any = None) -> str:
     """A line about a parameter, whose name has a dot that is none of the path."""
-    return origins.line(where, problem, at="search.space")
+    return origins.line(where, problem, value=value, at="search.space")
 
 
-def _misfits(config: Any, name: str, allowed: Range | Choices) -> list[str]:
+def _misfits(config: Any, name: str, allowed: Range | Choices) -> list[tuple[Any, str]]:
     """Values of one parameter that are not allowed while the others are as shipped.
 
     A combination of values may be right where each alone is not (heads that divide a width), so
@@ -211,5 +221,5 @@ def _misfits(config: Any, name: str, allowed: Range | Choices) -> list[str]:
         except ValidationError as error:
             key = name.partition(".")[2]
             own = [item for item in error.errors() if key in item["loc"]]
-            lines += [f"{value!r}: {rule_of(item)}" for item in own[:1]]
+            lines += [(value, rule_of(item)) for item in own[:1]]
     return lines

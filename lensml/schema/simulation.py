@@ -104,6 +104,12 @@ class Cosmology(Section):
     Om0: Annotated[float, within(0.01, 1)]
     Ob0: Fraction
 
+    @model_validator(mode="after")
+    def _baryons_are_matter(self) -> Self:
+        if self.Ob0 > self.Om0:
+            raise WrongKey("Ob0", f"must not exceed Om0 ({self.Om0}), of which baryons are a part")
+        return self
+
 
 class LensPrior(Section):
     """Macro model: elliptical power law, multipoles of order 3 and 4, external shear.
@@ -250,7 +256,9 @@ class VortexLine(Section):
     sign: Literal[1, -1] = 1  # -1: an underdense line
     inclined: bool = False  # the line points anywhere in space instead of lying in the sky
     log10_axion_mass: AxionMass
-    core_fraction: Positive  # core / half-length; never below one ray spacing
+    core_fraction: Annotated[
+        float, Field(gt=0, le=1)
+    ]  # core / half-length; never below one ray spacing
     position: Position
     phi: Angle  # rad
 

@@ -12,6 +12,7 @@ from lensml.schema.base import (
     Name,
     NonNegative,
     Positive,
+    Rate,
     Section,
     Seeds,
     UniqueNames,
@@ -33,7 +34,7 @@ class Optimization(Section):
 
     optimizer: Literal["adamw", "muon"] = "adamw"
     batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Positive
+    learning_rate: Rate
     min_learning_rate: NonNegative
     weight_decay: NonNegative
     betas: Betas
@@ -134,8 +135,8 @@ class Figures(Section):
     """Look of the figures."""
 
     dpi: Annotated[int, Field(ge=50, le=1200)]
-    font_size: Positive  # points
-    width: Positive  # inches
+    font_size: Annotated[float, Field(ge=1, le=100)]  # points
+    width: Annotated[float, Field(ge=0.5, le=50)]  # inches
     color_map: Annotated[str, AfterValidator(_check_color_map)]
     gallery_examples: Count  # per class and domain
 

@@ -14,7 +14,7 @@ from lensml.commands.main import main
 UNREADABLE = {
     "tab": (b"seed: 1\n\ttasks: [anomaly]\n", ":2: found character '\\t'"),
     "empty": (b"", ": is empty; write 'key: value' pairs"),
-    "latin-1": (b"# caf\xe9\nseed: 1\n", ":1: byte 0xe9 is not UTF-8 text"),
+    "latin-1": (b"# Moffat\xb4s\nseed: 1\n", ":1: byte 0xb4 is not UTF-8 text"),
     "list": (b"- a\n- b\n", ": should hold 'key: value' pairs, found list"),
     "open bracket": (b"domains: [euclid\n", ":2: "),
     "key twice": (b"seed: 1\nseed: 2\n", ": key 'seed' appears twice (lines 1 and 2)"),

@@ -36,18 +36,17 @@ PRIOR_MISTAKES: dict[str, tuple[str, str, str]] = {
     "bounds out of reach": (
         "lens: {theta_E: {low: 9.0, high: 10.0}}",
         "lens.theta_E",
-        "[9.0, 10.0] lies more than 4 standard deviations (0.1) from the mean (1.3)",
+        "of a normal of mean (1.3) and std (0.1) 0 lies in [low, high] = [9.0, 10.0]",
     ),
     "unknown shape": (
         "source: {position: {shape: circle}}",
-        "source.position",
-        "'circle' found using 'shape' does not match any of the expected tags: "
-        "'disc', 'disc_theta_E', 'annulus', 'square'",
+        "source.position.shape = 'circle'",
+        "should be 'disc', 'disc_theta_E', 'annulus' or 'square'",
     ),
     "unknown profile": (
         "vortex: {profile: ring}",
-        "vortex",
-        "'ring' found using 'profile' does not match any of the expected tags: 'points', 'line'",
+        "vortex.profile = 'ring'",
+        "should be 'points' or 'line'",
     ),
     "fraction of a perturber": (
         "cdm: {n_perturbers: 2.5}",

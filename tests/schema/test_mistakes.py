@@ -131,9 +131,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     ),
     "unknown kind of encoder": (
         "encoders: {vit: {kind: resnet}}",
-        "encoders.vit",
-        "'resnet' found using 'kind' does not match any of the expected tags: "
-        "'vit_conv_stem', 'vit', 'cnn'",
+        "encoders.vit.kind = 'resnet'",
+        "should be 'vit_conv_stem', 'vit', 'cnn' or 'timm'",
     ),
     "comparison with a model that is not trained": (
         "evaluation: {compare_with: radial_profil}",

@@ -109,6 +109,16 @@ UNPHYSICAL: dict[str, tuple[str, str, str]] = {
         "lens.theta_E = {",
         "low (2.0) must not exceed high (1.0)",
     ),
+    "prior of which next to nothing is kept": (
+        POPULATION % "lens: {theta_E: {std: 1.0e+9}}",
+        "lens.theta_E = {'dist': 'normal', 'mean': 1.3, 'std': 1000000000.0",
+        "lies in [low, high] = [1.0, 1.6]; at least 0.0001 must",
+    ),
+    "baryons beyond matter": (
+        POPULATION % "cosmology: {Ob0: 0.9}",
+        "cosmology.Ob0 = 0.9",
+        "must not exceed Om0 (0.3",
+    ),
     "prior that nobody knows": (
         POPULATION % "lens: {theta_E: {dist: gauss, mean: 1.0}}",
         "lens.theta_E = {'dist': 'gauss', 'mean': 1.0}",
@@ -177,7 +187,7 @@ RUNS: dict[str, tuple[str, str, str]] = {
     "no domain": ("domains: []", "domains = []", "at least 1 item"),
     "domain misspelt": ("domains: [euclid, hst, hts]", "domains = 'hts'", "did you mean 'hst'?"),
     "class misspelt": ("substructures: [no_sub, cdn]", "substructures[1] = 'cdn'", "'cdm'"),
-    "task misspelt": ("tasks: [clasification]", "tasks[0] = 'clasification'", "'classification'"),
+    "task misspelt": ("tasks: [regresion]", "tasks[0] = 'regresion'", "'regression'"),
     "method misspelt": (
         "adaptation: {methods: [source_only, addda]}",
         "adaptation.methods[1] = 'addda'",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy.smoke_run import command, copy_of_datasets, digests, overlay, refusals, snakemake
+from toy.smoke_run import command, copy_of_datasets, digests, refusals, snakemake
 
 STORE = "results/datasets/euclid/cdm/train.zarr"
 WEIGHTS = "results/classification/euclid/vit_conv_stem/seed0/weights.safetensors"
