@@ -187,7 +187,7 @@ RUNS: dict[str, tuple[str, str, str]] = {
     "no domain": ("domains: []", "domains = []", "at least 1 item"),
     "domain misspelt": ("domains: [euclid, hst, hts]", "domains = 'hts'", "did you mean 'hst'?"),
     "class misspelt": ("substructures: [no_sub, cdn]", "substructures[1] = 'cdn'", "'cdm'"),
-    "task misspelt": ("tasks: [regresion]", "tasks[0] = 'regresion'", "'regression'"),
+    "task misspelt": ("tasks: [anomalies]", "tasks[0] = 'anomalies'", "'anomaly'"),
     "method misspelt": (
         "adaptation: {methods: [source_only, addda]}",
         "adaptation.methods[1] = 'addda'",
