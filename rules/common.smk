@@ -18,12 +18,14 @@ from lensml import plan
 from lensml.plan.classification import flat
 from lensml.plan.code import hash_of_code
 from lensml.plan.datasets import dump
+from lensml.models.refusal import refusal
 from lensml.plan.layout import run_files, score_files
 from lensml.provenance import add_provenance, hash_of
-from lensml.schema import ConfigError, read_config
+from lensml.schema import ConfigError, asked_encoders, read_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.anomaly import AutoencoderMethod
-from lensml.schema.config import resolved_text
+from lensml.schema.asked_encoders import unfit
+from lensml.schema.config import origins_of, resolved_text
 from lensml.schema.simulation import SPLITS
 from lensml.schema.studies import SHIPPED
 
@@ -34,18 +36,25 @@ def checked_config():
         return read_config(
             CONFIG_FILES,
             catalogue_dir=Path(workflow.basedir) / "config" / "catalogue",
-            command_line=dict(workflow.config_settings.config),
+            command_line=COMMAND_LINE,
+            refusal=refusal if workflow.is_main_process else None,  # a job's was tried before it
         )
     except ConfigError as error:
-        for line in error.lines:
-            print(f"configuration error: {line}", file=sys.stderr)
-        sys.exit(1)
+        give_up(error.lines)
+
+
+def give_up(problems):
+    """One line per problem of the configuration, and no job."""
+    for line in problems:
+        print(f"configuration error: {line}", file=sys.stderr)
+    sys.exit(1)
 
 
 # Later ones win.
 CONFIG_FILES = list(
     dict.fromkeys([f"{workflow.basedir}/config/config.yaml", *map(str, workflow.configfiles)])
 )
+COMMAND_LINE = dict(workflow.config_settings.config)
 CFG = checked_config()
 CLASSES = CFG.substructures
 SEED = CFG.seed
@@ -151,6 +160,19 @@ def of_task(task, files):
                 f"tasks = {CFG.tasks}: does not list '{task}', so that nothing of it is asked for; "
                 "add it there and say on what it runs"
             )
+        return files
+
+    return found
+
+
+def of_study(study, files):
+    """What a study's own target asks for, as an input function; refused where its encoders fail."""
+
+    def found(wildcards):
+        origins = origins_of(CONFIG_FILES, COMMAND_LINE)
+        problems = unfit(asked_encoders.of_study(CFG, study), origins, refusal)
+        if problems:
+            give_up(problems)
         return files
 
     return found

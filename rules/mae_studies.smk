@@ -186,5 +186,4 @@ use rule plot as plot_pretraining with:
 rule pretraining:
     """The masked autoencoder as the start of a classifier: table and figure."""
     input:
-        at.table("pretraining"),
-        at.figure("pretraining"),
+        of_study("pretraining", [*at.table("pretraining"), *at.figure("pretraining")]),

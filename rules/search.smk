@@ -123,7 +123,7 @@ use rule plot as plot_search_parameters with:
 rule search:
     """Search of hyperparameters: trials, confirmed candidates, the best as an overlay."""
     input:
-        studies.results("search"),
+        of_study("search", studies.results("search")),
         at.table("search_trials"),
         at.figure("studies/search_trials"),
         at.figure("studies/search_parameters"),

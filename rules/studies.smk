@@ -126,16 +126,16 @@ use rule plot as plot_study with:
 rule zoo:
     """Encoders at equal compute: table and figure."""
     input:
-        studies.results("zoo"),
+        of_study("zoo", studies.results("zoo")),
 
 
 rule ablation:
     """Parts of the recipe, one at a time: table and figure."""
     input:
-        studies.results("ablation"),
+        of_study("ablation", studies.results("ablation")),
 
 
 rule scaling:
     """AUC against the number of training images: table and figure."""
     input:
-        studies.results("scaling"),
+        of_study("scaling", studies.results("scaling")),

@@ -1,4 +1,4 @@
-"""The command ``lensml``: checks of results and of the machine; the work itself is Snakemake's."""
+"""The command ``lensml``: checks of configuration, results, machine; Snakemake does the work."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def parser() -> argparse.ArgumentParser:
         "unfinished; each is named in a line.",
     )
     verify.add_argument("results", nargs="?", type=Path, default=Path("results"))
+    check = commands.add_parser(
+        "check",
+        help="check configuration files, with file, key, value and what is allowed in a line each",
+        description="Check configuration files as the workflow would take them after its own "
+        "config/config.yaml, before Snakemake reads them. Exit status 1: something is wrong; each "
+        "problem is a line.",
+    )
+    check.add_argument("files", nargs="*", type=Path, metavar="FILE")
     commands.add_parser(
         "doctor",
         help="check versions, GPU, threads, memory, disk and SLURM of this machine",
@@ -44,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lensml.commands.verify import report
 
         return report(given.results)
+    if given.command == "check":
+        from lensml.commands.check import report as check
+
+        return check(given.files)
     from lensml.commands.doctor import report as diagnose
 
     return diagnose()

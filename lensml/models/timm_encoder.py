@@ -25,6 +25,19 @@ class TimmEncoder(nn.Module):
         return self.model(x)
 
 
+class RefusedByTimm(ValueError):
+    """A model that cannot be built, or does not take its images.
+
+    Attributes:
+        key: of the configuration's section, that is wrong.
+        problem: with it, and what is allowed.
+    """
+
+    def __init__(self, spec: Timm, key: str, problem: str) -> None:
+        self.key, self.problem = key, problem
+        super().__init__(f"encoder of kind 'timm', {key} = {getattr(spec, key)!r}: {problem}")
+
+
 def build_timm(spec: Timm, img_size: int, in_chans: int = 1) -> TimmEncoder:
     """Encoder of a model's name, checked with an image.
 
@@ -34,24 +47,25 @@ def build_timm(spec: Timm, img_size: int, in_chans: int = 1) -> TimmEncoder:
         in_chans: channels of an image.
 
     Raises:
-        ValueError: timm has no such model, it does not take the arguments or images of this size,
-            or it does not return one vector per image.
+        RefusedByTimm: timm has no such model, it does not take the arguments or images of this
+            size, or it does not return one vector per image.
     """
-    where = f"encoder of kind 'timm', model_name '{spec.model_name}'"
     known = timm.list_models()
     if spec.model_name.split(".")[0] not in known:
         near = difflib.get_close_matches(spec.model_name, known, n=3)
         hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise ValueError(f"{where}: timm {timm.__version__} has no such model{hint}")
+        problem = f"timm {timm.__version__} has no such model{hint}"
+        raise RefusedByTimm(spec, "model_name", problem)
     try:
         model = _create(spec, img_size, in_chans)
         embedding = _try(model, img_size, in_chans)
     except Exception as error:  # each model refuses in a way of its own
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(
-            f"{where}: does not take images of {img_size} x {img_size} pixels and {in_chans} "
-            f"channels with model_kwargs {spec.model_kwargs}: {reason}"
-        ) from None
+        problem = (
+            f"'{spec.model_name}' does not take images of {img_size} x {img_size} pixels and "
+            f"{in_chans} channels with these: {reason}"
+        )
+        raise RefusedByTimm(spec, "model_kwargs", problem) from None
     return TimmEncoder(model, embedding.shape[1])
 
 

@@ -12,8 +12,10 @@ from lensml.schema.base import (
     Name,
     NonNegative,
     Positive,
+    Rate,
     Section,
     UniqueNames,
+    WrongKey,
     check_unique,
 )
 from lensml.schema.training import Beta, Betas, Optimization
@@ -28,7 +30,7 @@ class Pair(Section):
     @model_validator(mode="after")
     def _two_domains(self) -> Self:
         if self.source == self.target:
-            raise ValueError("source and target must be two domains")
+            raise WrongKey("target", "is the source, too; source and target must be two domains")
         return self
 
 
@@ -39,8 +41,8 @@ class Adda(Section):
     steps: Count  # warm-up included
     warmup_steps: Annotated[int, Field(ge=0)]  # the discriminator alone learns
     batch_size: Annotated[int, Field(ge=2)]  # per domain
-    learning_rate_encoder: Positive
-    learning_rate_discriminator: Positive
+    learning_rate_encoder: Rate
+    learning_rate_discriminator: Rate
     betas: Betas
     weight_decay: NonNegative
     hidden_dim: Count  # of the discriminator
@@ -54,9 +56,8 @@ class Adda(Section):
     @model_validator(mode="after")
     def _encoder_is_trained(self) -> Self:
         if self.warmup_steps >= self.steps:
-            raise ValueError(
-                f"warmup_steps ({self.warmup_steps}) must be below steps ({self.steps}), "
-                "or the encoder never learns"
+            raise WrongKey(
+                "warmup_steps", f"must be below steps ({self.steps}), or the encoder never learns"
             )
         return self
 
@@ -108,7 +109,7 @@ class Distortion(Section):
 class JointMethod(Section):
     """What every method sets for itself."""
 
-    learning_rate: Positive
+    learning_rate: Rate
     batch_norm: Literal["source", "target"]  # whose statistics the adapted encoder uses
 
 
@@ -132,7 +133,7 @@ class Dann(JointMethod):
 
     weight: Positive  # of the reversed gradient, which rises to it
     hidden_dim: Count  # of the discriminator
-    learning_rate_discriminator: Positive
+    learning_rate_discriminator: Rate
 
 
 class AdaMatch(JointMethod):

@@ -12,8 +12,10 @@ from lensml.schema.base import (
     Name,
     NonNegative,
     Positive,
+    Rate,
     Section,
     Seeds,
+    WrongKey,
     check_unique,
 )
 from lensml.schema.encoders import check_heads
@@ -39,14 +41,15 @@ class Mae(Optimization):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        check_heads(self, self.embed_dim, self.num_heads)
-        if self.embed_dim % 4 or self.decoder_embed_dim % 4:
-            raise ValueError("embed_dim and decoder_embed_dim must be multiples of 4")
+        check_heads(self, "embed_dim", "num_heads")
+        for key in ("embed_dim", "decoder_embed_dim"):
+            if getattr(self, key) % 4:
+                raise WrongKey(key, "must be a multiple of 4")
         return self
 
     @model_validator(mode="after")
     def _decoder_heads_divide(self) -> Self:
-        return check_heads(self, self.decoder_embed_dim, self.decoder_num_heads)
+        return check_heads(self, "decoder_embed_dim", "decoder_num_heads")
 
 
 class Autoencoder(Optimization):
@@ -59,7 +62,7 @@ class Autoencoder(Optimization):
     kl_warmup: Fraction  # vae: share of the steps in which that weight rises from 0
     adversarial_weight: NonNegative  # aae: of deceiving the discriminator, beside the mean error
     hidden_dim: Count  # aae: of the discriminator
-    learning_rate_discriminator: Positive  # aae
+    learning_rate_discriminator: Rate  # aae
 
 
 class Autoencoders(Autoencoder):
@@ -106,7 +109,7 @@ class Reference(Section):
     @model_validator(mode="after")
     def _has_neighbours(self) -> Self:
         if self.n_neighbours > self.n_images:
-            raise ValueError("n_neighbours must not exceed n_images")
+            raise WrongKey("n_neighbours", f"must not exceed n_images ({self.n_images})")
         return self
 
 

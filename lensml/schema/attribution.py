@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Section, Seeds, UniqueNames, check_unique
+from lensml.schema.base import AllOrNames, AllOrSeeds, Count, Section, check_unique
 from lensml.schema.encoders import Encoder
 
 MapMethod = Literal["grad_cam", "grad_cam_stem", "rollout"]
@@ -26,9 +26,9 @@ class MapSpec(Section):
 class Attribution(MapSpec):
     """Attribution maps of trained classifiers, scored by the substructure that was put in."""
 
-    domains: Literal["all"] | UniqueNames  # of the classifier's, as the next two
-    encoders: Literal["all"] | UniqueNames
-    seeds: Literal["all"] | Seeds
+    domains: AllOrNames  # of the classifier's, as the next two
+    encoders: AllOrNames
+    seeds: AllOrSeeds
 
     @property
     def maps(self) -> MapSpec:

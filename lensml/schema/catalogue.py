@@ -78,8 +78,8 @@ def resolve(name: str, entries: Entries, files: Mapping[str, Any]) -> dict[str, 
         "num_pix": domain.num_pix,
         "supersampling_factor": domain.supersampling_factor,
         "refinement_factor": domain.refinement_factor,
-        "instrument": _part("instruments", domain, file, entries, files),
-        "population": _part("populations", domain, file, entries, files),
+        "instrument": _part("instruments", domain, origins, entries, files),
+        "population": _part("populations", domain, origins, entries, files),
     }
     kinds = {"domains": name, "instruments": domain.instrument, "populations": domain.population}
     changes = [where for kind, key in kinds.items() for where in _changed_by(files, kind, key)]
@@ -96,16 +96,18 @@ def _check_whole(resolved: dict[str, Any], where: str) -> None:
 
 
 def _part(
-    kind: str, domain: DomainFile, file: str, entries: Entries, files: Mapping[str, Any]
+    kind: str, domain: DomainFile, origins: Origins, entries: Entries, files: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The instrument or population of a domain, with the domain's own changes."""
     singular = kind.removesuffix("s")
     key, changes = getattr(domain, singular), getattr(domain, f"{singular}_changes")
     if key not in entries[kind]:
-        raise ConfigError([f"{file}: {singular} = '{key}': {nearest(key, entries[kind])}"])
+        problem = f"is not among the {kind} of the catalogue; {nearest(key, entries[kind])}"
+        raise ConfigError([origins.line(singular, problem, value=key)])
     part_file, part = entries[kind][key]
     part = deep_merge(part, changes)
-    origins = Origins({part_file: part, file: changes, **_changed_by(files, kind, key)})
+    changed = origins.file_of([f"{singular}_changes"])
+    origins = Origins({part_file: part, changed: changes, **_changed_by(files, kind, key)})
     validated(KINDS[kind], part, origins)
     return part
 

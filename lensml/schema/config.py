@@ -11,8 +11,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from lensml.schema.adaptation import Adaptation
 from lensml.schema.anomaly import Anomaly
+from lensml.schema.asked_encoders import Refusal
 from lensml.schema.attribution import Attribution
-from lensml.schema.base import Name, Section, UniqueNames, check_unique
+from lensml.schema.base import Name, Section, UniqueNames, WrongKey, check_unique
 from lensml.schema.catalogue import Catalogue, Entries, read_catalogue, resolve
 from lensml.schema.development import Development, development_problems
 from lensml.schema.encoders import Encoder, NetworkInput
@@ -28,9 +29,9 @@ from lensml.schema.search import Search, search_problems
 from lensml.schema.simulation import Domain, Simulation
 from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
-from lensml.schema.sweep import Sweep, sweep_problems
+from lensml.schema.sweep import Sweep
 from lensml.schema.training import Audit, Classifier, Compute, Evaluation, Figures
-from lensml.schema.yaml_reader import deep_merge, from_command_line, read_yaml
+from lensml.schema.yaml_reader import KIND_KEYS, deep_merge, from_command_line, read_yaml
 
 Substructure = Literal["no_sub", "cdm", "vortex"]
 Task = Literal["classification", "adaptation", "anomaly", "regression"]
@@ -44,7 +45,7 @@ RUNS_ON = {
 REFERRED = {"domains", "encoders", "seeds", "pairs", "substructures", "tasks", "catalogue"}
 REPAIRS = 5  # rounds; a section's own mistakes can hide those of the whole
 COMMAND_LINE = "--config"
-Problems = Callable[[Any], list[str]]
+Problems = Callable[[Any, Origins], list[str]]
 
 
 # Folders of a run without a name, which a named one would lie among.
@@ -111,8 +112,8 @@ class ConfigFile(Section):
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
         if self.substructures[0] != "no_sub":
-            raise ValueError(
-                "substructures must begin with no_sub, the class without substructure"
+            raise WrongKey(
+                "substructures", "must begin with no_sub, the class without substructure"
             )
         return self
 
@@ -150,6 +151,7 @@ def read_config(
     *,
     catalogue_dir: Path,
     command_line: Mapping[str, Any] | None = None,
+    refusal: Refusal | None = None,
 ) -> Config:
     """Read configuration files, merge them in their order, and check the result.
 
@@ -157,21 +159,45 @@ def read_config(
         files: the first is the default configuration, which is right by itself.
         catalogue_dir: folder with ``instruments/``, ``populations/`` and ``domains/``.
         command_line: what ``--config`` gave, which wins.
+        refusal: tries to build a model of timm; without it these are taken to be right.
 
     Raises:
         ConfigError: one line per problem.
     """
-    contents = {str(file): read_yaml(file) for file in files}
+    origins = origins_of(files, command_line)
+    merged: dict[str, Any] = {}
+    for content in origins.files.values():
+        merged = deep_merge(merged, content)
+    return _checked(merged, catalogue_dir, origins, refusal)
+
+
+def origins_of(
+    files: Sequence[str | Path], command_line: Mapping[str, Any] | None = None
+) -> Origins:
+    """What configuration files and the command line say, each by itself.
+
+    Raises:
+        ConfigError: a line per file that cannot be read.
+    """
+    contents, lines = {}, []
+    for file in files:
+        try:
+            contents[str(file)] = read_yaml(file)
+        except ConfigError as error:
+            lines += error.lines
+    if lines:
+        raise ConfigError(lines)
     if command_line:
         contents[COMMAND_LINE] = from_command_line(dict(command_line))
-    merged: dict[str, Any] = {}
-    for content in contents.values():
-        merged = deep_merge(merged, content)
-    return _checked(merged, catalogue_dir, Origins(contents))
+    return Origins(contents)
 
 
 def load_config(
-    merged: Mapping[str, Any], *, catalogue_dir: Path, files: Sequence[str | Path]
+    merged: Mapping[str, Any],
+    *,
+    catalogue_dir: Path,
+    files: Sequence[str | Path],
+    refusal: Refusal | None = None,
 ) -> Config:
     """Check a merged configuration and resolve its domains.
 
@@ -180,14 +206,17 @@ def load_config(
         catalogue_dir: folder with ``instruments/``, ``populations/`` and ``domains/``.
         files: the files that were merged, for error messages and for what merging hides
             (duplicate keys).
+        refusal: tries to build a model of timm; without it these are taken to be right.
 
     Raises:
         ConfigError: one line per problem.
     """
-    return _checked(merged, catalogue_dir, Origins({str(f): read_yaml(f) for f in files}))
+    return _checked(merged, catalogue_dir, origins_of(files), refusal)
 
 
-def _checked(merged: Mapping[str, Any], catalogue_dir: Path, origins: Origins) -> Config:
+def _checked(
+    merged: Mapping[str, Any], catalogue_dir: Path, origins: Origins, refusal: Refusal | None
+) -> Config:
     """The typed configuration; every problem that can be found is reported at once."""
     tree, problems, sound = _repaired(of_active_tasks(merged), origins)
     raw = ConfigFile.model_validate(tree) if sound else None
@@ -198,7 +227,7 @@ def _checked(merged: Mapping[str, Any], catalogue_dir: Path, origins: Origins) -
         problems += unknown + found
         if not (unknown or found):
             config = validated(Config, {**tree, **resolved}, origins)
-            problems += misfits(config, origins) + sweep_problems(config)
+            problems += misfits(config, origins, refusal)
             if not problems:
                 return config
     raise ConfigError([line for line in dict.fromkeys(problems) if line])
@@ -218,13 +247,19 @@ def _repaired(tree: dict[str, Any], origins: Origins) -> tuple[dict[str, Any], l
             validated(ConfigFile, tree, origins)
         except ConfigError as error:
             problems += error.lines
-            if any(REFERRED & set(map(str, path)) for path in error.paths):
+            if any(map(_misleads, error.paths)):
                 return tree, problems, False
             for path in filter(None, error.paths):
                 tree = _with_default(tree, default, path)
         else:
             return tree, problems, True
     return tree, problems, False
+
+
+def _misleads(path: KeyPath) -> bool:
+    """Whether a mistake leaves open which names there are; one inside an encoder does not."""
+    inside = path[:1] == ("encoders",) and len(path) > 2 and path[-1] not in KIND_KEYS
+    return not inside and bool(REFERRED & set(map(str, path)))
 
 
 def _with_default(tree: dict[Any, Any], default: Any, path: KeyPath) -> dict[Any, Any]:
@@ -260,7 +295,8 @@ def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> 
         ("benchmark.training.domain", [timed.training.domain]),
     ):
         lines += unknown_domains(key, names, entries["domains"], origins)
-    lines += undeclared(raw, origins)
+    known = set(raw.domains) <= entries["domains"].keys()
+    lines += undeclared(raw, origins, [] if known else ["domains"])
     checks: tuple[Problems, ...] = (
         study_problems,
         search_problems,
@@ -268,7 +304,7 @@ def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> 
         observed_problems,
         pretraining_problems,
     )
-    return lines + [line for check in checks for line in check(raw)]
+    return lines + [line for check in checks for line in check(raw, origins)]
 
 
 def _resolved(

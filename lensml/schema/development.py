@@ -12,7 +12,9 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from lensml.schema.adaptation import JOINT_METHODS, Adaptation, Pair
 from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames
-from lensml.schema.search import Choices, Range
+from lensml.schema.errors import Origins, dotted, rule_of
+from lensml.schema.references import unlisted
+from lensml.schema.search import Allowed, Choices, Range
 from lensml.schema.yaml_reader import deep_merge
 
 METHODS = ("adda", *JOINT_METHODS)
@@ -48,7 +50,7 @@ class Development(Section):
     seeds: Seeds  # of the source classifiers, which every trial adapts
     methods: Annotated[UniqueNames, AfterValidator(_check_methods)]
     n_trials: Count  # per method; the first has the configuration's own settings
-    space: Annotated[dict[Parameter, Range | Choices], Field(min_length=1)]
+    space: Annotated[dict[Parameter, Allowed], Field(min_length=1)]
 
 
 def trial_values(spec: Development, method: str, trial: int, seed: int) -> dict[str, Any]:
@@ -100,25 +102,34 @@ def changed(adaptation: Adaptation, values: Mapping[str, Any]) -> Adaptation:
     return Adaptation.model_validate(tree)
 
 
-def development_problems(config: Any) -> list[str]:
+def development_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the development of a configuration, one line each; none without pairs.
 
     Args:
         config: with the sections development, adaptation, classifier and the list of domains.
+        origins: files of the configuration.
     """
     spec = config.development
     if not spec.pairs:
         return []
+    seeds, encoders = config.classifier.seeds, config.adaptation.encoders
     lines = [
-        f"development.seeds: {seed} is not listed under 'classifier.seeds'"
+        unlisted("development.seeds", str(seed), "classifier.seeds", seeds, origins)
         for seed in spec.seeds
-        if seed not in config.classifier.seeds
+        if seed not in seeds
     ]
-    if spec.encoder not in config.adaptation.encoders:
+    if spec.encoder not in encoders:
+        name = spec.encoder
         lines.append(
-            f"development.encoder = '{spec.encoder}': is not listed under 'adaptation.encoders'"
+            unlisted("development.encoder", name, "adaptation.encoders", encoders, origins)
         )
-    lines += [line for pair in spec.pairs for line in _pair_problems(pair, config)]
+    lines += [line for pair in spec.pairs for line in _pair_problems(pair, config, origins)]
+    return lines + _space_problems(config, origins)
+
+
+def _space_problems(config: Any, origins: Origins) -> list[str]:
+    """The first value of a trial that is not allowed."""
+    spec = config.development
     for method in spec.methods:
         for trial in range(spec.n_trials):
             values = trial_values(spec, method, trial, config.seed)
@@ -126,22 +137,25 @@ def development_problems(config: Any) -> list[str]:
                 changed(config.adaptation, values)
             except ValidationError as error:
                 item = error.errors()[0]
-                where = ".".join(map(str, item["loc"]))
-                return [*lines, f"development.space: {where} = {item['input']!r}: {item['msg']}"]
-    return lines
+                key = f"development.space.{dotted(item['loc'])}"
+                problem, value = rule_of(item), item["input"]
+                return [origins.line(key, problem, value=value, at="development.space")]
+    return []
 
 
-def _pair_problems(pair: Pair, config: Any) -> list[str]:
-    lines = []
+def _pair_problems(pair: Pair, config: Any, origins: Origins) -> list[str]:
+    key, lines = "development.pairs", []
     if pair.source not in config.classifier.domains:
+        trained = config.classifier.domains
         lines.append(
-            f"development.pairs: source '{pair.source}' is not listed under 'classifier.domains'"
+            unlisted(f"{key}.source", pair.source, "classifier.domains", trained, origins)
         )
     if pair.target not in config.domains:
-        lines.append(f"development.pairs: target '{pair.target}' is not listed under 'domains'")
+        lines.append(unlisted(f"{key}.target", pair.target, "domains", config.domains, origins))
     if pair in config.adaptation.pairs:
-        lines.append(
-            f"development.pairs: {pair.source} to {pair.target} is listed under "
-            "'adaptation.pairs'; what is chosen with a pair's labels must not be reported on it"
+        problem = (
+            "is listed under 'adaptation.pairs'; what is chosen with a pair's labels must not be "
+            "reported on it"
         )
+        lines.append(origins.line(key, problem, value=f"{pair.source} to {pair.target}"))
     return lines

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lensml.schema.base import Count, Positive, Section, check_unique
+from lensml.schema.base import Count, Positive, Section, WrongKey, check_unique
 
 PosEmbed = Literal["learn", "none"]  # of the tokens; convolutions see the border without it
 _Section = TypeVar("_Section", bound=Section)
@@ -27,7 +27,7 @@ class VitConvStem(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        return check_heads(self, self.embed_dim, self.num_heads)
+        return check_heads(self, "embed_dim", "num_heads")
 
 
 class Vit(Section):
@@ -45,7 +45,7 @@ class Vit(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
-        return check_heads(self, self.embed_dim, self.num_heads)
+        return check_heads(self, "embed_dim", "num_heads")
 
 
 class Cnn(Section):
@@ -55,10 +55,15 @@ class Cnn(Section):
     widths: Annotated[list[Count], Field(min_length=1)]
 
 
-def check_heads(section: _Section, embed_dim: int, num_heads: int) -> _Section:
-    """The section, if its heads divide its width."""
-    if embed_dim % num_heads:
-        raise ValueError(f"embed_dim ({embed_dim}) must be a multiple of num_heads ({num_heads})")
+def check_heads(section: _Section, width: str, heads: str) -> _Section:
+    """The section, if the heads under one key divide the width under another.
+
+    Raises:
+        WrongKey: they do not.
+    """
+    num_heads = getattr(section, heads)
+    if getattr(section, width) % num_heads:
+        raise WrongKey(width, f"must be a multiple of {heads} ({num_heads})")
     return section
 
 
@@ -73,6 +78,7 @@ class Timm(Section):
 Encoder = Annotated[VitConvStem | Vit | Cnn | Timm, Field(discriminator="kind")]
 
 
+Units = Annotated[float, Field(ge=1e-3, le=1e4)]  # standard deviations of the noise
 Channel = Literal["image", "residual", "kappa"]
 
 
@@ -88,11 +94,11 @@ class NetworkInput(Section):
     channels: Annotated[list[Channel], Field(min_length=1), AfterValidator(check_unique)] = Field(
         default_factory=lambda: ["image"]
     )
-    residual_units: Positive = 2.0  # standard deviations of the noise
-    kappa_units: Positive = 0.002  # convergence
+    residual_units: Units = 2.0  # standard deviations of the noise
+    kappa_units: Annotated[float, Field(gt=0, le=10)] = 0.002  # convergence
     stretch: Literal["asinh", "linear", "per_image_max"]
-    noise_units: Positive
-    scale: Positive
+    noise_units: Units
+    scale: Units
     center_crop: Count | None  # pixels per axis that are kept; null for all
 
     @property

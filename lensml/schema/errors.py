@@ -12,6 +12,8 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 KeyPath = tuple[str | int, ...]  # of a key
+TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
+TAGS = ("vit_conv_stem", "vit", "cnn", "timm")  # in paths of an encoder's problems
 
 
 class ConfigError(ValueError):
@@ -41,6 +43,11 @@ def _lookup(tree: Any, path: Sequence[str | int]) -> tuple[bool, Any]:
             return False, None
         tree = tree[part]
     return True, tree
+
+
+def _is_prior(value: Mapping[str, Any], kind: str) -> bool:
+    """Whether a mapping stands for one value, so that it is shown as one."""
+    return kind.endswith("prior") or not {"dist", "shape"}.isdisjoint(value)
 
 
 def _holds(tree: Any, part: str | int) -> bool:
@@ -145,14 +152,33 @@ def _show(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _rule(error: Mapping[str, Any], keys: Sequence[str]) -> str:
+def _wrong_key(error: Mapping[str, Any]) -> str | None:
+    """Key of the section that is complained of, where the whole section is not to blame."""
+    context = error.get("ctx", {})
+    if error["type"] in TAG_ERRORS and "'" in context.get("discriminator", ""):
+        return context["discriminator"].strip("'")
+    return getattr(context.get("error"), "key", None)
+
+
+def rule_of(error: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
+    """What is allowed, of one problem of pydantic's.
+
+    Args:
+        error: an item of ``ValidationError.errors()``.
+        keys: allowed where the key stands.
+    """
     kind, message = error["type"], error["msg"]
+    if kind == "union_tag_invalid":
+        return f"should be {' or '.join(error['ctx']['expected_tags'].rsplit(', ', 1))}"
+    problem = getattr(error.get("ctx", {}).get("error"), "problem", None)
+    if problem is not None:
+        return problem
     if kind == "extra_forbidden":
         key = str(error["loc"][-1])
         near = difflib.get_close_matches(key, keys, n=1)
         hint = f"did you mean '{near[0]}'?" if near else f"allowed are {', '.join(keys)}"
         return f"unknown key; {hint}"
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return "required key is missing"
     if kind in ("float_type", "int_type") and isinstance(error["input"], str):
         return _text_for_number(error["input"], whole=kind == "int_type")
@@ -191,13 +217,40 @@ def lines_from(
     tags = _union_tags(model)
     for item in error.errors():
         path = _real_path(tree, item["loc"], tags)
-        where = f"{origins.file_of(path)}: {dotted(path) or 'top level'}"
+        wrong_key = _wrong_key(item)
+        file = origins.file_of(path or [wrong_key or ""])  # of a section, that changed it last
+        path += [wrong_key] if wrong_key else []
+        where = f"{file}: {dotted(path) or 'top level'}"
         found, value = _lookup(tree, path)
-        whole = isinstance(value, Mapping) and not item["type"].endswith("prior")
-        shown = f" = {_show(value)}" if found and not whole else ""
-        rule = _rule(item, _known_keys(model, path[:-1]))
+        section = isinstance(value, Mapping) and not _is_prior(value, item["type"])
+        shown = f" = {_show(value)}" if found and not section else ""
+        rule = rule_of(item, _known_keys(model, path[:-1]))
         # A union reports each member's complaint about the same key: the first is enough.
         lines.setdefault(tuple(path), f"{where}{shown}: {rule}")
+    return lines
+
+
+def lines_of_changes(
+    error: ValidationError, where: str, origins: Origins, keys: Sequence[str] = ()
+) -> list[str]:
+    """One line per problem of a section that the configuration changes elsewhere.
+
+    Args:
+        error: what validation of the changed section raised.
+        where: key under which the changes stand.
+        origins: files of the configuration.
+        keys: allowed in the changed section.
+    """
+    lines = []
+    for item in error.errors():
+        path = [part for part in item["loc"] if part not in TAGS]
+        wrong_key = _wrong_key(item)
+        key = dotted([where, *path, *([wrong_key] if wrong_key else [])])
+        found = item["input"]
+        if wrong_key and isinstance(found, Mapping):
+            found = found.get(wrong_key)
+        value = None if isinstance(found, Mapping | BaseModel) else found
+        lines.append(origins.line(key, rule_of(item, keys), value=value))
     return lines
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from lensml.schema.base import Count, Section, UniqueNames, check_unique
+from lensml.schema.base import AllOrNames, Section, check_unique
+from lensml.schema.bounds import within
+
+UnlensedMagnitude = Annotated[float, within(5, 40, "mag")]
 
 
 class Bounds(Section):
@@ -18,16 +21,18 @@ class Bounds(Section):
     n_bank_systems: Annotated[int, Field(ge=2)]  # the first of them, of the lower bound
     n_templates: Annotated[int, Field(ge=2)]  # per class and system, which the classifier knows
     n_draws: Annotated[int, Field(ge=2)]  # per class and system, on which it is tested
-    supersampling_factor: Count  # rays per pixel and axis
+    supersampling_factor: Annotated[int, Field(ge=1, le=16)]  # rays per pixel and axis
     # The grid, for populations whose subhalos have an f_sub.
     f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(check_unique)]
-    magnitudes: Annotated[list[float], AfterValidator(check_unique)]  # of the source, unlensed
+    magnitudes: Annotated[
+        list[UnlensedMagnitude], AfterValidator(check_unique)
+    ]  # of the source, unlensed
 
 
 class Limit(Bounds):
     """Bounds on the AUC that any method can reach, with lens and source unknown."""
 
-    domains: Literal["all"] | UniqueNames  # those without noise have no limit and are left out
+    domains: AllOrNames  # those without noise have no limit and are left out
     # Per class and cell, on which networks are tested; the bounds do not depend on it.
     n_network_images: Annotated[int, Field(ge=2)] = 600
 

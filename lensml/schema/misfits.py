@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lensml.schema.adaptation import DISTORTING
+from lensml.schema.amounts import excesses
 from lensml.schema.anomaly import HIDDEN_FLUX
+from lensml.schema.asked_encoders import Refusal, halvings, of_every_run, unfit
 from lensml.schema.attribution import unmapped
 from lensml.schema.errors import Origins
 from lensml.schema.regression import constant_targets
+from lensml.schema.sweep import sweep_problems
 
 Sizes = Mapping[str, int]  # domain -> pixels per axis that a network sees
 
 
-def misfits(config: Any, origins: Origins) -> list[str]:
+def misfits(config: Any, origins: Origins, refusal: Refusal | None = None) -> list[str]:
     """What does not fit, one line each.
 
     Args:
         config: every section of the configuration, domains resolved.
         origins: files of the configuration.
+        refusal: tries to build a model of timm; without it these are taken to be right.
     """
+    crops = _crops(config, origins)
+    if crops:
+        return crops + _channels(config, origins)  # of a wrong size all else would be wrong
     sizes = {n: config.network_input.img_size(d.num_pix) for n, d in config.resolved.items()}
     return [
-        *_crops(config, origins),
-        *_patches_of_encoders(config, origins, sizes),
+        *_channels(config, origins),
+        *excesses(config, origins),
+        *unfit(of_every_run(config), origins, refusal),
         *_patches_of_the_autoencoder(config, origins, sizes),
         *_widths(config, origins, sizes),
         *_constant_targets(config, origins),
         *_unmapped(config, origins),
         *_hidden_fluxes(config, origins),
         *_pairs_of_two_sizes(config, origins, sizes),
+        *_hidden_squares(config, origins, sizes),
+        *sweep_problems(config, origins),
     ]
 
 
@@ -50,29 +60,33 @@ def _crops(config: Any, origins: Origins) -> list[str]:
     ]
 
 
-def _patches_of_encoders(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
-    lines = []
-    for name in config.classifier.encoders:
-        encoder = config.encoders[name]
-        if encoder.kind == "vit":
-            key = f"encoders.{name}.patch_size"
-            domains = config.classifier.domains
-            lines += _patches(key, encoder.patch_size, domains, origins, sizes)
-    return lines
+def _channels(config: Any, origins: Origins) -> list[str]:
+    channels = config.network_input.channels
+    if "kappa" not in channels or config.fit.potential is not None:
+        return []
+    problem = "kappa needs fit.potential, which is null; leave kappa out or give the potential"
+    return [origins.line("network_input.channels", problem, value=channels)]
 
 
 def _patches_of_the_autoencoder(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
-    size, domains = config.anomaly.mae.patch_size, config.anomaly.domains
-    return _patches("anomaly.mae.patch_size", size, domains, origins, sizes)
-
-
-def _patches(
-    key: str, patch_size: int, domains: Sequence[str], origins: Origins, sizes: Sizes
-) -> list[str]:
+    key, size = "anomaly.mae.patch_size", config.anomaly.mae.patch_size
     return [
-        origins.line(key, f"must divide the {sizes[name]} pixels of '{name}'", value=patch_size)
-        for name in domains
-        if sizes[name] % patch_size
+        origins.line(key, f"must divide the {sizes[name]} pixels of '{name}'", value=size)
+        for name in config.anomaly.domains
+        if sizes[name] % size
+    ]
+
+
+def _hidden_squares(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
+    """Of squares as large as the image none could be left."""
+    key, size = "adaptation.masked_reconstruction.patch_size", None
+    if "masked_reconstruction" in config.adaptation.methods:
+        size = config.adaptation.masked_reconstruction.patch_size
+    targets = dict.fromkeys(pair.target for pair in config.adaptation.pairs)
+    return [
+        origins.line(key, f"must be below the {sizes[name]} pixels of '{name}'", value=size)
+        for name in targets
+        if size is not None and size >= sizes[name]
     ]
 
 
@@ -83,8 +97,8 @@ def _widths(config: Any, origins: Origins, sizes: Sizes) -> list[str]:
     return [
         origins.line(
             "anomaly.autoencoders.widths",
-            f"each halves the image, and the {sizes[name]} pixels of '{name}' can be halved "
-            f"{sizes[name].bit_length() - 1} times at most",
+            f"each halves the image, and the {sizes[name]} pixels of '{name}' "
+            + halvings(sizes[name]),
             value=widths,
         )
         for name in config.anomaly.domains

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from lensml.schema.base import Count, Name, Positive, Section
+from lensml.schema.errors import Origins
+from lensml.schema.references import unlisted
 
 LONGEST_NAME = 64
 
@@ -89,14 +91,14 @@ class Observed(Section):
     lenses: Annotated[dict[LensName, ObservedLens], BeforeValidator(_check_distinct)]
 
 
-def observed_problems(config: Any) -> list[str]:
+def observed_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the section, one line each.
 
     Args:
         config: with the sections observed and classifier.
+        origins: files of the configuration.
     """
     domain, trained = config.observed.domain, config.classifier.domains
     if domain is None or domain in trained:
         return []
-    known = ", ".join(trained)
-    return [f"observed.domain = '{domain}': is not listed under 'classifier.domains' ({known})"]
+    return [unlisted("observed.domain", domain, "classifier.domains", trained, origins)]

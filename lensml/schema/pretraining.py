@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, ValidationError
 from lensml.schema.anomaly import Mae
 from lensml.schema.base import Count, Name, Positive, Section, Seeds, check_unique
 from lensml.schema.encoders import Vit
+from lensml.schema.errors import Origins, lines_of_changes
+from lensml.schema.references import unlisted_domain
 from lensml.schema.training import ClassifierRecipe
 from lensml.schema.yaml_reader import deep_merge
 
@@ -52,27 +54,25 @@ def pretraining_recipe(pretraining: Pretraining, classifier: ClassifierRecipe) -
     return ClassifierRecipe.model_validate(deep_merge(recipe, changes))
 
 
-def pretraining_problems(config: Any) -> list[str]:
+def pretraining_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the section, one line each.
 
     Args:
         config: with the sections pretraining, classifier, simulation and the list of domains.
+        origins: files of the configuration.
     """
     section = config.pretraining
-    lines = []
-    if section.domain is not None and section.domain not in config.domains:
-        lines.append(f"pretraining.domain = '{section.domain}': is not listed under 'domains'")
+    lines = unlisted_domain("pretraining.domain", config, origins)
     fewest = min(config.simulation.n_train, config.simulation.n_val)
     for fraction in section.fractions:
         if round(fraction * fewest) < 2:
-            lines.append(
-                f"pretraining.fractions = {fraction}: leaves fewer than 2 images per class of "
-                f"{fewest} for training or validation"
+            problem = (
+                f"leaves fewer than 2 images per class of {fewest} for training or validation"
             )
+            lines.append(origins.line("pretraining.fractions", problem, value=fraction))
     try:
         pretraining_recipe(section, config.classifier)
     except ValidationError as error:
-        for item in error.errors():
-            key = ".".join(map(str, item["loc"]))
-            lines.append(f"pretraining.classifier: {key} = {item['input']!r}: {item['msg']}")
+        keys = sorted(ClassifierRecipe.model_fields)
+        lines += lines_of_changes(error, "pretraining.classifier", origins, keys)
     return lines

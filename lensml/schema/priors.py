@@ -6,11 +6,15 @@ A prior is a number (always this value) or a mapping with a ``dist`` key, for ex
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from lensml.schema.base import NonNegative, Positive, Section
+from lensml.schema.base import Positive, Section
+
+LEAST_SHARE = 1e-4  # of the draws of a truncated prior that are kept
+MOST = 1_000_000  # subhalos of a lens
 
 
 class Uniform(Section):
@@ -53,12 +57,11 @@ class Normal(Section):
         high = float("inf") if self.high is None else self.high
         if not low < high:
             raise ValueError(f"low ({self.low}) must be below high ({self.high})")
-        # Redrawing from a far tail would take forever: demand overlap with 4 standard deviations.
-        reach = abs(self.mean) + 4 * self.std
-        lowest = 0.0 if self.absolute else self.mean - 4 * self.std
-        highest = reach if self.absolute else self.mean + 4 * self.std
-        if low > highest or high < lowest:
-            raise ValueError("[low, high] lies more than 4 standard deviations from the mean")
+        share = _share(low, high, self.mean, self.std)
+        if self.absolute:
+            share = _share(max(low, 0.0), high, self.mean, self.std)
+            share += _share(-high, min(-low, 0.0), self.mean, self.std)
+        _check_share(share, self.low, self.high, f"mean ({self.mean}) and std ({self.std})")
         return self
 
 
@@ -74,15 +77,37 @@ class LogNormal(Section):
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         if not self.low < self.median < self.high:
-            raise ValueError(f"median ({self.median}) must lie between low and high")
+            raise ValueError(
+                f"median ({self.median}) must lie between low and high "
+                f"({self.low} and {self.high})"
+            )
+        low, mean, high = (math.log10(x) for x in (self.low, self.median, self.high))
+        share = _share(low, high, mean, self.std_dex)
+        given = f"median ({self.median}) and std_dex ({self.std_dex})"
+        _check_share(share, self.low, self.high, given)
         return self
+
+
+def _share(low: float, high: float, mean: float, std: float) -> float:
+    """Probability of a normal between two ends."""
+    below = [math.erf((end - mean) / std / math.sqrt(2)) for end in (low, high)]
+    return (below[1] - below[0]) / 2
+
+
+def _check_share(share: float, low: float | None, high: float | None, given: str) -> None:
+    """Redrawing until one in many falls between the ends would take forever."""
+    if share < LEAST_SHARE:
+        raise ValueError(
+            f"of a normal of {given} {share:.1g} lies in [low, high] = [{low}, {high}]; "
+            f"at least {LEAST_SHARE:g} must"
+        )
 
 
 class Poisson(Section):
     """Poisson-distributed count."""
 
     dist: Literal["poisson"]
-    mean: NonNegative
+    mean: Annotated[float, Field(ge=0, le=MOST)]
 
 
 def _check_order(section: Any, low: float, high: float) -> Any:
@@ -112,7 +137,7 @@ Prior = Annotated[
 ]
 
 CountPrior = Annotated[
-    Annotated[int, Tag("constant"), Field(ge=0)] | Annotated[Poisson, Tag("poisson")],
+    Annotated[int, Tag("constant"), Field(ge=0, le=MOST)] | Annotated[Poisson, Tag("poisson")],
     Discriminator(
         _prior_tag,
         custom_error_type="count_prior",
@@ -121,26 +146,29 @@ CountPrior = Annotated[
 ]
 
 
+Arcsec = Annotated[float, Field(ge=0, le=60)]  # from the centre of the field
+
+
 class Disc(Section):
     """Uniform in area inside a disc of ``radius`` arcsec."""
 
     shape: Literal["disc"]
-    radius: NonNegative
+    radius: Arcsec
 
 
 class DiscThetaE(Section):
     """Uniform in area inside a disc whose radius is ``radius`` times the Einstein radius."""
 
     shape: Literal["disc_theta_E"]
-    radius: NonNegative
+    radius: Annotated[float, Field(ge=0, le=20)]
 
 
 class Annulus(Section):
     """Uniform in *radius* between ``r_min`` and ``r_max`` arcsec, so density falls as 1/r."""
 
     shape: Literal["annulus"]
-    r_min: NonNegative
-    r_max: Positive
+    r_min: Arcsec
+    r_max: Annotated[float, Field(gt=0, le=60)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -151,7 +179,7 @@ class Square(Section):
     """Uniform in the square of side 2 ``half_width`` arcsec."""
 
     shape: Literal["square"]
-    half_width: NonNegative
+    half_width: Arcsec
 
 
 Position = Annotated[Disc | DiscThetaE | Annulus | Square, Field(discriminator="shape")]

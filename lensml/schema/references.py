@@ -33,22 +33,25 @@ def unknown_domains(key: str, names: Names, known: Iterable[str], origins: Origi
     ]
 
 
-def undeclared(config: Any, origins: Origins) -> list[str]:
+def undeclared(config: Any, origins: Origins, wrong: Iterable[str] = ()) -> list[str]:
     """Names that no list of the configuration declares, one line each.
 
     Args:
         config: every section of the configuration.
         origins: files of the configuration.
+        wrong: keys of lists that hold unknown names: what refers to them cannot be judged.
     """
-    lines = []
-    for key, names, declared_under in _references(config):
+    lines, unjudged = [], set(wrong)
+    for key, names, declared_under in [*_references(config), *_sides_of_pairs(config)]:
         declared = [str(name) for name in _at(config, declared_under)]
-        lines += [
-            _undeclared(key, str(name), declared_under, declared, origins)
-            for name in names
-            if str(name) not in declared
-        ]
-    return lines + _unknown_reference_model(config, origins) + _undeclared_pairs(config, origins)
+        unknown = [name for name in names if str(name) not in declared]
+        if unknown:
+            unjudged.add(key)
+        if declared_under not in unjudged:
+            lines += [unlisted(key, str(n), declared_under, declared, origins) for n in unknown]
+    if "classifier.encoders" in unjudged:
+        return lines
+    return lines + _unknown_reference_model(config, origins)
 
 
 def _references(config: Any) -> list[tuple[str, Names, str]]:
@@ -68,17 +71,27 @@ def _references(config: Any) -> list[tuple[str, Names, str]]:
     return found
 
 
-def _at(config: Any, key: str) -> Iterable[Any]:
+def _at(config: Any, key: str) -> Any:
     for part in key.split("."):
         config = getattr(config, part)
     return config
 
 
-def _undeclared(
-    key: str, name: str, declared_under: str, declared: list[str], origins: Origins
+def unlisted(
+    key: str, name: str, declared_under: str, declared: Iterable[Any], origins: Origins
 ) -> str:
-    problem = f"is not listed under '{declared_under}'; {nearest(name, declared)}"
+    """One line about a name that is not declared where it must be."""
+    known = [str(other) for other in declared]
+    problem = f"is not listed under '{declared_under}'; {nearest(str(name), known)}"
     return origins.line(key, problem, value=name)
+
+
+def unlisted_domain(key: str, config: Any, origins: Origins) -> list[str]:
+    """A line if a key names a domain, or null, and ``domains`` does not list it."""
+    name = _at(config, key)
+    if name is None or name in config.domains:
+        return []
+    return [unlisted(key, name, "domains", config.domains, origins)]
 
 
 def _unknown_reference_model(config: Any, origins: Origins) -> list[str]:
@@ -91,14 +104,9 @@ def _unknown_reference_model(config: Any, origins: Origins) -> list[str]:
     return [origins.line("evaluation.compare_with", problem, value=name)]
 
 
-def _undeclared_pairs(config: Any, origins: Origins) -> list[str]:
-    sides = (
-        ("source", config.classifier.domains, "classifier.domains"),
-        ("target", config.domains, "domains"),
-    )
+def _sides_of_pairs(config: Any) -> list[tuple[str, Names, str]]:
     return [
-        _undeclared(f"adaptation.pairs[{k}].{side}", getattr(pair, side), under, names, origins)
+        (f"adaptation.pairs[{k}].{side}", [getattr(pair, side)], under)
         for k, pair in enumerate(config.adaptation.pairs)
-        for side, names, under in sides
-        if getattr(pair, side) not in names
+        for side, under in (("source", "classifier.domains"), ("target", "domains"))
     ]

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationError, model_validator
 
-from lensml.schema.base import Count, Name, Section, Seeds
+from lensml.schema.base import Count, Name, Section, Seeds, WrongKey
+from lensml.schema.errors import Origins, nearest, rule_of
+from lensml.schema.references import unlisted, unlisted_domain
 from lensml.schema.studies import Recipe, Variant, resolve_variant
 
 SECTIONS = {
@@ -31,9 +33,9 @@ class Range(Section):
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
         if not self.low < self.high:
-            raise ValueError("low must be below high")
+            raise WrongKey("low", f"must be below high ({self.high})")
         if self.log and self.low <= 0:
-            raise ValueError("a logarithmic range needs low above 0")
+            raise WrongKey("low", "must be above 0 in a logarithmic range")
         return self
 
     @property
@@ -78,6 +80,16 @@ class Choices(Section):
         return list(self.choices)
 
 
+def _tag(value: Any) -> str:
+    listed = "choices" in value if isinstance(value, dict) else isinstance(value, Choices)
+    return "choices" if listed else "range"
+
+
+Allowed = Annotated[
+    Annotated[Range, Tag("range")] | Annotated[Choices, Tag("choices")], Discriminator(_tag)
+]
+
+
 def _check_parameter(name: str) -> str:
     section, _, key = name.partition(".")
     if section not in SECTIONS or not key or key in FIXED:
@@ -104,19 +116,18 @@ class Search(Section):
     n_warmup_evaluations: Count  # no trial is pruned before
     n_confirmed: Count  # best trials that are trained again beside the shipped recipe
     seeds: Seeds  # of that
-    space: Annotated[dict[Parameter, Range | Choices], Field(min_length=1)]
+    space: Annotated[dict[Parameter, Allowed], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _has_enough_trials(self) -> Self:
         if self.n_trials < self.workers:
-            raise ValueError(
-                f"n_trials ({self.n_trials}) must not be below workers ({self.workers})"
-            )
+            raise WrongKey("n_trials", f"must not be below workers ({self.workers})")
         surely_finished = min(self.n_startup_trials, self.n_trials)
         if self.n_confirmed >= surely_finished:
-            raise ValueError(
-                f"n_confirmed ({self.n_confirmed}) must be below n_startup_trials and n_trials: "
-                "other trials may be pruned"
+            raise WrongKey(
+                "n_confirmed",
+                f"must be below n_startup_trials and n_trials ({surely_finished}): other trials "
+                "may be pruned",
             )
         return self
 
@@ -155,31 +166,30 @@ def space_around(recipe: Recipe, spec: Search) -> dict[str, Range | Choices]:
     return {name: allowed.holding(values[name]) for name, allowed in spec.space.items()}
 
 
-def search_problems(config: Any) -> list[str]:
+def search_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the search of a configuration, one line each.
 
     Args:
         config: with the sections search, encoders, classifier, network_input and the list of
             domains.
+        origins: files of the configuration.
     """
     search = config.search
+    lines = unlisted_domain("search.domain", config, origins)
     if search.encoder not in config.encoders:
-        known = ", ".join(sorted(config.encoders))
-        return [
-            f"search.encoder = '{search.encoder}': is not listed under 'encoders'; "
-            f"known are {known}"
-        ]
-    if search.domain is not None and search.domain not in config.domains:
-        return [f"search.domain = '{search.domain}': is not listed under 'domains'"]
-    lines = []
+        name = search.encoder
+        return [*lines, unlisted("search.encoder", name, "encoders", config.encoders, origins)]
     for name, allowed in search.space.items():
         where = f"search.space.{name}"
         try:
             values_of(_recipe(config, Variant()), [name])
         except KeyError:
-            lines.append(f"{where}: the recipe of '{search.encoder}' has no such key")
+            section = _recipe(config, Variant()).model_dump()[name.partition(".")[0]]
+            problem = f"the recipe of '{search.encoder}' has no such key; "
+            lines.append(_line(where, problem + nearest(name.partition(".")[2], section), origins))
         else:
-            lines += _misfits(config, name, allowed, where)
+            found = _misfits(config, name, allowed)
+            lines += [_line(where, problem, origins, value) for value, problem in found]
     return lines
 
 
@@ -193,7 +203,12 @@ def _recipe(config: Any, variant: Variant) -> Recipe:
     )
 
 
-def _misfits(config: Any, name: str, allowed: Range | Choices, where: str) -> list[str]:
+def _line(where: str, problem: str, origins: Origins, value: Any = None) -> str:
+    """A line about a parameter, whose name has a dot that is none of the path."""
+    return origins.line(where, problem, value=value, at="search.space")
+
+
+def _misfits(config: Any, name: str, allowed: Range | Choices) -> list[tuple[Any, str]]:
     """Values of one parameter that are not allowed while the others are as shipped.
 
     A combination of values may be right where each alone is not (heads that divide a width), so
@@ -206,5 +221,5 @@ def _misfits(config: Any, name: str, allowed: Range | Choices, where: str) -> li
         except ValidationError as error:
             key = name.partition(".")[2]
             own = [item for item in error.errors() if key in item["loc"]]
-            lines += [f"{where}: {value!r}: {item['msg']}" for item in own[:1]]
+            lines += [(value, rule_of(item)) for item in own[:1]]
     return lines

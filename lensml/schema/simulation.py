@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lensml.schema.base import Count, Fraction, Name, Positive, Section
+from lensml.schema.base import (
+    Count,
+    Fraction,
+    Name,
+    Positive,
+    Section,
+    WrongKey,
+    check_one_of,
+)
 from lensml.schema.bounds import mass, radius_of, reach, within
 from lensml.schema.priors import CountPrior, Disc, DiscThetaE, Position, Prior
 
@@ -77,7 +85,15 @@ class Instrument(Section):
         physical = self.read_noise is not None and self.sky_brightness is not None
         partial = self.read_noise is not None or self.sky_brightness is not None
         if physical == (self.background_rms is not None) or (partial and not physical):
-            raise ValueError("give either background_rms, or both read_noise and sky_brightness")
+            found = [
+                f"{key} = {value}"
+                for key in ("background_rms", "read_noise", "sky_brightness")
+                if (value := getattr(self, key)) is not None
+            ]
+            raise ValueError(
+                "give either background_rms, or both read_noise and sky_brightness, found "
+                + (", ".join(found) or "none of them")
+            )
         return self
 
 
@@ -87,6 +103,12 @@ class Cosmology(Section):
     H0: Annotated[float, within(20, 200, "km/s/Mpc")]
     Om0: Annotated[float, within(0.01, 1)]
     Ob0: Fraction
+
+    @model_validator(mode="after")
+    def _baryons_are_matter(self) -> Self:
+        if self.Ob0 > self.Om0:
+            raise WrongKey("Ob0", f"must not exceed Om0 ({self.Om0}), of which baryons are a part")
+        return self
 
 
 class LensPrior(Section):
@@ -116,11 +138,8 @@ class LensPrior(Section):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        if (self.theta_E is None) == (self.sigma_v is None):
-            raise ValueError("give exactly one of theta_E and sigma_v")
-        if (self.ellipticity is None) == (self.q is None):
-            raise ValueError("give exactly one of ellipticity and q")
-        return self
+        check_one_of(self, "theta_E", "sigma_v")
+        return check_one_of(self, "ellipticity", "q")
 
 
 class SourcePrior(Section):
@@ -141,9 +160,7 @@ class SourcePrior(Section):
 
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
-        if (self.ellipticity is None) == (self.q is None):
-            raise ValueError("give exactly one of ellipticity and q")
-        return self
+        return check_one_of(self, "ellipticity", "q")
 
 
 class LensLightPrior(Section):
@@ -210,7 +227,7 @@ CdmPrior = Annotated[CdmPoints | CdmTnfw, Field(discriminator="profile")]
 
 def _check_masses(section: Any) -> Any:
     if section.m_min >= section.m_max:
-        raise ValueError(f"m_min ({section.m_min:g}) must be below m_max ({section.m_max:g})")
+        raise WrongKey("m_min", f"must be below m_max ({section.m_max:g})")
     return section
 
 
@@ -239,15 +256,15 @@ class VortexLine(Section):
     sign: Literal[1, -1] = 1  # -1: an underdense line
     inclined: bool = False  # the line points anywhere in space instead of lying in the sky
     log10_axion_mass: AxionMass
-    core_fraction: Positive  # core / half-length; never below one ray spacing
+    core_fraction: Annotated[
+        float, Field(gt=0, le=1)
+    ]  # core / half-length; never below one ray spacing
     position: Position
     phi: Angle  # rad
 
     @model_validator(mode="after")
     def _one_mass(self) -> Self:
-        if (self.mass is None) == (self.match is None):
-            raise ValueError("give exactly one of mass and match")
-        return self
+        return check_one_of(self, "mass", "match")
 
 
 VortexPrior = Annotated[VortexPoints | VortexLine, Field(discriminator="profile")]
@@ -275,7 +292,7 @@ class Population(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.z_source <= self.z_lens:
-            raise ValueError(f"z_source ({self.z_source}) must exceed z_lens ({self.z_lens})")
+            raise WrongKey("z_source", f"must exceed z_lens ({self.z_lens})")
         tnfw = isinstance(self.cdm, CdmTnfw)
         if self.lens.mass_compensation == "sheet" and not tnfw:
             raise ValueError("mass_compensation: sheet needs cdm.profile: tnfw")

@@ -14,11 +14,22 @@ from pydantic import (
     model_validator,
 )
 
-from lensml.schema.base import Count, Name, Section, Seeds, UniqueNames, check_unique
+from lensml.schema.base import (
+    Count,
+    Name,
+    Section,
+    Seeds,
+    UniqueNames,
+    WrongKey,
+    check_unique,
+)
 from lensml.schema.encoders import Encoder, NetworkInput
+from lensml.schema.errors import Origins, lines_of_changes
+from lensml.schema.references import unlisted, unlisted_domain
 from lensml.schema.training import ClassifierRecipe
 from lensml.schema.yaml_reader import deep_merge
 
+PARTS = {"classifier": ClassifierRecipe, "network_input": NetworkInput}
 SHIPPED = "shipped"  # the variant without changes
 
 
@@ -34,7 +45,8 @@ class Zoo(Section):
     @model_validator(mode="after")
     def _takes_part(self) -> Self:
         if self.compare_with not in self.encoders:
-            raise ValueError(f"compare_with ({self.compare_with}) must be one of zoo.encoders")
+            known = ", ".join(self.encoders)
+            raise WrongKey("compare_with", f"must be one of zoo.encoders ({known})")
         return self
 
 
@@ -68,7 +80,7 @@ class Ablation(Section):
     @model_validator(mode="after")
     def _has_a_reference(self) -> Self:
         if self.variants.get(SHIPPED) != Variant():
-            raise ValueError(f"variants must hold '{SHIPPED}: {{}}', which changes nothing")
+            raise WrongKey("variants", f"must hold '{SHIPPED}: {{}}', which changes nothing")
         return self
 
 
@@ -119,14 +131,14 @@ def resolve_variant(
     )
 
 
-def study_problems(config: Any) -> list[str]:
+def study_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the studies of a configuration, one line each.
 
     Args:
         config: with the sections zoo, ablation, scaling, encoders, classifier, network_input and
             the list of domains.
+        origins: files of the configuration.
     """
-    lines = []
     named = [("zoo.encoders", name) for name in config.zoo.encoders]
     named += [("zoo.reference", config.zoo.reference)]
     named += [("ablation.encoder", config.ablation.encoder)]
@@ -134,20 +146,17 @@ def study_problems(config: Any) -> list[str]:
     for name, variant in config.ablation.variants.items():
         if variant.encoder is not None:
             named.append((f"ablation.variants.{name}.encoder", variant.encoder))
-    known = ", ".join(sorted(config.encoders))
-    lines += [
-        f"{key} = '{name}': is not listed under 'encoders'; known are {known}"
+    lines = [
+        unlisted(key, name, "encoders", config.encoders, origins)
         for key, name in named
         if name not in config.encoders
     ]
     for study in ("zoo", "ablation", "scaling"):
-        domain = getattr(config, study).domain
-        if domain is not None and domain not in config.domains:
-            lines.append(f"{study}.domain = '{domain}': is not listed under 'domains'")
-    return lines or _variant_problems(config)
+        lines += unlisted_domain(f"{study}.domain", config, origins)
+    return lines or _variant_problems(config, origins)
 
 
-def _variant_problems(config: Any) -> list[str]:
+def _variant_problems(config: Any, origins: Origins) -> list[str]:
     lines = []
     for name, variant in config.ablation.variants.items():
         where = f"ablation.variants.{name}"
@@ -160,7 +169,8 @@ def _variant_problems(config: Any) -> list[str]:
                 network_input=config.network_input,
             )
         except ValidationError as error:
-            for item in error.errors():
-                key = ".".join(map(str, item["loc"]))
-                lines.append(f"{where}: {key} = {item['input']!r}: {item['msg']}")
+            section = {"ClassifierRecipe": "classifier", "NetworkInput": "network_input"}
+            part = section.get(error.title, "encoder_changes")
+            keys = sorted(PARTS[part].model_fields) if part in PARTS else []
+            lines += lines_of_changes(error, f"{where}.{part}", origins, keys)
     return lines

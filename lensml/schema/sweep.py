@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from lensml.schema.anomaly import Anomaly, Mae, Score, Scoring
 from lensml.schema.base import Name, Section, Seeds, check_unique
+from lensml.schema.errors import Origins, rule_of
+from lensml.schema.references import unlisted_domain
 
 N_TRAIN = "n_train"
 Factor = Literal[
@@ -68,21 +70,24 @@ def configured(anomaly: Anomaly, factor: Factor, n_train: int) -> Any:
     return getattr(anomaly.mae if factor in Mae.model_fields else anomaly, factor)
 
 
-def sweep_problems(config: Any) -> list[str]:
+def sweep_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the sweep of a configuration, one line each.
 
     Args:
         config: with the sections sweep, anomaly, simulation, network_input and its domains.
+        origins: files of the configuration.
     """
-    sweep, lines = config.sweep, []
-    if sweep.domain is not None and sweep.domain not in config.domains:
-        return [f"sweep.domain = '{sweep.domain}': is not listed under 'domains'"]
+    sweep, lines = config.sweep, unlisted_domain("sweep.domain", config, origins)
+    if lines:
+        return lines
     domain = sweep.domain or (config.anomaly.domains or config.domains)[0]
     size = config.network_input.img_size(config.resolved[domain].num_pix)
     for factor, values in sweep.vary.items():
         for value in values:
-            where = f"sweep.vary.{factor} = {value!r}"
-            lines += [f"{where}: {reason}" for reason in _reasons(config, factor, value, size)]
+            lines += [
+                origins.line(f"sweep.vary.{factor}", reason, value=value)
+                for reason in _reasons(config, factor, value, size)
+            ]
     return lines
 
 
@@ -93,7 +98,7 @@ def _reasons(config: Any, factor: Factor, value: Any, size: int) -> list[str]:
     try:
         patch = swept(config.anomaly, factor, value).mae.patch_size
     except ValidationError as error:
-        return [item["msg"] for item in error.errors()]
+        return [rule_of(item) for item in error.errors()]
     if size % patch and factor == "patch_size":
         return [f"must divide the image of {size} pixels"]
     return []

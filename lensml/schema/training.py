@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -11,9 +12,11 @@ from lensml.schema.base import (
     Name,
     NonNegative,
     Positive,
+    Rate,
     Section,
     Seeds,
     UniqueNames,
+    WrongKey,
     check_unique,
 )
 
@@ -21,6 +24,10 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 Betas = Annotated[list[Beta], Field(min_length=2, max_length=2)]
 BASELINE = "radial_profile"  # of classification
 FIT_STATISTICS = "fit_statistics"  # classifier without a network, where lenses are fitted
+COLOR_MAPS = (  # matplotlib's sequential ones: an image's brightness is one quantity
+    *("viridis", "plasma", "inferno", "magma", "cividis", "gray", "bone", "pink", "hot"),
+    *("afmhot", "gist_heat", "copper", "Greys", "Purples", "Blues", "Greens", "Oranges", "Reds"),
+)
 
 
 class Optimization(Section):
@@ -28,7 +35,7 @@ class Optimization(Section):
 
     optimizer: Literal["adamw", "muon"] = "adamw"
     batch_size: Annotated[int, Field(ge=2)]
-    learning_rate: Positive
+    learning_rate: Rate
     min_learning_rate: NonNegative
     weight_decay: NonNegative
     betas: Betas
@@ -38,7 +45,9 @@ class Optimization(Section):
     @model_validator(mode="after")
     def _decays(self) -> Self:
         if self.min_learning_rate > self.learning_rate:
-            raise ValueError("min_learning_rate must not exceed learning_rate")
+            raise WrongKey(
+                "min_learning_rate", f"must not exceed learning_rate ({self.learning_rate:g})"
+            )
         return self
 
 
@@ -111,13 +120,25 @@ class Benchmark(Section):
     repeats: Annotated[int, Field(ge=2)]  # turns of either engine
 
 
+def _check_color_map(name: str) -> str:
+    known = [*COLOR_MAPS, *(f"{name}_r" for name in COLOR_MAPS)]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(
+            f"should be one of matplotlib's sequential colour maps, {', '.join(COLOR_MAPS)}, or "
+            f"one of them reversed with _r{hint}"
+        )
+    return name
+
+
 class Figures(Section):
     """Look of the figures."""
 
     dpi: Annotated[int, Field(ge=50, le=1200)]
-    font_size: Positive  # points
-    width: Positive  # inches
-    color_map: str
+    font_size: Annotated[float, Field(ge=1, le=100)]  # points
+    width: Annotated[float, Field(ge=0.5, le=50)]  # inches
+    color_map: Annotated[str, AfterValidator(_check_color_map)]
     gallery_examples: Count  # per class and domain
 
 

@@ -78,25 +78,38 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file cannot be read, is not YAML, repeats a key or is not a mapping.
     """
-    path = Path(path)
     try:
-        content = _parsed(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([f"{path}: is not UTF-8 text"]) from None
+        content = _parsed(_text_of(Path(path)))
     except yaml.YAMLError as error:
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError([f"{where}: {problem}"]) from None
-    if content is None:
-        return {}
+        raise ConfigError([_complaint(path, error)]) from None
+    if content is None:  # Snakemake, which reads it first, takes none either
+        raise ConfigError([f"{path}: is empty; write 'key: value' pairs, or {{}} for none"])
     if not isinstance(content, dict):
         raise ConfigError(
             [f"{path}: should hold 'key: value' pairs, found {type(content).__name__}"]
         )
     return content
+
+
+def _text_of(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-8")
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read ({error.strerror})"]) from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        problem = f"byte 0x{content[error.start]:02x} is not UTF-8 text; save the file as UTF-8"
+        raise ConfigError([f"{path}:{line}: {problem}"]) from None
+
+
+def _complaint(path: str | Path, error: yaml.YAMLError) -> str:
+    """What YAML has to say against a file, in one line."""
+    problem = " ".join(str(getattr(error, "problem", None) or error).split())
+    if "'\\t'" in problem:
+        problem += "; indent with spaces, YAML takes no tabs"
+    mark = getattr(error, "problem_mark", None)
+    return f"{path}:{mark.line + 1}: {problem}" if mark else f"{path}: {problem}"
 
 
 def deep_merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -53,8 +53,8 @@ def test_a_trial_changes_its_method_and_nothing_else(config):
 
 MISTAKES = {
     "pairs: [{source: euclid, target: hst}]": "must not be reported on it",
-    "pairs: [{source: euclid, target: lsst}]": "target 'lsst' is not listed under 'domains'",
-    "pairs: [{source: hst, target: euclid}]": "source 'hst' is not listed under",
+    "pairs: [{source: euclid, target: lsst}]": "pairs.target = 'lsst': is not listed under",
+    "pairs: [{source: hst, target: euclid}]": "pairs.source = 'hst': is not listed under",
     "methods: [adabn]": "adabn: allowed are adda",
     "seeds: [5]": "is not listed under 'classifier.seeds'",
     "encoder: cnn": "is not listed under 'adaptation.encoders'",

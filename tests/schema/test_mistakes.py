@@ -60,7 +60,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "one class": ("substructures: [no_sub]", "substructures = ['no_sub']", "at least 2 items"),
     "no_sub is not first": (
         "substructures: [cdm, no_sub]",
-        "top level: substructures",
+        "substructures = ['cdm', 'no_sub']",
         "must begin with no_sub",
     ),
     "errors in noise units without fluxes": (
@@ -131,9 +131,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     ),
     "unknown kind of encoder": (
         "encoders: {vit: {kind: resnet}}",
-        "encoders.vit",
-        "'resnet' found using 'kind' does not match any of the expected tags: "
-        "'vit_conv_stem', 'vit', 'cnn'",
+        "encoders.vit.kind = 'resnet'",
+        "should be 'vit_conv_stem', 'vit', 'cnn' or 'timm'",
     ),
     "comparison with a model that is not trained": (
         "evaluation: {compare_with: radial_profil}",
@@ -148,8 +147,8 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     ),
     "heads that do not divide": (
         "encoders: {vit: {num_heads: 5}}",
-        "encoders.vit",
-        "embed_dim (96) must be a multiple of num_heads (5)",
+        "encoders.vit.embed_dim = 96",
+        "must be a multiple of num_heads (5)",
     ),
     "patches that do not fit": (
         "anomaly: {mae: {patch_size: 7}}",

@@ -16,8 +16,8 @@ from lensml.schema.pretraining import pretraining_recipe
         ("{fractions: [0.5, 0.5]}", "0.5 listed more than once"),
         ("{fractions: [1.5]}", "should be less than or equal to 1"),
         ("{domain: mars}", "pretraining.domain = 'mars': is not listed under 'domains'"),
-        ("{classifier: {learning_rate: -1.0}}", "pretraining.classifier: learning_rate = -1.0"),
-        ("{classifier: {colour: 1}}", "pretraining.classifier: colour = 1"),
+        ("{classifier: {learning_rate: -1.0}}", "pretraining.classifier.learning_rate = -1.0"),
+        ("{classifier: {colour: 1}}", "pretraining.classifier.colour = 1"),
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, section, line):

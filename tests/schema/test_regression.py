@@ -26,7 +26,7 @@ MISTAKES = {
     "no epochs": ("regression: {epochs: 0}", "regression.epochs = 0"),
     "rates that rise": (
         "regression: {min_learning_rate: 1.0}",
-        "min_learning_rate must not exceed learning_rate",
+        "regression.min_learning_rate = 1.0: must not exceed learning_rate (0.001)",
     ),
     "axion mass that does not vary": (
         "catalogue: {populations: {deeplense_varied: {vortex: {log10_axion_mass: -23.0}}}}",

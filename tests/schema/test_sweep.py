@@ -51,11 +51,11 @@ def test_what_the_scores_alone_depend_on_is_not_trained_again():
 @pytest.mark.parametrize(
     ("vary", "line"),
     [
-        ("{mask_ratio: [0.5, 1.0]}", "sweep.vary.mask_ratio = 1.0: Input should be less than 1"),
+        ("{mask_ratio: [0.5, 1.0]}", "sweep.vary.mask_ratio = 1.0: should be less than 1"),
         ("{patch_size: [7]}", "sweep.vary.patch_size = 7: must divide the image of 64 pixels"),
-        ("{loss: [cosine]}", "sweep.vary.loss = 'cosine': Input should be 'pixel'"),
+        ("{loss: [cosine]}", "sweep.vary.loss = 'cosine': should be 'pixel'"),
         ("{n_train: [1]}", "sweep.vary.n_train = 1: must be a whole number of at least 2"),
-        ("{n_masks: [2.5]}", "sweep.vary.n_masks = 2.5: Input should be a valid integer"),
+        ("{n_masks: [2.5]}", "sweep.vary.n_masks = 2.5: should be a valid integer"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(tmp_path, vary, line):

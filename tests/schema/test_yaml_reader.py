@@ -68,14 +68,26 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path):
 
 def test_a_file_that_is_not_text_is_one_line(tmp_path):
     file = tmp_path / "binary.yaml"
-    file.write_bytes(b"\xff\xfe\x00")
+    file.write_bytes("seed: 1\n# Einstein\xb4s\n".encode("latin-1"))
     with pytest.raises(ConfigError) as caught:
         read_yaml(file)
-    assert caught.value.lines == [f"{file}: is not UTF-8 text"]
+    assert caught.value.lines == [f"{file}:2: byte 0xb4 is not UTF-8 text; save the file as UTF-8"]
 
 
-def test_an_empty_overlay_changes_nothing(load):
-    assert load("# nothing\n") == load_varied()
+def test_a_tab_is_named_with_its_line_and_what_to_write(problem, tmp_path):
+    line = problem("seed: 1\nclassifier:\n\tepochs: 3\n")
+    assert line.startswith(f"{tmp_path / 'overlay.yaml'}:3: ")
+    assert line.endswith("indent with spaces, YAML takes no tabs")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_an_empty_file_is_refused_as_snakemake_refuses_it(problem, tmp_path, text):
+    expected = f"{tmp_path / 'overlay.yaml'}: is empty; write 'key: value' pairs, or {{}} for none"
+    assert problem(text) == expected
+
+
+def test_an_overlay_without_pairs_changes_nothing(load):
+    assert load("{}\n") == load_varied()
 
 
 TREES = st.recursive(

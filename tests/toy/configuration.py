@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lensml.models.refusal import refusal
 from lensml.schema import Config, load_config
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 
@@ -24,7 +25,7 @@ def load_files(*files: Path, catalogue_dir: Path = CATALOGUE) -> Config:
     merged: dict[str, Any] = {}
     for file in files:
         merged = deep_merge(merged, read_yaml(file))
-    return load_config(merged, catalogue_dir=catalogue_dir, files=files)
+    return load_config(merged, catalogue_dir=catalogue_dir, files=files, refusal=refusal)
 
 
 def load_varied(*files: Path, catalogue_dir: Path = CATALOGUE) -> Config:

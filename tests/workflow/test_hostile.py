@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from toy.smoke_run import command, copy_of_datasets, digests, overlay, refusals, snakemake
+from toy.smoke_run import command, copy_of_datasets, digests, refusals, snakemake
 
 STORE = "results/datasets/euclid/cdm/train.zarr"
 WEIGHTS = "results/classification/euclid/vit_conv_stem/seed0/weights.safetensors"
@@ -171,6 +171,10 @@ FEW = {
     "no class": ({"substructures": []}, "substructures"),
     "an empty class": ({"simulation": {"n_train": 0}}, "simulation.n_train = 0"),
     "an empty test": ({"simulation": {"n_test": 0}}, "simulation.n_test = 0"),
+    "fewer images than a batch": (
+        {"classifier": {"batch_size": 512}},
+        "classifier.batch_size = 512: must be at most the 288 training images of 3 classes",
+    ),
 }
 
 
@@ -178,9 +182,3 @@ FEW = {
 def test_too_little_to_classify_is_named_before_any_job(case, tmp_path):
     content, named = FEW[case]
     assert any(named in line for line in refusals(tmp_path, content))
-
-
-def test_fewer_images_than_a_batch_are_trained_on(tmp_path):
-    few = {"simulation": {"n_train": 8, "n_val": 8}, "classifier": {"batch_size": 512}}
-    snakemake(tmp_path, WEIGHTS, overlays=[overlay(tmp_path, few)])
-    assert (tmp_path / WEIGHTS).exists()

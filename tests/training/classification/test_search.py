@@ -136,7 +136,10 @@ def test_the_shipped_values_are_always_part_of_the_space():
         ({"space": {"classifier.epochs": {"low": 1, "high": 2}}}, "other than"),
         ({"space": {"optimizer.lr": {"low": 1, "high": 2}}}, "must be one of encoder"),
         ({"space": {"classifier.ema_decay": {"low": 0.9, "high": 0.1}}}, "low must be below"),
-        ({"space": {"classifier.ema_decay": {"low": 0, "high": 1, "log": True}}}, "low above 0"),
+        (
+            {"space": {"classifier.ema_decay": {"low": 0, "high": 1, "log": True}}},
+            "must be above 0",
+        ),
         ({"space": {"classifier.augment": {"choices": [True, True]}}}, "each choice"),
         ({"n_trials": 1, "workers": 2}, "must not be below workers"),
         ({"n_confirmed": 4}, "other trials may be pruned"),
