@@ -348,7 +348,7 @@ def test_redrawn_noise_wants_images_without(config):
 
 def test_scaling_asks_for_no_more_images_than_there_are(config):
     studies = plan.Studies(config(simulation={"n_train": 1000}))
-    assert studies.variants("scaling") == ["n500", "n1000"]
+    assert studies.variants("scaling") == ["n300", "n1000"]
     assert studies.reference("scaling") == "n1000"
 
 

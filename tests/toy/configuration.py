@@ -33,7 +33,8 @@ def load_varied(*files: Path, catalogue_dir: Path = CATALOGUE) -> Config:
     merged = deep_merge(read_yaml(DEFAULT), {**read_yaml(VARIED), "run": None})
     for file in files:
         merged = deep_merge(merged, read_yaml(file))
-    return load_config(merged, catalogue_dir=catalogue_dir, files=[DEFAULT, VARIED, *files])
+    files = (DEFAULT, VARIED, *files)
+    return load_config(merged, catalogue_dir=catalogue_dir, files=files, refusal=refusal)
 
 
 def configured(changes: Mapping[str, Any]) -> Config:
