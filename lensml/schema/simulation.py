@@ -239,7 +239,7 @@ class VortexLine(Section):
     sign: Literal[1, -1] = 1  # -1: an underdense line
     inclined: bool = False  # the line points anywhere in space instead of lying in the sky
     log10_axion_mass: AxionMass
-    core_fraction: Positive  # core / half-length; never below one ray spacing
+    core_fraction: Positive  # core / half-length of the line in space
     position: Position
     phi: Angle  # rad
 
