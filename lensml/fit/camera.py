@@ -128,5 +128,5 @@ class Workspace(NamedTuple):
             np.zeros(refined**2, np.int32),
             np.zeros(size + 1, np.int64),
             np.zeros((refined, refined), np.bool_),
-            np.zeros(ROWS * BLOCK, np.float32),
+            np.zeros(max(ROWS * BLOCK, 2 * size), np.float32),
         )

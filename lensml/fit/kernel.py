@@ -42,7 +42,7 @@ from lensml.fit.ray_kernel import (
 )
 from lensml.physics.light import SMOOTHING
 from lensml.simulate import light_kernel, vector_math
-from lensml.simulate.light_kernel import mark_cells
+from lensml.simulate.light_kernel import average_cells, mark_cells
 
 LN_FLUX = 8  # whose derivative is the image itself
 N_MAPS = 1 + N_PARAMETERS
@@ -127,7 +127,7 @@ def lit_range(light, cut):
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
 def put_rays(rows, w, slot, place, begin, end, per_cell, refined):
-    """Rays of a block into rows of the maps: means of marked cells, others as they are.
+    """Rays of a block into rows of the maps: means of marked cells, derivatives as they are.
 
     Args:
         rows: (M, row_length), of the image and of derivatives.
@@ -151,8 +151,9 @@ def put_rays(rows, w, slot, place, begin, end, per_cell, refined):
                 total += source[j]
             target[place[i]] += share * total
             i = stop
-        for i in range(split, end):
-            target[place[i]] = source[i - begin]
+        if k > 0:  # brightness stands there already, averaged over its cell
+            for i in range(split, end):
+                target[place[i]] = source[i - begin]
 
 
 @numba.njit(fastmath=True, error_model="numpy", forceinline=True)
@@ -180,6 +181,7 @@ def evaluate(maps, x, level, work, wanted, cut):
     brightness(fine, w, level.axis, g, series, n_terms)
     if refinement > 1:
         mark_cells(marked, first, work.compact, fine, ss, w[:size])
+        average_cells(fine, w[:size], w[size : 2 * size])
     # Derivatives of the multipoles, and of a centre that they are about.
     multipoles = x[15] != 0 or x[16] != 0 or x[17] != 0 or x[18] != 0
     slot = np.zeros(wanted.size + 1, np.int64)  # which row of a block goes into which map

@@ -256,9 +256,7 @@ class VortexLine(Section):
     sign: Literal[1, -1] = 1  # -1: an underdense line
     inclined: bool = False  # the line points anywhere in space instead of lying in the sky
     log10_axion_mass: AxionMass
-    core_fraction: Annotated[
-        float, Field(gt=0, le=1)
-    ]  # core / half-length; never below one ray spacing
+    core_fraction: Annotated[float, Field(gt=0, le=1)]  # core / half-length of the line in space
     position: Position
     phi: Angle  # rad
 

@@ -2,9 +2,10 @@
 
 Per fine row of rays the kernel sums the deflection of an elliptical power law with multipoles,
 external shear, a disc of constant convergence, point masses, cored lines and truncated NFW halos,
-evaluates the Sersic source there, sends several rays through cells in which one is not enough, and
-finally convolves with a Gaussian and bins to pixels in one separable pass. float32 and float64
-share this code: the type of the tables decides. The formulas are those of
+evaluates the Sersic source there, sends several rays through cells in which one is not enough,
+corrects the others for how brightness bends, and finally convolves with a Gaussian and bins to
+pixels in one separable pass. float32 and float64 share this code: the type of the tables decides.
+The formulas are those of
 :mod:`lensml.physics.profiles` and :mod:`lensml.physics.light`.
 
 Every part is inlined into ``trace`` (``forceinline``). A part that were a function of its own
@@ -54,6 +55,7 @@ from lensml.simulate.columns import (
 )
 from lensml.simulate.halo_kernel import halo_deflection, interpolate_planes
 from lensml.simulate.light_kernel import (
+    average_cells,
     average_rays,
     convolve_and_bin,
     galaxy_light,
@@ -286,6 +288,7 @@ def _compiled(sources: str) -> Callable[..., None]:
                     for k in range(line_offset[i], line_offset[i + 1]):
                         mark_line(compact, lines[k], axis64)
                     mark_cells(marked, first, compact, fine, ss, sr_row[:size])
+                    average_cells(fine, sr_row[:size], si_row[:size])
                 again = r >= size
                 n, y, part, y64 = place_row(x64, axis64, marked, first, r, refinement)
                 if n == 0:

@@ -87,3 +87,10 @@ def test_pinned_instruments_keep_their_values(name):
     i = shipped_instrument(name)
     found = (i.pixel_scale, i.exposure_time, i.num_exposures, i.read_noise)
     assert (*found, i.sky_brightness, i.magnitude_zero_point, i.psf_fwhm) == expected
+
+
+def test_hubble_exposes_no_longer_than_its_orbits_allow():
+    """One orbit of 96 minutes sees a target for less than an hour (WFC3 instrument handbook)."""
+    content = read_yaml(CATALOGUE / "instruments" / "hst_f160w.yaml")
+    orbits = {"one orbit": 1, "two orbits": 2}[content["description"].split(", ")[1]]
+    assert 0.5 < content["exposure_time"] * content["num_exposures"] / (3600 * orbits) < 1

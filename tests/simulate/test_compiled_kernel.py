@@ -73,5 +73,5 @@ def test_an_edit_of_any_part_of_the_kernel_is_compiled(compiled, tmp_path):
     assert digests(tmp_path, "euclid") == [rendered]
     assert len(caches(tmp_path)) == 2
     light = tmp_path / "lensml" / "simulate" / "light_kernel.py"
-    light.write_text(light.read_text().replace("MAX_MISS = 0.003", "MAX_MISS = 1.0"))
+    light.write_text(light.read_text().replace("MAX_MISS = 0.0015", "MAX_MISS = 1.0"))
     assert digests(tmp_path, "euclid") != [rendered]  # which is refined there

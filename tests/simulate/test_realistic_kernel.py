@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lenstronomy.LightModel.light_model import LightModel
-from toy.configuration import DOMAINS
 
 from lensml.physics import halos
 from lensml.simulate.axes import ray_axis
@@ -66,19 +65,6 @@ def test_the_table_of_halos_keeps_the_closed_form():
             into.append(ax[0, 1])
     np.testing.assert_allclose(found, expected, rtol=7e-5)  # 6.6e-5 for a ray at 1e-3 Rs
     np.testing.assert_allclose(expected, halos.tnfw_enclosed(x, tau) / x, rtol=1e-9)
-
-
-@pytest.mark.parametrize("name", sorted(set(DOMAINS) - {"model_ii_asis"}))
-@pytest.mark.parametrize("substructure", CLASSES)
-def test_shipped_sampling_is_within_one_percent_of_the_converged_image(domain, name, substructure):
-    camera = domain(name)
-    n = 12 if camera.num_pix < 100 else 4
-    systems = draw_systems(camera, substructure, seed=11, split="val", start=0, stop=n)
-    fine = camera.model_copy(update={"supersampling_factor": 15, "refinement_factor": 8})
-    expected = render(systems, fine, engine="numba", precision="float32")
-    found = render(systems, camera, engine="numba", precision="float32")
-    error = np.abs(found - expected).max((1, 2)) / expected.max((1, 2))
-    assert error.max() < 0.01
 
 
 def test_refinement_finds_the_cusp_that_single_rays_miss(domain):

@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 from lensml.data.store import open_store
+from lensml.evaluation.audit.data import axis_ratio
 from lensml.physics.cosmology import lens_distances
+from lensml.physics.einstein_radius import effective_einstein_radius, perturber_pieces
 from lensml.schema.simulation import Cosmology
 from lensml.simulate.priors import draw
 from lensml.simulate.render import render
@@ -17,6 +19,7 @@ from lensml.simulate.systems import Systems, draw_systems
 COSMOLOGY = Cosmology(H0=70.0, Om0=0.3, Ob0=0.05)
 CLASSES = ["no_sub", "cdm", "vortex"]
 P_VALUE = 1e-4
+N_RADII = 800  # systems whose Einstein radii are measured
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,26 @@ def test_the_mass_budgets_of_cdm_and_vortex_are_equal_and_are_f_sub(many, domain
 def test_the_sheet_takes_away_what_substructure_brings(many):
     for name, kappa in (("no_sub", 0.0), ("cdm", -0.01), ("vortex", -0.01)):
         np.testing.assert_allclose(many[name].truth["kappa_sheet"], kappa)
+
+
+def test_tides_leave_less_of_cdm_inside_the_einstein_radius_than_the_sheet_takes(many):
+    """As the docstring of ``sheet`` says; the vortex brings what is taken."""
+    radius, inside = {}, {}
+    for name, systems in many.items():
+        t = {k: column[:N_RADII] for k, column in systems.truth.items()}
+        offset = systems.offset[: N_RADII + 1]
+        perturbers = {k: column[: offset[-1]] for k, column in systems.perturbers.items()}
+        center = {k: t[k] for k in ("center_x", "center_y")}
+        lens = {"profile": systems.profile, "perturbers": perturbers, "offset": offset}
+        radius[name] = effective_einstein_radius(t, q=axis_ratio(t), **lens)
+        inside[name] = perturber_pieces(**lens, **center).inside(t["theta_E_total"])
+    taken = 0.01 * many["cdm"].truth["theta_E_total"][:N_RADII] ** 2
+    for name, share, shift in (("cdm", 0.86, -0.0015), ("vortex", 1.0, 0.0)):
+        change = radius[name] - radius["no_sub"]
+        error = stats.sem(inside[name]) / taken.mean()
+        assert inside[name].sum() / taken.sum() == pytest.approx(share, abs=4 * error)
+        assert change.mean() == pytest.approx(shift, abs=4 * stats.sem(change))
+    assert radius["no_sub"].std() > 60 * 0.0015
 
 
 def test_halos_are_truncated_as_published(many):

@@ -97,8 +97,7 @@ def test_vortex_is_one_line_as_long_as_its_de_broglie_wavelength(varied, domain)
         for m, v in zip(log_mass, sigma_v, strict=True)
     ]
     np.testing.assert_allclose(p["length"], expected, rtol=1e-12)
-    spacing = euclid.instrument.pixel_scale / euclid.supersampling_factor
-    np.testing.assert_allclose(p["core"], np.maximum(0.05 * p["length"], spacing), rtol=1e-12)
+    np.testing.assert_allclose(p["core"], 0.05 * p["length"], rtol=1e-12)
     area = (p["center_x"] ** 2 + p["center_y"] ** 2) / 1.5**2
     assert stats.kstest(area, stats.uniform.cdf).pvalue > P_VALUE
     assert stats.kstest(p["angle"] / np.pi, stats.uniform.cdf).pvalue > P_VALUE
@@ -174,3 +173,37 @@ def test_truth_is_complete_and_has_units(domain, domain_name, substructure):
         absent |= name == "log10_axion_mass" and substructure != "vortex"
         assert np.isfinite(column).all() != absent
     assert all(len(column) == systems.offset[-1] for column in systems.perturbers.values())
+
+
+@pytest.mark.parametrize("substructure", CLASSES)
+def test_what_a_lens_is_depends_on_no_camera_and_no_sampling(domain, substructure):
+    """The core of a vortex was as wide as the rays of a camera were apart."""
+    draws = [
+        draw_systems(camera, substructure, seed=1, split="val", start=0, stop=40)
+        for camera in (
+            domain("euclid_realistic"),
+            domain("euclid_realistic", supersampling_factor=1),
+            domain("euclid_realistic", instrument={"pixel_scale": 0.2}),
+        )
+    ]
+    for other in draws[1:]:
+        for name, column in draws[0].perturbers.items():
+            np.testing.assert_array_equal(column, other.perturbers[name], err_msg=name)
+
+
+def test_the_core_of_a_vortex_is_that_of_its_length_in_space(domain):
+    camera = domain("euclid_realistic")
+    systems = draw_systems(camera, "vortex", seed=1, split="val", start=0, stop=2000)
+    p, population = systems.perturbers, camera.population
+    distances = lens_distances(population.cosmology, 0.5, 1.5)
+    sigma_v = distances.sigma_v_of_theta_E(systems.truth["theta_E_total"])
+    log_mass = systems.truth["log10_axion_mass"]
+    in_space = [
+        de_broglie_wavelength(m, v) / distances.kpc_per_arcsec
+        for m, v in zip(log_mass, sigma_v, strict=True)
+    ]
+    np.testing.assert_allclose(p["core"], 0.05 * np.array(in_space), rtol=1e-12)
+    # cos i is uniform: the share that is seen of the length is the root of 1 - cos^2 i
+    seen = p["length"] / in_space
+    assert stats.kstest(np.sqrt(1 - seen**2), "uniform").pvalue > P_VALUE
+    assert np.quantile(p["core"], 0.1) < 0.01  # below the spacing of the rays of any camera
