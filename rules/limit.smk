@@ -76,9 +76,31 @@ rule simulate_grid:
         "../workflow_scripts/simulate_grid.py"
 
 
+rule fit_grid:
+    input:
+        folder="<results>/limit/images/{domain}",
+        reference="<results>/fits/{domain}/reference.npz",
+    output:
+        folder=directory("<results>/limit/fits/{domain}"),
+    log:
+        "<logs>/fit_grid/{domain}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(3000, 240),
+    params:
+        classes=CLASSES,
+        grid=GRID,
+        fit=fits.spec("train"),
+    script:
+        "../workflow_scripts/fit_grid.py"
+
+
 rule predict_grid:
     input:
         folder="<results>/limit/images/{domain}",
+        fits=["<results>/limit/fits/{domain}"] * CFG.network_input.fitted,
         weights=f"{at.classifier_run}/weights.safetensors",
     output:
         predictions=at.grid_predictions,

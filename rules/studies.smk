@@ -22,8 +22,8 @@ rule measure_encoder:
 
 rule train_variant:
     input:
-        train=lambda w: data.seen(studies.train_domain(w), "train"),
-        validation=lambda w: data.seen(studies.domain(w.study), "val"),
+        train=lambda w: studies.seen_by(w, studies.train_domain(w), "train"),
+        validation=lambda w: studies.seen_by(w, studies.domain(w.study), "val"),
         sizes=studies.sizes,
         mae=studies.mae,
     output:
@@ -60,7 +60,7 @@ rule train_variant:
 
 rule predict_variant:
     input:
-        test=lambda w: data.seen(studies.domain(w.study), "test"),
+        test=lambda w: studies.seen_by(w, studies.domain(w.study), "test"),
         weights=f"{at.study_run}/weights.safetensors",
     output:
         predictions=f"{at.study_run}/predictions.csv",

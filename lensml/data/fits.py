@@ -16,6 +16,7 @@ from lensml.data.store import ChunkedImages, check_place, map_images
 FIT_SCHEMA_VERSION = 1
 FITS = "fits"  # folder of <domain>/<class>/<split>.zarr, as DATASETS is
 DATASETS, PROXIES = "datasets", "proxies"
+GRID_IMAGES, GRID_FITS = "limit/images/", "limit/fits/"  # of the grid beside the bounds
 # Array of images -> unit, what it is. The last two are there if a potential was looked for.
 MAPS = {
     "residual": ("", "image minus smooth lens, in units of the noise"),
@@ -107,7 +108,7 @@ def fits_of(images: str | Path) -> Path:
     """Where the fits of a store lie: at its own path, but below ``fits`` instead of ``datasets``.
 
     Args:
-        images: store below a folder ``datasets``, or of proxies.
+        images: store below a folder ``datasets``, of proxies, or of the limit's grid.
 
     Raises:
         ValueError: the store lies elsewhere.
@@ -115,7 +116,8 @@ def fits_of(images: str | Path) -> Path:
     path = Path(images)
     if path.parent.name == PROXIES:
         return path.parents[1] / FITS / path.stem / "proxy" / "val.zarr"
-    above, name, below = str(path).rpartition(f"{DATASETS}/")
-    if not name:
-        raise ValueError(f"{path}: fits lie beside a folder '{DATASETS}', which it is not in")
-    return Path(above) / FITS / below
+    for folder, beside in ((f"{DATASETS}/", FITS), (GRID_IMAGES, GRID_FITS)):
+        above, name, below = str(path).rpartition(folder)
+        if name:
+            return Path(above) / beside / below
+    raise ValueError(f"{path}: fits lie beside a folder '{DATASETS}', which it is not in")

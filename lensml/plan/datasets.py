@@ -125,15 +125,23 @@ class Datasets:
         wanted = split != "train" or "kappa" in self.config.network_input.channels
         return ["residual", "model", *(["kappa", "kappa_std"] if potential and wanted else [])]
 
-    def seen(self, domain: str, *splits: str) -> list[str]:
-        """What a rule waits for that shows images of every class to a network."""
-        pairs = [(split, s) for split in splits for s in self.classes]
-        return [file for split, s in pairs for file in self.seen_of(domain, s, split)]
+    def seen(self, domain: str, *splits: str, fitted: bool | None = None) -> list[str]:
+        """What a rule waits for that shows images of every class to a network.
 
-    def seen_of(self, domain: str, substructure: str, split: str) -> list[str]:
+        Args:
+            domain: of the images.
+            splits: of them.
+            fitted: whether a channel comes from fits; None: as configured.
+        """
+        pairs = [(split, s) for split in splits for s in self.classes]
+        return [file for split, s in pairs for file in self.seen_of(domain, s, split, fitted)]
+
+    def seen_of(
+        self, domain: str, substructure: str, split: str, fitted: bool | None = None
+    ) -> list[str]:
         """The same of one class, or of the pool without labels."""
         images = self.manifest(domain, substructure, split)
-        fitted = self.config.network_input.fitted
+        fitted = self.config.network_input.fitted if fitted is None else fitted
         return images + (self.fit_files(domain, substructure, split) if fitted else [])
 
     def all_manifests(self) -> list[str]:

@@ -9,6 +9,7 @@ from lensml.plan.classification import Classification, Row
 from lensml.plan.datasets import Datasets, dump
 from lensml.plan.layout import filled
 from lensml.schema.config import noiseless
+from lensml.schema.encoders import NetworkInput
 from lensml.schema.steps import steps_of
 from lensml.schema.studies import SHIPPED, Recipe, Variant, resolve_variant
 from lensml.schema.training import BASELINE
@@ -96,6 +97,11 @@ class Studies(Datasets):
             classifier=self.config.classifier.recipe,
             network_input=self.config.network_input,
         )
+
+    def seen_by(self, wildcards: Any, domain: str, split: str) -> list[str]:
+        """What a run waits for that sees images of a domain through its own channels."""
+        own = NetworkInput.model_validate(self.recipe(wildcards)["network_input"])
+        return self.seen(domain, split, fitted=own.fitted)
 
     def train_domain(self, wildcards: Any) -> str:
         """Whose training images: without noise, where it is drawn anew in every batch."""

@@ -36,6 +36,7 @@ def misfits(config: Any, origins: Origins, refusal: Refusal | None = None) -> li
         *_patches_of_the_autoencoder(config, origins, sizes),
         *_widths(config, origins, sizes),
         *_constant_targets(config, origins),
+        *_unfitted(config, origins),
         *_unmapped(config, origins),
         *_hidden_fluxes(config, origins),
         *_pairs_of_two_sizes(config, origins, sizes),
@@ -116,6 +117,29 @@ def _constant_targets(config: Any, origins: Origins) -> list[str]:
         )
         for name in config.regression.domains
         for target in constant_targets(config.resolved[name].population, config.substructures)
+    ]
+
+
+def _unfitted(config: Any, origins: Origins) -> list[str]:
+    """Sources that are observed galaxies, where a Sersic profile would be fitted to them."""
+    asked = {
+        "anomaly.smooth_fit": (config.anomaly.smooth_fit, config.anomaly.domains, "false"),
+        "network_input.channels": (
+            config.network_input.fitted and config.network_input.channels,
+            config.domains,
+            "image alone",
+        ),
+    }
+    return [
+        origins.line(
+            key,
+            f"the sources of '{name}' are observed galaxies, which no Sersic profile fits; "
+            f"allowed is {allowed}, or to leave the domain out",
+            value=value,
+        )
+        for key, (value, domains, allowed) in asked.items()
+        for name in domains
+        if value and config.resolved[name].population.source.galaxies is not None
     ]
 
 

@@ -99,6 +99,10 @@ def observed_problems(config: Any, origins: Origins) -> list[str]:
         origins: files of the configuration.
     """
     domain, trained = config.observed.domain, config.classifier.domains
+    if config.observed.lenses and config.network_input.fitted:
+        channels = config.network_input.channels
+        reason = "observed cut-outs are not fitted: networks that score them see [image] alone"
+        return [origins.line("network_input.channels", reason, value=channels)]
     if domain is None or domain in trained:
         return []
     return [unlisted("observed.domain", domain, "classifier.domains", trained, origins)]

@@ -161,7 +161,7 @@ def _variant_problems(config: Any, origins: Origins) -> list[str]:
     for name, variant in config.ablation.variants.items():
         where = f"ablation.variants.{name}"
         try:
-            resolve_variant(
+            recipe = resolve_variant(
                 variant,
                 encoder=config.ablation.encoder,
                 encoders=config.encoders,
@@ -173,4 +173,21 @@ def _variant_problems(config: Any, origins: Origins) -> list[str]:
             part = section.get(error.title, "encoder_changes")
             keys = sorted(PARTS[part].model_fields) if part in PARTS else []
             lines += lines_of_changes(error, f"{where}.{part}", origins, keys)
+        else:
+            lines += _channel_problems(where, variant, recipe.network_input, config, origins)
+    return lines
+
+
+def _channel_problems(
+    where: str, variant: Variant, own: NetworkInput, config: Any, origins: Origins
+) -> list[str]:
+    """Channels that a variant cannot have."""
+    key, lines = f"{where}.network_input.channels", []
+    alone = "initialise" if variant.initialise else "redraw_noise" if variant.redraw_noise else ""
+    if alone and own.channels != ["image"]:
+        lines.append(origins.line(key, f"beside {alone} allowed is [image]", value=own.channels))
+    known = config.network_input.channels
+    if "kappa" in own.channels and "kappa" not in known:
+        reason = f"is made of training images for network_input.channels = {known}; add it there"
+        lines.append(origins.line(key, reason, value="kappa"))
     return lines

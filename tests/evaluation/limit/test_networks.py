@@ -35,7 +35,7 @@ GRID = Grid(f_sub=[0.01, 0.1], magnitudes=[21.0, 24.0], n_network_images=6)
 
 @pytest.fixture(scope="module")
 def config():
-    return load_files(*(CONFIG_DIR / f"{name}.yaml" for name in ("config", "realistic", "smoke")))
+    return load_files(*(CONFIG_DIR / f"{name}.yaml" for name in ("config", "smoke", "realistic")))
 
 
 @pytest.fixture(scope="module")
