@@ -23,6 +23,7 @@ from lensml.schema.yaml_reader import deep_merge
 from lensml.simulate.dataset import seal_dataset, simulate_block
 
 if TYPE_CHECKING:
+    from toy.fits import FittedImages
     from toy.study import Study
 
 # The same examples in every run: a failure can be looked at again, and none comes out of the blue.
@@ -133,6 +134,15 @@ def simulate_store() -> Callable[..., Path]:
         return store
 
     return make
+
+
+@pytest.fixture(scope="session")
+def fitted(tmp_path_factory, domain, simulate_store) -> FittedImages:
+    """Images of two classes with their fits; nobody writes to them."""
+    from toy.fits import fitted_images
+
+    camera = domain("euclid", num_pix=48, supersampling_factor=2, refinement_factor=1)
+    return fitted_images(tmp_path_factory.mktemp("fitted"), camera, simulate_store)
 
 
 @pytest.fixture(scope="session")

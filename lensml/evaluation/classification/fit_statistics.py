@@ -65,7 +65,8 @@ def features_of(fits: Fits) -> np.ndarray:
     x = np.stack([np.asarray(c, dtype=float) for c in columns], axis=1)
     if "kappa" in fits.maps:
         x = np.concatenate([x, _of_maps(fits)], axis=1)
-    return np.sign(x) * np.log1p(np.abs(np.nan_to_num(x)))
+    x = np.nan_to_num(x)
+    return np.sign(x) * np.log1p(np.abs(x))
 
 
 def _of_maps(fits: Fits) -> np.ndarray:
