@@ -34,7 +34,8 @@ def test_channels_are_stacked_in_the_order_in_which_they_are_listed(fitted):
     np.testing.assert_array_equal(x[:, 1:2], alone)
     for k, name, units in ((0, "kappa", EVERY.kappa_units), (2, "residual", EVERY.residual_units)):
         maps = [open_fits(path).maps[name] for path in fitted.fits("test")]
-        own = np.stack([maps[0][[3]][0], maps[1][[4]][0], maps[0][[0]][0]])  # 16 of each class
+        of_class = [one[np.arange(16)] for one in maps]
+        own = np.stack([of_class[0][3], of_class[1][4], of_class[0][0]])
         np.testing.assert_allclose(x[:, k], np.arcsinh(own / units), rtol=1e-5, atol=1e-6)
 
 
@@ -54,8 +55,8 @@ def test_images_whose_fits_are_missing_are_refused(fitted, tmp_path):
 
 
 def test_every_image_of_a_pool_keeps_its_own_fit(fitted, tmp_path):
-    pool = tmp_path / "datasets" / "euclid" / "unlabelled" / "train.zarr"
-    store = tmp_path / "fits" / "euclid" / "unlabelled" / "train.zarr"
+    pool = tmp_path / "datasets" / "euclid" / "unlabelled" / "test.zarr"
+    store = tmp_path / "fits" / "euclid" / "unlabelled" / "test.zarr"
     pool_unlabelled(pool, fitted.stores("test"), seed=3)
     pool_fits(pool, store, fitted.fits("test"), seed=3)
     mixed, fits = open_store(pool), open_fits(store)
@@ -75,7 +76,7 @@ def test_every_image_of_a_pool_keeps_its_own_fit(fitted, tmp_path):
 
 
 def test_fits_of_another_number_of_images_make_no_pool(fitted, tmp_path):
-    pool = tmp_path / "datasets" / "euclid" / "unlabelled" / "train.zarr"
+    pool = tmp_path / "datasets" / "euclid" / "unlabelled" / "test.zarr"
     pool_unlabelled(pool, fitted.stores("test"), seed=3)
     with pytest.raises(ValueError, match="32 images for 16 fits"):
         pool_fits(pool, tmp_path / "pool.zarr", fitted.fits("test")[:1], seed=3)
