@@ -27,6 +27,9 @@ from lensml.schema.fit import Fit
 from lensml.schema.simulation import Domain
 
 _f = np.float32
+# Rays per pixel and axis, and of those again in refined cells, at most: finer ones, which keep the
+# simulator's error below the noise, change chi2 in the fourth digit and take half as long again.
+MOST_RAYS, MOST_REFINED = 3, 5
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class SmoothFitter:
         check_fittable(domain)
         self.domain, self.spec = domain, spec
         self.free = free_parameters(domain, spec.multipoles)
-        ss, refinement = domain.supersampling_factor, domain.refinement_factor
+        ss = min(domain.supersampling_factor, MOST_RAYS)
+        refinement = min(domain.refinement_factor, MOST_REFINED)
         found = [
             Level.of(domain, psf, ss=1, refinement=1),
             Level.of(domain, psf, ss=ss, refinement=refinement),

@@ -133,8 +133,12 @@ def _cell(row: Row, column: str) -> float:
 def _of_seeds(query: str, rows: list[Row]) -> list[float | None]:
     if len({row["seed"] for row in rows}) < len(rows) or len({row["metric"] for row in rows}) > 1:
         raise LookupError(f"{query}: {len(rows)} rows that are not seeds of one")
-    value, low, high = ([float(row[c]) for row in rows] for c in ("value", "ci_low", "ci_high"))
-    spread = statistics.stdev(value) if len(rows) > 1 else None
+    single = [row for row in rows if row["seed"] != "all"] or rows
+    together = [
+        row for row in rows if row["seed"] == "all"
+    ] or single  # tables of before have none
+    value, low, high = ([float(r[c]) for r in together] for c in ("value", "ci_low", "ci_high"))
+    spread = statistics.stdev(float(r["value"]) for r in single) if len(single) > 1 else None
     return [statistics.mean(value), spread, statistics.mean(low), statistics.mean(high)]
 
 
