@@ -94,7 +94,7 @@ def _content(path):
 
 
 def copy_of_datasets(finished, folder):
-    """A folder that holds the datasets of a finished run, known to Snakemake as made."""
-    for part in ("results/datasets", ".snakemake/metadata"):
+    """A folder that holds the datasets of a finished run and their fits, known as made."""
+    for part in ("results/datasets", "results/fits", ".snakemake/metadata"):
         shutil.copytree(finished / part, folder / part)
     return folder
