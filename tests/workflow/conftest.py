@@ -20,7 +20,7 @@ from lensml.simulate.systems import draw_systems
 def compiled_kernel(
     tmp_path_factory: pytest.TempPathFactory, domain: Callable[..., Domain]
 ) -> None:
-    """The kernels in the cache of this checkout: jobs begun side by side would each compile them."""
+    """The kernels in the cache of this checkout, which jobs side by side would each compile."""
 
     def compile_it(_: Path) -> None:
         systems = draw_systems(domain(), "cdm", seed=1, split="val", start=0, stop=1)
