@@ -19,7 +19,7 @@ rule render_attribution_truth:
         stores=lambda w: data.stores(w.domain, "test"),
         classes=CLASSES,
         n_images=CFG.attribution.n_images,
-        network_input=dump(CFG.network_input),
+        network_input=IMAGE_INPUT,
     script:
         "../workflow_scripts/render_attribution_truth.py"
 

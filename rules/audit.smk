@@ -18,7 +18,7 @@ rule audit_domain:
         stores=lambda w: {split: data.stores(w.domain, split) for split in SPLITS},
         classes=CLASSES,
         audit=dump(CFG.audit),
-        network_input=dump(CFG.network_input),
+        network_input=IMAGE_INPUT,
         seed=SEED,
     script:
         "../workflow_scripts/audit_domain.py"

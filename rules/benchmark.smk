@@ -17,7 +17,7 @@ rule run_benchmark:
         domains=[dump(domain) for domain in CFG.timed.values()],
         substructures=CLASSES,
         benchmark=dump(CFG.benchmark.rendering),
-        network_input=dump(CFG.network_input),
+        network_input=IMAGE_INPUT,
         precision=CFG.simulation.precision,
         seed=SEED,
     script:
@@ -83,7 +83,7 @@ rule benchmark_training:
         mae=dump(CFG.anomaly.mae),
         spec=dump(CFG.benchmark.training),
         confidence=CFG.evaluation.confidence,
-        setting=lambda w: setting(w, "benchmark of training"),
+        setting=lambda w: setting(w, "benchmark of training", IMAGE),
     script:
         "../workflow_scripts/benchmark_training.py"
 

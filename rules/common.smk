@@ -104,6 +104,7 @@ GPU = int(
 TRAINING_GPUS = GPU * CFG.compute.devices
 TRAINING_THREADS = CFG.compute.threads * (1 if GPU else CFG.compute.devices)
 IMAGE = ["image"]  # channels of what was not given the fits of smooth lenses
+IMAGE_INPUT = {**dump(CFG.network_input), "channels": IMAGE}
 FIGURE_STYLE = CFG.figures.model_dump(exclude={"gallery_examples"})
 
 

@@ -75,7 +75,7 @@ rule regress_baselines:
     params:
         stores=lambda w: {split: data.store(w.domain, w.substructure, split) for split in SPLITS},
         target=regression.target,
-        setting=lambda w: setting(w, "baselines of regression"),
+        setting=lambda w: setting(w, "baselines of regression", IMAGE),
     script:
         "../workflow_scripts/regress_baselines.py"
 

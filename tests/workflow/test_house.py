@@ -114,3 +114,17 @@ def test_no_test_file_is_long_or_imports_another():
         text = path.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 400, path
         assert not re.search(r"^(from|import) (\w+\.)*test_", text, re.MULTILINE), path
+
+
+RULE = re.compile(r"^(?:use rule \w+ as |rule )(\w+).*?:\n(.*?)(?=^\S|\Z)", re.M | re.S)
+
+
+def test_a_rule_without_fits_among_its_inputs_sees_images_alone():
+    networks = 0
+    for path in RULES:
+        for name, body in RULE.findall(path.read_text(encoding="utf-8")):
+            if "setting(w" in body and "IMAGE" not in body:
+                networks += 1
+                waits = ("seen", "limit/fits")
+                assert any(word in body for word in waits), f"{path.name}: {name}"
+    assert networks > 10
