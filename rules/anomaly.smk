@@ -280,6 +280,42 @@ use rule plot as plot_reconstructions with:
         figures=FIGURE_STYLE,
 
 
+rule collect_found:
+    input:
+        fits=lambda w: anomaly.fits_files(w.domain),
+        test=lambda w: data.manifests(w.domain, "test"),
+    output:
+        examples="<results>/anomaly/{domain}/potential_filter/examples.npz",
+    log:
+        "<logs>/collect_found/{domain}.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 30),
+    params:
+        stores=lambda w: data.stores(w.domain, "test"),
+        fits=lambda w: anomaly.fits_of(w.domain)["test"],
+        classes=CLASSES,
+        n_examples=2,
+    script:
+        "../workflow_scripts/collect_found.py"
+
+
+use rule plot as plot_found with:
+    input:
+        examples="<results>/anomaly/{domain}/potential_filter/examples.npz",
+    output:
+        output=at.figure("anomaly/found_{domain}"),
+    log:
+        "<logs>/plot_found/{domain}.log",
+    params:
+        code=code("figures.found"),
+        made_by="figures.found:plot_found",
+        title=lambda w: f"What is there and what was found, {CFG.labels[w.domain]}",
+        figures=FIGURE_STYLE,
+
+
 rule anomaly:
     """Anomaly detection alone: table and figures."""
     input:

@@ -4,6 +4,7 @@ from lensml.figures.attribution import plot_attribution
 from lensml.figures.benchmark import plot_benchmark
 from lensml.figures.confusion import plot_confusion
 from lensml.figures.embedding import plot_embedding
+from lensml.figures.found import plot_found
 from lensml.figures.gallery import plot_gallery
 from lensml.figures.history import plot_history_adda, plot_history_classifier, plot_history_mae
 from lensml.figures.limit import plot_limit
@@ -31,6 +32,7 @@ __all__ = [
     "plot_confusion",
     "plot_efficiency",
     "plot_embedding",
+    "plot_found",
     "plot_gallery",
     "plot_history_adda",
     "plot_history_classifier",

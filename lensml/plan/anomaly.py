@@ -164,7 +164,8 @@ class Anomaly(Datasets):
 
     def figures(self) -> list[str]:
         """Names of the figures."""
-        kinds = ("roc", "scores", "history", "summary", "strength", "reconstructions")
+        kinds = ["roc", "scores", "history", "summary", "strength", "reconstructions"]
+        kinds += ["found"] * ("potential_filter" in self.by_fits())
         return [f"anomaly/{kind}_{d}" for d in self.domains for kind in kinds]
 
     def strength_tables(self) -> list[str]:

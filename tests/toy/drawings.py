@@ -21,6 +21,7 @@ from toy.figure_tables import (
     write_columns,
     write_convergence,
     write_embedding,
+    write_found,
     write_gallery,
     write_history_adda,
     write_history_classifier,
@@ -114,6 +115,11 @@ def draw_reconstructions(folder: Path, style: Style, output: Sequence[Path]) -> 
     examples = write_reconstructions(folder / "examples.npz")
     truth = write_convergence(folder / "convergence.npz")
     figures.plot_reconstructions(examples, truth, title="Euclid", style=style, output=output)
+
+
+def draw_found(folder: Path, style: Style, output: Sequence[Path]) -> None:
+    examples = write_found(folder / "examples.npz")
+    figures.plot_found(examples, title="Euclid", style=style, output=output)
 
 
 def draw_gallery(folder: Path, style: Style, output: Sequence[Path]) -> None:

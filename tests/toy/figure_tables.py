@@ -171,6 +171,25 @@ def write_convergence(path: Path, *, n: int = 2) -> Path:
     return path
 
 
+def write_found(path: Path) -> Path:
+    rng = np.random.default_rng(4)
+    true = np.zeros((3, 48, 48))
+    true[1:, 20:24, 30] = 0.02
+    kappa = true + rng.normal(0, 2e-3, true.shape)
+    np.savez(
+        path,
+        label=np.array(CLASSES),
+        image=rng.normal(1, 0.3, true.shape),
+        residual=rng.normal(size=true.shape) + 100 * true,
+        kappa=kappa,
+        kappa_std=np.full(true.shape, 2e-3),
+        true_kappa=true,
+        correlation=np.array([np.nan, 0.61, 0.58]),
+        pixel_scale=np.array(0.1),
+    )
+    return path
+
+
 def write_embedding(path: Path, *, n: int = 60) -> Path:
     rng = np.random.default_rng(7)
     frames = []
