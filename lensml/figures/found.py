@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, SymLogNorm
 
 from lensml.figures.sky import draw_image, label_sky_axes
 from lensml.figures.style import Style, apply_style, new_figure, readable, save
@@ -16,6 +16,7 @@ from lensml.tables import read_arrays
 
 MAPS = ("image", "residual", "kappa", "kappa_std", "true_kappa")
 RESIDUAL_LIMIT = 4.0  # standard deviations of the noise
+LINEAR = 2e-3  # convergence up to which colours are linear: subhalos beside a vortex
 HEADINGS = ("image", "residual of\nthe smooth lens", "convergence\nfound", "true\nsubstructure")
 
 
@@ -43,7 +44,8 @@ def plot_found(
         brightness = matplotlib.colormaps[style.color_map]
         left = ScalarMappable(Normalize(-RESIDUAL_LIMIT, RESIDUAL_LIMIT), "RdBu_r")
         high = float(np.percentile(np.abs(arrays["kappa"]), 99.8)) or 1.0
-        mass = ScalarMappable(Normalize(-high, high), "PuOr_r")
+        high = max(high, 2 * LINEAR)
+        mass = ScalarMappable(SymLogNorm(LINEAR, vmin=-high, vmax=high), "PuOr_r")
         for ax, heading in zip(axes[0], HEADINGS, strict=True):
             ax.set_title(heading)
         for row, k in zip(axes, range(n), strict=True):
