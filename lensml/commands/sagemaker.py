@@ -27,6 +27,7 @@ import yaml
 ML = Path("/opt/ml")
 LENSML = Path(__file__).resolve().parents[2]
 DEFAULT_TARGETS = "all"
+LEFT = ("datasets", "fits")  # what is too large to be handed over
 OURS = ("targets", "configfiles", "cores")
 TEXT_OF_FAILURE = 1024  # characters that SageMaker shows
 
@@ -87,7 +88,9 @@ def command_of(given: Mapping[str, str], root: Path) -> list[str]:
         raise JobError(f"targets: {options[0]!r} is an option of Snakemake, not a target")
     files = [_found(name, root) for name in given.get("configfiles", "").split()]
     overlay = root / "checkpoints/overlay.yaml"
-    overlay.write_text(yaml.safe_dump(overlay_of(given)), encoding="utf-8")
+    # A job has a folder of its own, in which channels lie where a run without a name has them.
+    content = {"run": None, **overlay_of(given)}
+    overlay.write_text(yaml.safe_dump(content), encoding="utf-8")
     cores = given.get("cores", str(os.cpu_count()))
     if not cores.isdigit() or int(cores) == 0:
         raise JobError(f"cores = {cores!r}: must be a positive whole number")
@@ -119,13 +122,13 @@ def bring_channels(root: Path) -> None:
 
 
 def hand_over(root: Path) -> None:
-    """Copy what a job is for to where SageMaker takes it from: everything but the datasets."""
+    """Copy what a job is for to where SageMaker takes it from: everything but images and fits."""
     results = root / "checkpoints/results"
     shutil.copytree(
         results,
         root / "model",
         dirs_exist_ok=True,
-        ignore=lambda folder, names: [n for n in names if Path(folder, n) == results / "datasets"],
+        ignore=lambda folder, names: {*LEFT} & {*names} if Path(folder) == results else (),
     )
 
 

@@ -53,7 +53,7 @@ class Submitted:
                 [
                     *(sys.executable, "-m", "snakemake", *arguments),
                     *("--profile", "slurm", *HERE, "--directory", str(folder)),
-                    *("--configfile", *files),
+                    *("--configfile", *files, "--config", "run=null"),
                 ],
                 cwd=ROOT,  # where slurm/ lies
                 stdout=log,
