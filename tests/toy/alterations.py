@@ -15,6 +15,7 @@ from lensml.data.checksums import FOLDER
 from lensml.data.manifest import manifest_path
 
 Touched = list[Path]  # what was altered: files, folders of columns, stores
+GROUPS = ("truth", "perturbers", "parameters", "errors", "statistics")  # of columns
 
 
 @contextmanager
@@ -88,11 +89,17 @@ def stores_of(results: Path) -> list[Path]:
 
 
 def chunks_of(results: Path) -> list[Path]:
-    return sorted(p for store in stores_of(results) for p in store.glob("image/c/*/0/0"))
+    """Chunks of images, and of the maps of their fits."""
+    return sorted(p for store in stores_of(results) for p in store.glob("*/c/*/0/0"))
 
 
 def columns_of(store: Path) -> list[Path]:
-    return sorted(p for group in ("truth", "perturbers") for p in store.glob(f"{group}/*/"))
+    return sorted(p for group in GROUPS for p in store.glob(f"{group}/*/"))
+
+
+def with_columns(results: Path) -> list[Path]:
+    """Stores that have some: fits of a pool have none."""
+    return [store for store in stores_of(results) if columns_of(store)]
 
 
 def one(found: list[Path], rng: np.random.Generator) -> Path:
@@ -156,7 +163,7 @@ def swap_chunks(results: Path, rng: np.random.Generator, keep: Callable) -> Touc
 
 def swap_columns(results: Path, rng: np.random.Generator, keep: Callable) -> Touched:
     def draw() -> tuple[Path, Path]:
-        columns = columns_of(one(stores_of(results), rng))
+        columns = columns_of(one(with_columns(results), rng))
         return one(columns, rng), one(columns, rng)
 
     a, b = two(draw)
@@ -186,7 +193,7 @@ def copy_over(results: Path, rng: np.random.Generator, keep: Callable) -> Touche
     """A chunk or a column in place of another."""
 
     def draw() -> tuple[Path, Path]:
-        chunks, columns = chunks_of(results), columns_of(one(stores_of(results), rng))
+        chunks, columns = chunks_of(results), columns_of(one(with_columns(results), rng))
         kind = chunks if rng.integers(2) else columns
         return one(kind, rng), one(kind, rng)
 
