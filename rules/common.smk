@@ -187,5 +187,8 @@ def write_resolved(text):
     if IN_STORAGE:
         return  # where a job's files alone travel
     path = f"{CFG.results}/config.yaml"
-    write_bytes(path, text.encode())
-    record_outputs("results", [path], "configuration")
+    try:
+        write_bytes(path, text.encode())
+        record_outputs("results", [path], "configuration")
+    except OSError as error:
+        raise WorkflowError(f"{error.strerror}: '{path}'") from None
