@@ -110,7 +110,7 @@ class _Snakemake:
         folder = self.folder / str(self.runs)
         folder.mkdir()
         overlay = folder / "overlay.yaml"
-        overlay.write_text(yaml.safe_dump({"simulation": simulation}))
+        overlay.write_text(yaml.safe_dump({"run": None, "simulation": simulation}))
         return _seconds(
             [
                 *(sys.executable, "-m", "snakemake", *arguments),
