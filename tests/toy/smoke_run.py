@@ -76,16 +76,18 @@ def refusals(folder, content):
 def digests(folder):
     """Relative path -> checksum of every file; of weights without what they were made with."""
     return {
-        p.relative_to(folder).as_posix(): hashlib.sha256(_content(p)).hexdigest()
+        p.relative_to(folder).as_posix(): digest(p.name, p.read_bytes())
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
 
 
-def _content(path):
-    raw = path.read_bytes()
-    if path.suffix != ".safetensors":
-        return raw
+def digest(name, raw):
+    """Checksum of what is in a file; of weights without what they were made with."""
+    return hashlib.sha256(_content(raw) if name.endswith(".safetensors") else raw).hexdigest()
+
+
+def _content(raw):
     size = int.from_bytes(raw[:8], "little")
     header = json.loads(raw[8 : 8 + size])
     header["__metadata__"] = json.loads(header["__metadata__"]["lensml"])

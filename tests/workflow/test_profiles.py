@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -38,15 +40,24 @@ GROUP = {"plot": "figures", "tabulate": "tables"}
 
 def test_small_jobs_share_a_submission():
     profile = yaml.safe_load((ROOT / "slurm" / "profile.yaml").read_text())
-    blocks = {"simulate_block", "fit_block", "fit_training_block"}
-    seals = {"seal_dataset", "seal_fit"}
-    expected = {**dict.fromkeys(blocks, "simulate"), **dict.fromkeys(seals, "seal")}
+    expected = {"simulate_block": "simulate", "seal_dataset": "seal"}
+    expected |= {"fit_block": "fit", "fit_training_block": "fit", "seal_fit": "seal_fits"}
     for path in (ROOT / "rules").glob("*.smk"):
         for name, kind in SMALL.findall(path.read_text()):
             expected[name] = GROUP[kind]
     assert profile["groups"] == expected
     assert set(profile["group-components"]) == set(expected.values())
     assert all(n > 1 for n in profile["group-components"].values())
+
+
+@pytest.mark.workflow
+def test_groups_depend_on_each_other_in_one_direction(tmp_path):
+    """Snakemake refuses a submission that waits for a job which waits for it."""
+    arguments = ["-n", "--profile", "slurm", "--directory", str(tmp_path), "--config", "run=null"]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
 def test_every_request_grows_with_the_attempt():

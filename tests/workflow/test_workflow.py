@@ -163,7 +163,7 @@ MISTAKES = {
     "negative count": ({"simulation": {"n_train": -3}}, "simulation.n_train = -3"),
     "unknown domain": ({"domains": ["euclid", "hst", "hubble"]}, "'hubble'"),
     "class listed twice": ({"substructures": ["no_sub", "cdm", "cdm"]}, "substructures"),
-    "number as text": ({"classifier": {"learning_rate": "1e-4"}}, "classifier.learning_rate"),
+    "text for a number": ({"classifier": {"learning_rate": "fast"}}, "classifier.learning_rate"),
 }
 
 
