@@ -12,11 +12,8 @@ import yaml
 from toy.configuration import ROOT
 
 SMOKE = ROOT / "config" / "smoke.yaml"
-# For runs elsewhere: of methods that differ only within a job, some stand for all.
-SHORTER = {
-    "adaptation": {"methods": ["source_only", "strong_augmentation", "adabn", "adda", "oracle"]},
-    "anomaly": {"autoencoders": {"methods": ["vae"]}},
-}
+# Networks that see the images and what is left of them, for which every image is fitted.
+RESIDUALS = {"network_input": {"channels": ["image", "residual"]}}
 
 
 def command(*arguments, overlays=(), cores=2, run="null", checkout=ROOT):

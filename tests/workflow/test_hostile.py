@@ -150,20 +150,21 @@ def test_the_second_run_in_a_folder_is_refused(tmp_path):
     assert "lock" in second.stderr.lower()
 
 
-def test_no_network_and_no_home_are_needed(tmp_path, finished):
+def test_no_network_and_no_home_are_needed(damaged, tmp_path, finished):
     alone = ["unshare", "--net"] if works("unshare", "--net", "true") else []
     environment = {**os.environ, "HOME": "/dev/null/nowhere"}
     environment |= {"XDG_CACHE_HOME": str(tmp_path / "cache"), "MPLCONFIGDIR": str(tmp_path)}
-    targets = [WEIGHTS, "results/figures/gallery/euclid.png"]
+    (damaged / A_STORE).unlink()
+    targets = [A_STORE, WEIGHTS, "results/figures/gallery/euclid.png"]
     done = subprocess.run(
         [*alone, *command(*targets)],
-        cwd=tmp_path,
+        cwd=damaged,
         env=environment,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert (tmp_path / WEIGHTS).read_bytes() == (finished / WEIGHTS).read_bytes()
+    assert (damaged / WEIGHTS).read_bytes() == (finished / WEIGHTS).read_bytes()
 
 
 FEW = {

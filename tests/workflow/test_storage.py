@@ -9,10 +9,17 @@ from pathlib import Path
 
 import pytest
 from toy.bucket import BUCKET, KEYS, PREFIX, new_bucket, objects, s3_server
-from toy.smoke_run import SHORTER, command, digest, digests, overlay
+from toy.smoke_run import command, digest, digests, overlay
 
 from lensml.data.packing import unpack
 from lensml.data.store import open_store
+
+# Of domains, and of methods that differ only within a job, one stands for all.
+SHORTER = {
+    "domains": ["euclid"],
+    "tasks": ["classification", "anomaly"],
+    "anomaly": {"smooth_fit": False, "autoencoders": {"methods": ["vae"]}},
+}
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -51,7 +58,7 @@ def bucket(endpoint, tmp_path_factory) -> dict[str, bytes]:
 
 def test_a_run_in_a_bucket_gives_what_a_local_run_gives(bucket, finished):
     there = digests(finished)
-    for part in ("datasets", "classification", "adaptation", "anomaly", "regression"):
+    for part in ("datasets", "classification", "anomaly"):
         here = {k: v for k, v in bucket.items() if k.startswith(f"results/{part}/")}
         assert here, part
         for name, content in here.items():

@@ -12,7 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from toy.shared import folder_of_all, made_once
-from toy.smoke_run import command, digests, overlay, planned, refusals, snakemake
+from toy.smoke_run import (
+    RESIDUALS,
+    command,
+    copy_of_datasets,
+    digests,
+    overlay,
+    planned,
+    refusals,
+    snakemake,
+)
 
 from lensml.schema.adaptation import Method
 
@@ -79,6 +88,23 @@ def test_classifiers_are_carried_to_every_domain(finished):
         models = set(table.loc[table["target_domain"] == target, "model"])
         assert models == {"vit_conv_stem", "radial_profile"}
     assert (finished / "results/figures/transfer.png").stat().st_size > 2000
+
+
+def test_networks_learn_from_what_a_smooth_lens_leaves(finished, tmp_path):
+    """Every image of both domains is fitted, those of the finished run not again."""
+    change = overlay(copy_of_datasets(finished, tmp_path), RESIDUALS)
+    adapted = "results/adaptation/euclid/hst/vit_conv_stem/adda/seed0/predictions.csv"
+    targets = ("results/tables/classification.csv", adapted)
+    assert "simulate_block" not in planned(tmp_path, *targets, overlays=[change])
+    snakemake(tmp_path, *targets, overlays=[change])
+    table = pd.read_csv(tmp_path / targets[0])
+    assert {"vit_conv_stem", "radial_profile", "fit_statistics"} == set(table["model"])
+    images_alone = pd.read_csv(finished / "results/tables/classification.csv")
+    assert set(images_alone["model"]) == {"vit_conv_stem", "radial_profile"}
+    assert (tmp_path / adapted).read_bytes() != (finished / adapted).read_bytes()
+    there = digests(finished / "results/fits")
+    assert there
+    assert there.items() <= digests(tmp_path / "results/fits").items()
 
 
 def test_a_figure_option_remakes_figures_alone(finished, tmp_path):
