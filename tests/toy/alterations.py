@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from lensml.data.checksums import FOLDER
 from lensml.data.manifest import manifest_path
 
 Touched = list[Path]  # what was altered: files, folders of columns, stores
+Jobs = dict[Path, Path]
+MOST = 12  # alterations side by side
 GROUPS = ("truth", "perturbers", "parameters", "errors", "statistics")  # of columns
 
 
@@ -44,6 +47,51 @@ def altered(results: Path, kind: str, rng: np.random.Generator) -> Iterator[Touc
         finally:
             for path, copy in kept.items():
                 put(copy, path)
+
+
+def several_altered(
+    stack: ExitStack, results: Path, kinds: deque[str], rng: np.random.Generator, jobs: Jobs
+) -> list[tuple[str, Touched]]:
+    """Alterations side by side, until one meets the files of a job that another has touched.
+
+    What one of them does is therefore named for its own sake. That one is undone and waits.
+
+    Args:
+        stack: puts all right again when it is left.
+        kinds: keys of :data:`KINDS` that are still to be done; those that were are taken off.
+        jobs: :func:`jobs_of` the results as they were written.
+    """
+    done: list[tuple[str, Touched]] = []
+    taken: set[Path] = set()
+    while kinds and len(done) < MOST:
+        with ExitStack() as alone:
+            try:
+                touched = alone.enter_context(altered(results, kinds[0], rng))
+            except (ValueError, OSError):  # what it drew is altered already
+                if not done:
+                    raise
+                break
+            met = {jobs.get(path, path) for path in touched}
+            if met & taken:
+                break
+            taken |= met
+            done.append((kinds.popleft(), touched))
+            stack.push(alone.pop_all())
+    return done
+
+
+def jobs_of(results: Path) -> Jobs:
+    """File, store, column or record -> record of the job that made it."""
+    jobs: Jobs = {}
+    for record in sorted(p for p in (results / FOLDER).rglob("*.json")):
+        jobs[record] = record
+        for name in json.loads(record.read_text())["files"]:
+            path = results / name
+            jobs[path] = record
+            if name.endswith(".manifest.json"):
+                store = path.with_name(path.name.replace(".manifest.json", ".zarr"))
+                jobs |= dict.fromkeys((store, *store.rglob("*")), record)
+    return jobs
 
 
 def named(touched: Touched, results: Path, said: list[str]) -> bool:
