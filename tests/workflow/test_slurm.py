@@ -22,12 +22,15 @@ CHECKPOINT = "state/classification/euclid/vit_conv_stem/seed0/checkpoint.pt"
 # cluster with many users should be asked for.
 HERE = ["--slurm-status-command", "squeue", "--slurm-no-account", "--latency-wait", "5"]
 HERE += ["--slurm-init-seconds-before-status-checks", "2"]
-# Of methods that differ only within a job, some stand for all.
-SHORTER = {
-    "tasks": ["classification", "adaptation"],
-    "adaptation": {"methods": ["source_only", "strong_augmentation", "adda", "oracle"]},
-}
-OTHER_TASK = "results/anomaly/euclid/vae/seed0/scores/mse.csv"
+# A job of every kind, and several that train at once.
+TARGETS = (
+    "results/tables/classification.csv",
+    "results/figures/gallery/euclid.png",
+    "results/regression/euclid/cdm/vit_conv_stem/seed0/predictions.csv",
+    "results/regression/euclid/vortex/vit_conv_stem/seed0/predictions.csv",
+    "results/anomaly/euclid/mae/seed0/scores/mse.csv",
+    "results/anomaly/euclid/vae/seed0/scores/mse.csv",
+)
 LONG = {"classifier": {"epochs": 40}}
 
 pytestmark = [
@@ -83,18 +86,17 @@ def state_of(cluster: Cluster, number: int) -> str:
     return cluster.run("squeue", "--noheader", "--states=all", f"--jobs={number}", "--format=%T")
 
 
-def test_the_smoke_run_through_slurm_gives_what_a_local_run_gives(cluster, finished, tmp_path):
-    run = Submitted(tmp_path, "all", OTHER_TASK, overlays=(overlay(tmp_path, SHORTER),))
+def test_a_run_through_slurm_gives_what_a_local_run_gives(cluster, finished, tmp_path):
+    run = Submitted(tmp_path, *TARGETS)
     assert run.wait() == 0, run.output()[-3000:]
-    for part in ("datasets", "classification", "adaptation", "anomaly"):
+    for part in ("datasets", "classification", "regression", "anomaly"):
         here, there = digests(tmp_path / "results" / part), digests(finished / "results" / part)
         timed = {name for name in here if name.endswith("run.json")}
         assert here, part
         assert {n: here[n] for n in here.keys() - timed} == {
             n: there[n] for n in here.keys() - timed
         }, part
-    assert (tmp_path / "results/tables/adaptation.csv").exists()
-    assert (tmp_path / "results/figures/adaptation").is_dir()
+    assert all((tmp_path / target).exists() for target in TARGETS)
     submissions = len(re.findall(r"SLURM jobid \d+", run.output()))
     steps = int(re.findall(r"\d+ of (\d+) steps \(100%\) done", run.output())[-1])
     assert submissions < 0.75 * steps  # small jobs shared one

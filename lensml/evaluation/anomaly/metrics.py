@@ -10,7 +10,12 @@ from lensml.evaluation.statistics.bootstrap import (
     system_weights,
     weighted_auc,
 )
-from lensml.evaluation.statistics.metrics import Measured, true_positive_rates
+from lensml.evaluation.statistics.metrics import (
+    SLOW_RESAMPLINGS,
+    Measured,
+    resolved,
+    true_positive_rates,
+)
 from lensml.evaluation.statistics.predictions import independent
 from lensml.schema.training import Evaluation
 
@@ -31,9 +36,7 @@ def anomaly_metrics(path: str, spec: Evaluation, *, seed: int) -> list[Measured]
     Raises:
         ValueError: a column is missing or a class has no images.
     """
-    table = pd.read_csv(path)
-    if not {"system_id", "label", "score"} <= set(table.columns) or table.empty:
-        raise ValueError(f"{path}: needs rows and the columns system_id, label, score")
+    table = _read(path)
     label, score = table["label"].to_numpy(str), table["score"].to_numpy()
     if not 0 < (label != "no_sub").sum() < len(label):
         raise ValueError(f"{path}: needs images of no_sub and of another class")
@@ -67,6 +70,59 @@ def proxy_auc(path: str, spec: Evaluation, *, seed: int) -> Measured:
     """
     rows = {row.metric: row for row in anomaly_metrics(path, spec, seed=seed)}
     return rows["roc_auc_proxy"]
+
+
+def false_alarms(path: str, proxies: str, spec: Evaluation, *, seed: int) -> list[Measured]:
+    """Rates of false positives that thresholds have which validation images set.
+
+    A threshold is the score that the nominal share of the validation images without substructure
+    exceeds; what is measured is the share of test images without substructure beyond it. That is
+    ``nominal_fpr_<rate>``: an interval that holds the rate itself vouches for the threshold. The
+    threshold's own scatter is in the interval, as both sets are resampled.
+
+    Args:
+        path: scores.csv of test images.
+        proxies: scores.csv of validation images, without substructure and distorted.
+        spec: rates, bootstrap. No rate that fewer than ten images of either set decide.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: a column is missing or there are no images of ``no_sub``.
+    """
+    kept, _ = _of_no_sub(proxies, spec, seed=seed)
+    score, weights = _of_no_sub(path, spec, seed=seed)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for rate in spec.false_positive_rates:
+        metric, n = f"nominal_fpr_{rate:g}", len(score)
+        if not resolved(rate, min(len(kept), n)):
+            nothing = np.full(min(len(weights), SLOW_RESAMPLINGS), np.nan)
+            rows.append(Measured.none(metric, nothing, n))
+            continue
+        found = []
+        for own in weights[:SLOW_RESAMPLINGS]:
+            threshold = np.quantile(rng.choice(kept, len(kept)), 1 - rate)
+            found.append(float(np.average(score > threshold, weights=own)))
+        value = float((score > np.quantile(kept, 1 - rate)).mean())
+        rows.append(Measured.of(metric, value, np.array(found), n, spec.confidence))
+    return rows
+
+
+def _of_no_sub(path: str, spec: Evaluation, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scores (N,) of images without substructure and weights (B, N) of their resamplings."""
+    table = _read(path)
+    table = table[table["label"] == "no_sub"]
+    if table.empty:
+        raise ValueError(f"{path}: needs images of no_sub")
+    weights = system_weights(independent(table), spec.n_bootstrap, seed)
+    return table["score"].to_numpy(), weights
+
+
+def _read(path: str) -> pd.DataFrame:
+    table = pd.read_csv(path)
+    if not {"system_id", "label", "score"} <= set(table.columns) or table.empty:
+        raise ValueError(f"{path}: needs rows and the columns system_id, label, score")
+    return table
 
 
 def without_brightness(

@@ -23,7 +23,15 @@ from lensml.tables import ALL_SEEDS, of_seeds
 
 SEEDS_FOR_A_SIGN = 5
 GAINS = ("_gain", "_gap_closed")  # ends of the metrics whose sign is a claim
-SHARES = ("roc_auc", "auc_", "accuracy", "tpr_at_fpr", "coverage", "ece")  # lie in [0, 1]
+SHARES = (
+    "roc_auc",
+    "auc_",
+    "accuracy",
+    "tpr_at_fpr",
+    "nominal_fpr",
+    "coverage",
+    "ece",
+)  # lie in [0, 1]
 INTERVALS = (
     "One seed: value [{confidence:.0%} bootstrap interval over lens systems], to which another "
     "training would add. Several seeds: mean ± standard deviation over seeds [{confidence:.0%} "
