@@ -83,3 +83,31 @@ use rule score_smooth_fit as score_potential_filter with:
         fits=lambda w: anomaly.fits_of(w.domain),
         scored=lambda w: anomaly.scored_by("potential_filter", w.domain),
         setting=lambda w: setting(w, "fits", IMAGE),
+
+
+rule measure_amplitudes:
+    input:
+        smooth=lambda w: data.manifest(w.domain, "no_sub", "val"),
+        proxies=lambda w: data.store_files(anomaly.proxies(w.domain)),
+        reference="<results>/fits/{domain}/reference.npz",
+    output:
+        table=at.table_csv("amplitude_{domain}"),
+    log:
+        "<logs>/measure_amplitudes/{domain}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(3000, 60),
+    params:
+        smooth=lambda w: data.store(w.domain, "no_sub", "val"),
+        proxies=lambda w: anomaly.proxies(w.domain),
+        fit=dump(CFG.fit),
+    script:
+        "../workflow_scripts/measure_amplitudes.py"
+
+
+rule amplitude:
+    """The potential's amplitude: how well each finds proxies, for fit.potential.amplitude."""
+    input:
+        expand(at.table_csv("amplitude_{domain}"), domain=CFG.anomaly.domains),

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+from toy.fits import N_FITTED, fit_spec
 
-from lensml.fit.amplitude import AMPLITUDES, Spectrum, choose_amplitude
+from lensml.evaluation.anomaly.proxies import make_proxies
+from lensml.fit.amplitude import AMPLITUDES, Spectrum, best_amplitude, measure_amplitudes, powers
+from lensml.schema.anomaly import Proxies
 
 TRUE = 3e-6
 
@@ -32,6 +36,10 @@ def test_evidence_is_that_of_the_matrices():
         assert found == pytest.approx([expected], rel=1e-6)
 
 
+def choose_amplitude(proxies, smooth, amplitudes=AMPLITUDES):
+    return best_amplitude(powers(proxies, smooth, amplitudes), amplitudes)
+
+
 def test_the_amplitude_that_is_there_is_found():
     chosen = choose_amplitude(spectra(400, TRUE, 1), spectra(400, 0.0, 2))
     assert np.log10(chosen / TRUE) == pytest.approx(0, abs=0.8)
@@ -55,3 +63,26 @@ def test_choosing_from_nothing_is_refused():
     for proxies, smooth, amplitudes in (([], some, [1.0]), (some, [], [1.0]), (some, some, [])):
         with pytest.raises(ValueError, match="allowed is at least one of each"):
             choose_amplitude(proxies, smooth, np.array(amplitudes))
+
+
+def test_amplitudes_are_measured_on_proxies_alone(fitted, tmp_path):
+    smooth, proxies, output = fitted.stores("val")[0], tmp_path / "p.zarr", tmp_path / "a.csv"
+    sizes = {"n_images": N_FITTED, "displacement": [0.3, 0.5], "width": [0.3, 0.5]}
+    make_proxies(smooth, proxies, Proxies.model_validate(sizes), seed=1)
+    spec = fit_spec(n_reference=100)
+    measure_amplitudes(proxies, smooth, fitted.root / "reference.npz", output, spec=spec)
+    table = pd.read_csv(output)
+    assert table["amplitude"].to_numpy() == pytest.approx(AMPLITUDES, rel=1e-5)
+    assert table["power"].between(0, 1).all()
+    (best,) = table.index[table["best"]]
+    assert table["power"][best] == table["power"].max() > 0.5  # a third of an arcsecond is much
+    (configured,) = table.index[table["configured"]]
+    assert table["amplitude"][configured] == pytest.approx(1.8e-6, rel=0.4)
+
+
+def test_no_amplitude_is_measured_where_no_potential_is_looked_for(fitted, tmp_path):
+    smooth, output = fitted.stores("val")[0], tmp_path / "a.csv"
+    given = (smooth, smooth, fitted.root / "reference.npz", output)
+    with pytest.raises(ValueError, match="potential = null"):
+        measure_amplitudes(*given, spec=fit_spec(potential=None))
+    assert not output.exists()
