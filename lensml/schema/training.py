@@ -104,7 +104,7 @@ class Audit(Section):
     ]  # above it: radius and shape of the ring are enough
     n_traced: Annotated[int, Field(ge=8)]  # images per class with an effective Einstein radius
     n_profiled: Annotated[int, Field(ge=8)]  # images per class and split with radial profiles
-    n_rendered: Count  # test images per class that are rendered again without noise
+    n_rendered: Count  # images per class and split that are rendered again without noise
 
 
 class Benchmark(Section):

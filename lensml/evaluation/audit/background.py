@@ -25,16 +25,16 @@ MIN_PIXELS = 20  # dark ones, below which an image has no background
 
 def background(data: Dataset) -> list[Finding]:
     """Do the pixels in which no class of a system has light tell the class?"""
-    of_split, share = [], []
+    of_split, share, limit = [], [], data.spec.n_rendered
     for split in FIT_SPLITS:
         stores = data.stores[split]
-        dark = dark_pixels(stores)
+        dark = dark_pixels(stores, limit)
         share.append(np.unpackbits(dark[0], axis=1).mean())
         of_split.append(
             [background_statistics(s, own) for s, own in zip(stores, dark, strict=True)]
         )
     features = [np.concatenate(pair) for pair in zip(*of_split, strict=True)]
-    systems = data.systems()
+    systems = data.pooled(lambda store: store.truth["system_id"][:limit])
     fit, measured = split_systems(features, systems, seed=data.seed)
     _, ids = split_systems([x[:, None] for x in systems], systems, seed=data.seed)
     p, label = scores(boosted_trees(), fit, measured)
@@ -45,7 +45,7 @@ def background(data: Dataset) -> list[Finding]:
     return [within("background_auc", macro_area(p, label), 0.5, allowed, n, note)]
 
 
-def dark_pixels(stores: Sequence[Store]) -> list[np.ndarray]:
+def dark_pixels(stores: Sequence[Store], limit: int) -> list[np.ndarray]:
     """Pixels in which no class of a system has light, for every image of every class.
 
     Substructure moves the light of arcs, and heavy substructure moves it far. What is dark in
@@ -54,13 +54,14 @@ def dark_pixels(stores: Sequence[Store]) -> list[np.ndarray]:
 
     Args:
         stores: one per class, of one split.
+        limit: of the images of a class, which are its first.
 
     Returns:
         For every class (N, bytes): the pixels of an image as packed bits, the same for all images
         of a system.
     """
-    dark = [_dark(store) for store in stores]
-    ids = [store.truth["system_id"] for store in stores]
+    dark = [_dark(store, limit) for store in stores]
+    ids = [store.truth["system_id"][:limit] for store in stores]
     systems, place = np.unique(np.concatenate(ids), return_inverse=True)
     places = np.split(place, np.cumsum([len(x) for x in ids])[:-1])
     common = np.full((len(systems), dark[0].shape[1]), 255, np.uint8)
@@ -69,11 +70,11 @@ def dark_pixels(stores: Sequence[Store]) -> list[np.ndarray]:
     return [common[where] for where in places]
 
 
-def _dark(store: Store) -> np.ndarray:
-    """Pixels without light in a class's own images, (N, bytes)."""
-    found = []
-    for start in range(0, len(store), PIECE):
-        stop = min(start + PIECE, len(store))
+def _dark(store: Store, limit: int) -> np.ndarray:
+    """Pixels without light in the first of a class's own images, (N, bytes)."""
+    found, n = [], min(len(store), limit)
+    for start in range(0, n, PIECE):
+        stop = min(start + PIECE, n)
         rms = store.truth["background_rms"][start:stop, None, None]
         faint = arcs_again(store, start, stop) < DARK * rms
         found.append(np.packbits(faint.reshape(stop - start, -1), axis=1))
@@ -85,15 +86,15 @@ def background_statistics(store: Store, dark: np.ndarray) -> np.ndarray:
 
     Args:
         store: of any class.
-        dark: (N, bytes) of :func:`dark_pixels`.
+        dark: (N, bytes) of :func:`dark_pixels`, of the first N images.
 
     Returns:
         (N, 8): mean, spread, skewness, kurtosis, extremes, products of neighbours on either axis;
         NaN for an image with hardly a dark pixel.
     """
     found, (height, width) = [], store.image.shape[1:]
-    for start in range(0, len(store), PIECE):
-        rows = np.arange(start, min(start + PIECE, len(store)))
+    for start in range(0, len(dark), PIECE):
+        rows = np.arange(start, min(start + PIECE, len(dark)))
         z = store.image[rows] / store.truth["background_rms"][rows, None, None]
         mask = np.unpackbits(dark[rows], axis=1, count=height * width).astype(bool)
         found.append(_statistics(z, mask.reshape(z.shape)))

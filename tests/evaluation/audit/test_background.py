@@ -89,7 +89,7 @@ def test_a_leak_in_the_background_of_bright_lenses_is_found(bright, leak):
 
 def test_no_class_has_light_in_the_dark_pixels_and_classes_share_them(bright):
     stores = bright.stores["test"]
-    dark = dark_pixels(stores)
+    dark = dark_pixels(stores, 1000)
     for other in dark[1:]:
         np.testing.assert_array_equal(other, dark[0])
     mask = np.unpackbits(dark[0], axis=1).astype(bool).reshape(-1, 32, 32)
@@ -107,10 +107,10 @@ def test_classes_are_joined_by_their_systems_not_by_their_order(bright):
     first, second, _ = bright.stores["test"]
     turned = replace(second, truth={k: v[::-1] for k, v in second.truth.items()})
     # perturbers stay where they were: arcs are those of other substructure, ids are what counts
-    own = dark_pixels([turned])[0]
-    joined = dark_pixels([first, turned])
+    own = dark_pixels([turned], 1000)[0]
+    joined = dark_pixels([first, turned], 1000)
     np.testing.assert_array_equal(joined[0], joined[1][::-1])
-    np.testing.assert_array_equal(joined[1], own & dark_pixels([first])[0][::-1])
+    np.testing.assert_array_equal(joined[1], own & dark_pixels([first], 1000)[0][::-1])
 
 
 def test_arcs_are_rendered_again_without_light_of_the_lens(bright):

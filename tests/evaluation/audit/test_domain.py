@@ -30,7 +30,7 @@ NETWORK_INPUT = NetworkInput(stretch="asinh", noise_units=5.0, scale=2.0, center
 
 @pytest.fixture(scope="module")
 def spec(default_config: Config) -> Audit:
-    return default_config.audit.model_copy(update={"n_traced": 180, "n_rendered": 30})
+    return default_config.audit.model_copy(update={"n_traced": 180, "n_rendered": 180})
 
 
 @pytest.fixture(scope="module")
