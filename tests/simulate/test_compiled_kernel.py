@@ -9,22 +9,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from toy.configuration import CONFIG_DIR, ROOT
+from toy.configuration import ROOT
 
 pytestmark = pytest.mark.slow  # compiles the kernel three times
 
 RENDER_AND_HASH = """
 import hashlib, sys
-from pathlib import Path
-from lensml.schema import load_config
-from lensml.schema.yaml_reader import read_yaml
+from toy.configuration import configured
 from lensml.simulate.render import render
 from lensml.simulate.systems import draw_systems
-folder = Path(sys.argv[1])
-file = folder / "config.yaml"
-merged = {**read_yaml(file), "domains": ["euclid", "hst", "euclid_realistic"]}
-config = load_config(merged, catalogue_dir=folder / "catalogue", files=[file])
-for name in sys.argv[2:]:
+config = configured({"domains": ["euclid", "hst", "euclid_realistic"]})
+for name in sys.argv[1:]:
     camera = config.domain(name).model_copy(update={"num_pix": 24, "supersampling_factor": 3})
     digest = hashlib.sha256()
     for substructure in ("no_sub", "cdm", "vortex"):
@@ -36,9 +31,10 @@ for name in sys.argv[2:]:
 
 def digests(folder: Path, *domains: str) -> list[str]:
     """Checksums of what a new process renders with the package in a folder and its cache."""
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    paths = os.pathsep.join([str(folder), str(ROOT / "tests")])
+    environment = {**os.environ, "PYTHONPATH": paths}
     environment.pop("NUMBA_CACHE_DIR", None)  # the cache lies beside the sources
-    command = [sys.executable, "-c", RENDER_AND_HASH, str(CONFIG_DIR), *domains]
+    command = [sys.executable, "-c", RENDER_AND_HASH, *domains]
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.splitlines()
