@@ -57,7 +57,8 @@ def plot_found(
             draw_image(row[3], arrays["true_kappa"][k], scale, mass)
             if np.isfinite(arrays["correlation"][k]):
                 words = f"r = {arrays['correlation'][k]:.2f}"
-                row[2].text(0.04, 0.96, words, transform=row[2].transAxes, va="top")
+                box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
+                row[2].text(0.04, 0.96, words, transform=row[2].transAxes, va="top", bbox=box)
         label_sky_axes(axes, [readable(str(label)) for label in arrays["label"]])
         for look, columns, aspect, label in (
             (left, axes[:, 1], 15, "residual over\nnoise rms"),

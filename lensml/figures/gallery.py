@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ OFFSET = "perturber_offset"
 
 LINEAR_WIDTH = 5.0  # the stretch is linear up to about this signal-to-noise ratio
 MOST = 5  # panels in a row: in narrower ones the captions would not fit
+HEAVIEST = 30  # points that are drawn: circles of a thousand subhalos would hide the lens
 TRUTH = "#7FE3FF"
 # Dark below light lines show on any colour map, on sky and on bright arcs alike.
 OUTLINE = [patheffects.Stroke(linewidth=1.6, foreground="black", alpha=0.6), patheffects.Normal()]
@@ -43,7 +45,7 @@ OUTLINE = [patheffects.Stroke(linewidth=1.6, foreground="black", alpha=0.6), pat
 def plot_gallery(
     examples: str | Path, *, title: str, style: Style, output: Sequence[str | Path]
 ) -> None:
-    """Draw images class by class, with point masses as circles and vortices as lines.
+    """Draw images class by class, with the heaviest subhalos as circles and vortices as lines.
 
     Args:
         examples: .npz file with ``image`` (N, H, W), e-/s; ``label`` (N,) str; ``background_rms``
@@ -122,7 +124,9 @@ def _draw_all(
     bar.minorticks_off()
     handles = _truth_handles(axes[0, 0], arrays)
     if handles:
-        legend_below(figure, handles, style=style)
+        most = np.diff(arrays[OFFSET]).max()
+        note = f"the {HEAVIEST} heaviest subhalos of {most}" if most > HEAVIEST else ""
+        legend_below(figure, handles, style=style, title=note)
 
 
 def _draw_points(
@@ -139,12 +143,19 @@ def _draw_truth(ax: Axes, arrays: Mapping[str, np.ndarray], i: int) -> None:
     x, y, mass, length, angle = (arrays[name][start:stop] for name in PER_PERTURBER)
     point = np.isnan(length)
     limits = ax.axis()
-    _draw_points(ax, x[point], y[point], mass[point])
+    drawn = _heaviest(mass, point)
+    _draw_points(ax, x[drawn], y[drawn], mass[drawn])
     step = 0.5 * length * np.array([np.cos(angle), np.sin(angle)])
     for k in np.flatnonzero(~point):
         ends = [x[k] - step[0, k], x[k] + step[0, k]], [y[k] - step[1, k], y[k] + step[1, k]]
         ax.plot(*ends, color=TRUTH, linewidth=0.9, path_effects=OUTLINE)
     ax.axis(limits)  # what lies outside the image does not widen the panel
+
+
+def _heaviest(mass: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """Indices of the points of one image that are drawn."""
+    points = np.flatnonzero(point)
+    return points[np.argsort(-mass[points], kind="stable")[:HEAVIEST]]
 
 
 def _write_caption(ax: Axes, arrays: Mapping[str, np.ndarray], i: int, style: Style) -> None:
@@ -163,10 +174,11 @@ def _write_caption(ax: Axes, arrays: Mapping[str, np.ndarray], i: int, style: St
 
 def _truth_handles(ax: Axes, arrays: Mapping[str, np.ndarray]) -> list[Artist]:
     """Legend of circles for the decades of mass that occur, and of the line."""
-    point = np.isnan(arrays["perturber_length"])
+    point, mass = np.isnan(arrays["perturber_length"]), arrays["perturber_mass"]
     handles: list[Artist] = []
     if point.any():
-        logs = np.log10(arrays["perturber_mass"][point])
+        images = [slice(*ends) for ends in pairwise(arrays[OFFSET])]
+        logs = np.log10(np.concatenate([mass[i][_heaviest(mass[i], point[i])] for i in images]))
         for decade in range(int(np.floor(logs.min())), int(np.ceil(logs.max())) + 1):
             label = rf"$10^{{{decade}}}\,M_\odot$"
             handles.append(_draw_points(ax, [], [], np.array([10.0**decade]), label=label))

@@ -28,6 +28,7 @@ from lensml.tables import ALL_SEEDS, read_table
 
 KEYS = ["model", "seed", "calibrated", "bin_low", "bin_high"]
 MEASURED = ["confidence", "accuracy", "ci_low", "ci_high", "n"]
+FEWEST = 5  # images of a bin whose accuracy is drawn: of fewer, the interval is all there is
 # Whether a temperature was applied -> label, colour and marker.
 STAGES = {
     "no": ("as predicted", VERMILION, "o"),
@@ -101,6 +102,7 @@ def _draw_accuracy(ax: Axes, bins: pd.DataFrame) -> None:
         some = bins.loc[bins["calibrated"] == stage]
         if some.empty:
             continue
+        error, some = calibration_error(some), some.loc[some["n"] >= FEWEST]
         value = some["accuracy"].to_numpy(float)
         reach = [value - some["ci_low"], some["ci_high"] - value]
         handles.append(
@@ -113,7 +115,7 @@ def _draw_accuracy(ax: Axes, bins: pd.DataFrame) -> None:
                 color=color,
                 linewidth=0.8,
                 elinewidth=1.1,
-                label=f"{calibration_error(some):.3f}",
+                label=f"{error:.3f}",
             )
         )
     ax.legend(handles=handles, title="ECE", loc="upper left", handlelength=1.2, labelspacing=0.2)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.ticker import AsinhLocator
 
 from lensml.figures.style import (
     Style,
@@ -27,6 +28,7 @@ from lensml.tables import RUN_FILES, check_runs, read_table
 
 CLIP = (0.5, 99.5)  # percentiles of all scores between which a panel shows them
 N_BINS = 40
+LONG_TAIL = 30  # quartile distances of a class that a panel covers before its axis is compressed
 
 
 def plot_score_distributions(
@@ -75,7 +77,16 @@ def _draw_histograms(ax: Axes, table: pd.DataFrame, colors: dict[str, str]) -> N
     low, high = np.percentile(table["score"], CLIP)
     if low == high:  # a constant score still gets a bin of some width
         low, high = low - 0.5, high + 0.5
-    edges = np.linspace(low, high, N_BINS + 1)
+    width = _linear_width(table, high - low)
+    if width is None:
+        edges = np.linspace(low, high, N_BINS + 1)
+        ax.ticklabel_format(axis="x", scilimits=(-2, 4), useMathText=True)
+        ax.locator_params(axis="x", nbins=5)
+    else:
+        ends = np.arcsinh(np.array([low, high]) / width)
+        edges = width * np.sinh(np.linspace(ends[0], ends[1], N_BINS + 1))
+        ax.set_xscale("asinh", linear_width=width)
+        ax.xaxis.set_major_locator(AsinhLocator(width, numticks=5))
     for name, color in colors.items():
         values = table.loc[table["label"] == name, "score"].to_numpy()
         # Percent of the whole class: what lies beyond the panel is not given to what is in it.
@@ -83,5 +94,13 @@ def _draw_histograms(ax: Axes, table: pd.DataFrame, colors: dict[str, str]) -> N
         style = {"histtype": "stepfilled", "fc": (color, 0.2), "ec": color, "linewidth": 1}
         ax.hist(values, bins=edges.tolist(), weights=weights, **style)
     ax.set_xlim(low, high)
-    ax.ticklabel_format(axis="x", scilimits=(-2, 4), useMathText=True)
-    ax.locator_params(axis="x", nbins=5)
+
+
+def _linear_width(table: pd.DataFrame, covered: float) -> float | None:
+    """Scores up to which an axis is linear, logarithmic beyond; None where all of it is linear.
+
+    A class that is found by thousands of standard deviations would leave the others a single bin.
+    """
+    scores = [rows.to_numpy(float) for _, rows in table.groupby("label")["score"]]
+    distance = min(float(np.subtract(*np.percentile(s, [75, 25]))) for s in scores)
+    return distance if distance > 0 and covered > LONG_TAIL * distance else None

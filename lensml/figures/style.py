@@ -89,6 +89,7 @@ COLORS = {
     "smooth_fit": SKY,
     "potential_filter": VERMILION,
     "total_flux": GREY,
+    "supervised": GREEN,
 }
 _SPARE_COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 

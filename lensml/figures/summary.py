@@ -195,7 +195,8 @@ def plot_strength(
     results = read_table(table, [*keys, "roc_auc", "ci_low", "ci_high"])
     quantities = in_known_order(results["quantity"], QUANTITIES)
     groups = list(dict.fromkeys(zip(results["domain"], results["model"], strict=True)))
-    names = {group: ": ".join(readable(str(name)) for name in group) for group in groups}
+    several = len(set(results["domain"])) > 1
+    names = {group: ": ".join(map(str, group)) if several else str(group[1]) for group in groups}
     colors = colors_of(names.values())
     with apply_style(style):
         height = style.width * 0.4 + 0.8
@@ -210,10 +211,17 @@ def plot_strength(
             classes = ", ".join(readable(name) for name in in_known_order(rows["label"]))
             ax.set(title=classes, xlabel=QUANTITIES.get(quantity, quantity))
         axes[0, 0].set_ylabel("AUC against no substructure")
-        handles = [Line2D([], [], color=c, marker="o", ms=3.5, label=n) for n, c in colors.items()]
+        handles = [
+            Line2D([], [], color=colors[name], marker="o", ms=3.5, label=_label(group, several))
+            for group, name in names.items()
+        ]
         handles.append(Line2D([], [], color=CHANCE, linestyle="--", label="chance"))
         legend_below(figure, handles, style=style)
         save(figure, output)
+
+
+def _label(group: tuple[str, str], with_domain: bool) -> str:
+    return ": ".join(map(readable, group if with_domain else group[1:]))
 
 
 def _draw_strength(ax: Axes, rows: pd.DataFrame, colors: Mapping[tuple[str, str], str]) -> None:

@@ -111,7 +111,7 @@ def false_alarms(path: str, proxies: str, spec: Evaluation, *, seed: int) -> lis
 def _of_no_sub(path: str, spec: Evaluation, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Scores (N,) of images without substructure and weights (B, N) of their resamplings."""
     table = _read(path)
-    table = table[table["label"] == "no_sub"]
+    table = table.loc[table["label"] == "no_sub"]
     if table.empty:
         raise ValueError(f"{path}: needs images of no_sub")
     weights = system_weights(independent(table), spec.n_bootstrap, seed)
