@@ -107,7 +107,23 @@ rule pool_fits:
         "../workflow_scripts/pool_fits.py"
 
 
+use rule tabulate as tabulate_fits with:
+    input:
+        stores=fits.rows_files(),
+    output:
+        outputs=at.table("fits"),
+    log:
+        "<logs>/tabulate_fits.log",
+    params:
+        code=code("evaluation.audit.fits"),
+        made_by="evaluation.audit.fits:tabulate_fits",
+        runs=fits.rows(),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
 rule fits:
-    """Smooth lenses fitted to every image of every domain."""
+    """Smooth lenses fitted to every image of every domain, and a table of what became of them."""
     input:
         fits.all_files(CFG.domains),
+        at.table("fits") if fits.domains() else [],

@@ -72,6 +72,34 @@ class Fits(Datasets):
         """What these wait for."""
         return [file for s in self.classes for file in self.fit_files(domain, s, "train")]
 
+    def domains(self) -> list[str]:
+        """Domains whose test images a plain run fits, of every class."""
+        config = self.config
+        found = list(config.anomaly.domains) if config.anomaly.smooth_fit else []
+        if config.network_input.fitted:
+            found += [*config.classifier.domains, *config.regression.domains]
+            found += [d for pair in config.adaptation.pairs for d in (pair.source, pair.target)]
+        return list(dict.fromkeys(found))
+
+    def rows(self) -> list[dict[str, str]]:
+        """Rows of the table of fits: test images of every class."""
+        return [
+            {
+                "domain": domain,
+                "substructure": s,
+                "images": self.store(domain, s, "test"),
+                "fits": self.fit(domain, s, "test"),
+            }
+            for domain in self.domains()
+            for s in self.classes
+        ]
+
+    def rows_files(self) -> list[str]:
+        """What these wait for."""
+        pairs = [(domain, s) for domain in self.domains() for s in self.classes]
+        files = [self.manifest(d, s, "test") + self.fit_files(d, s, "test") for d, s in pairs]
+        return [file for some in files for file in some]
+
     def all_files(self, domains: list[str]) -> list[str]:
         """Every store of fits of domains."""
         return [

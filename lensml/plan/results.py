@@ -8,6 +8,7 @@ from lensml.plan.adaptation import Adaptation
 from lensml.plan.anomaly import Anomaly
 from lensml.plan.classification import Classification
 from lensml.plan.datasets import Datasets
+from lensml.plan.fits import Fits
 from lensml.plan.regression import Regression
 
 
@@ -27,6 +28,7 @@ class Results(Datasets):
         names += ["adaptation"] if adaptation.pairs else []
         names += ["anomaly"] if anomaly.domains else []
         names += ["regression"] if regression.domains else []
+        names += ["fits"] if Fits(self.config, self.in_storage).domains() else []
         kinds = ("strength", "reliability")
         of_domains = [self.at.table_csv(f"{k}_{d}") for k in kinds for d in classification.domains]
         tables = [file for name in names for file in self.at.table(name)]

@@ -28,6 +28,7 @@ SHARES = (
     "auc_",
     "accuracy",
     "tpr_at_fpr",
+    "share_",
     "nominal_fpr",
     "coverage",
     "ece",
