@@ -35,6 +35,14 @@ onstart:
     write_resolved(RESOLVED)
 
 
+onsuccess:
+    say_how_it_ended(well=True)
+
+
+onerror:
+    say_how_it_ended(well=False)
+
+
 rule all:
     """Datasets, networks, audit, tables and figures of every task that the configuration lists."""
     default_target: True

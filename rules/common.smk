@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from pathlib import Path
 
 # Jobs import lensml from this checkout whether or not it is installed.
@@ -57,6 +58,7 @@ CONFIG_FILES = list(
 COMMAND_LINE = dict(workflow.config_settings.config)
 CFG = checked_config()
 CLASSES = CFG.substructures
+STARTED = time.time()
 SEED = CFG.seed
 # Results in a bucket: snakemake --default-storage-provider s3, see docs/clusters.md.
 IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
@@ -192,3 +194,12 @@ def write_resolved(text):
         record_outputs("results", [path], "configuration")
     except OSError as error:
         raise WorkflowError(f"{error.strerror}: '{path}'") from None
+
+
+def say_how_it_ended(well):
+    """What the tables say that were made, or how to go on."""
+    from lensml.commands.ending import failure, success
+
+    lines = success(Path(CFG.results), STARTED) if well else failure()
+    for line in lines:
+        print(line, file=sys.stderr)

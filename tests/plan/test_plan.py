@@ -13,28 +13,9 @@ from lensml import plan
 from lensml.plan.classification import flat
 from lensml.plan.code import code_of
 from lensml.plan.layout import Layout, filled, manifest_of, packed_of
-from lensml.schema import Config, load_config
-from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.schema import Config
 
-CONFIG = Path(__file__).parents[2] / "config"
 Make = Callable[..., Config]
-
-
-@pytest.fixture(scope="module")
-def config() -> Make:
-    """Factory: the shipped configuration with overlays (that of varied lenses) and changes."""
-
-    def make(*overlays: str, **changes: Any) -> Config:
-        names = ("config", *(overlays or ("deeplense_varied",)))
-        files = [CONFIG / f"{name}.yaml" for name in names]
-        merged: dict[str, Any] = {}
-        for file in files:
-            merged = deep_merge(merged, read_yaml(file))
-        catalogue = CONFIG / "catalogue"
-        merged = deep_merge(merged, {"run": None, **changes})
-        return load_config(merged, catalogue_dir=catalogue, files=files)
-
-    return make
 
 
 def of(**wildcards: Any) -> Any:
@@ -396,20 +377,3 @@ def test_code_of_a_figure_is_what_it_imports_of_its_floor():
     assert not any("/training/" in file for file in evaluation)
     with pytest.raises(ValueError, match="no such module"):
         code_of("figures.nothing")
-
-
-# -------------------------------------------------------------------------------------------- fits
-
-
-def test_the_table_of_fits_is_of_the_domains_that_a_plain_run_fits(config):
-    images_alone = config(anomaly={"smooth_fit": False})
-    assert plan.Fits(images_alone).domains() == []
-    assert not any("fits" in table for table in plan.Results(images_alone).tables())
-    detectors = config(anomaly={"smooth_fit": True})
-    assert plan.Fits(detectors).domains() == ["euclid"]
-    residuals = config(network_input={"channels": ["image", "residual"]})
-    assert plan.Fits(residuals).domains() == ["euclid", "hst"]
-    rows = plan.Fits(residuals).rows()
-    assert len(rows) == 2 * 3
-    assert all(row["fits"] == row["images"].replace("datasets", "fits") for row in rows)
-    assert plan.Results(residuals).at.table("fits")[0] in plan.Results(residuals).tables()

@@ -67,6 +67,7 @@ def test_a_damaged_chunk_stops_training_before_it_starts(damaged, damage):
     (line,) = error_lines(done.stderr)
     assert f"{STORE}/image/c/1/0/0 (images 64 to 95)" in line
     assert line.startswith("train_classifier: ")
+    assert "The same command goes on where it stopped" in done.stderr
     assert not (damaged / WEIGHTS).exists()
     assert not (damaged / "state").exists()
 
