@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from lensml.schema.base import (
     Count,
@@ -37,7 +37,7 @@ class Pair(Section):
 class Adda(Section):
     """Adversarial discriminative domain adaptation (Tzeng et al. 2017, arXiv:1702.05464)."""
 
-    start: Literal["source_only", "strong_augmentation"]  # classifier whose encoder is adapted
+    start: Literal["source_only", "strong_augmentation", "harmonised"]  # what is adapted
     steps: Count  # warm-up included
     warmup_steps: Annotated[int, Field(ge=0)]  # the discriminator alone learns
     batch_size: Annotated[int, Field(ge=2)]  # per domain
@@ -117,6 +117,10 @@ class SourceContinued(JointMethod):
     """More training on the source: no adaptation, for comparison."""
 
 
+class SourceHarmonised(JointMethod):
+    """More training on the source as the common camera sees it: no adaptation by itself."""
+
+
 class StrongAugmentation(JointMethod):
     """Training on distorted source images, without the target."""
 
@@ -160,6 +164,7 @@ class MaskedReconstruction(JointMethod):
 
 Method = Literal[
     "source_only",
+    "source_harmonised",
     "adabn",
     "adda",
     "adda_test_selected",
@@ -173,11 +178,19 @@ Method = Literal[
     "oracle",
 ]
 ALL = "all"
+# Whether the cameras of a pair are brought together, and what of the target's is known.
+Harmonise = Literal["none", "known", "fitted"]
+HARMONISED = "source_harmonised"  # where every method of a harmonised pair begins
+ON_PLAIN_IMAGES = ("source_only", "oracle")  # which a pair has with or without
+FEWEST_FITTED = 300  # images: the covariance of 48 numbers needs two hundred groups of them
 
 
-def every(methods: Any) -> Any:
-    """All methods, where 'all' stands for them."""
-    return list(get_args(Method)) if methods == ALL else methods
+def every(methods: Any, info: ValidationInfo) -> Any:
+    """All methods that a pair can have, where 'all' stands for them."""
+    if methods != ALL:
+        return methods
+    plain = info.data.get("harmonise", "none") == "none"
+    return [method for method in get_args(Method) if not (plain and method == HARMONISED)]
 
 
 # Methods of one task each (lensml/training/adaptation/joint), with the section of their settings.
@@ -202,6 +215,7 @@ class Adaptation(Section):
     """Unsupervised domain adaptation."""
 
     pairs: list[Pair]
+    harmonise: Harmonise
     encoders: UniqueNames
     methods: Annotated[
         list[Method], Field(min_length=1), AfterValidator(check_unique), BeforeValidator(every)
@@ -210,6 +224,7 @@ class Adaptation(Section):
     adabn: AdaBn
     joint: Joint
     distortion: Distortion
+    source_harmonised: SourceHarmonised
     source_continued: SourceContinued
     strong_augmentation: StrongAugmentation
     coral: Coral
@@ -218,3 +233,20 @@ class Adaptation(Section):
     mean_teacher: MeanTeacher
     masked_reconstruction: MaskedReconstruction
     oracle: Oracle
+
+    @property
+    def harmonises(self) -> bool:
+        """Whether networks see both domains as one camera would have."""
+        return self.harmonise != "none"
+
+    @model_validator(mode="after")
+    def _one_camera_where_it_is_asked_for(self) -> Self:
+        asked = [f"methods list {HARMONISED}"] if HARMONISED in self.methods else []
+        asked += ["adda.start is harmonised"] if self.adda.start == "harmonised" else []
+        if asked and not self.harmonises:
+            raise WrongKey(
+                "harmonise",
+                f"{' and '.join(asked)}, for which cameras must be brought together: allowed are "
+                "known and fitted",
+            )
+        return self

@@ -59,8 +59,9 @@ TAKEN = (
         "convergence",
         "datasets",
     ),
-    *("development", "encoders", "export", "figures", "fits", "gallery", "limit", "observed"),
-    *("pretraining", "proxies", "regression", "search", "studies", "sweep", "tables", "transfer"),
+    *("development", "encoders", "export", "figures", "fits", "gallery", "harmony"),
+    *("limit", "observed", "pretraining", "proxies", "regression", "search", "studies"),
+    *("sweep", "tables", "transfer"),
 )
 
 

@@ -11,6 +11,7 @@ from lensml.schema.anomaly import HIDDEN_FLUX
 from lensml.schema.asked_encoders import Refusal, halvings, of_every_run, unfit
 from lensml.schema.attribution import unmapped
 from lensml.schema.errors import Origins
+from lensml.schema.harmonise import harmonise_problems
 from lensml.schema.regression import constant_targets
 from lensml.schema.sweep import sweep_problems
 
@@ -41,6 +42,7 @@ def misfits(config: Any, origins: Origins, refusal: Refusal | None = None) -> li
         *_hidden_fluxes(config, origins),
         *_pairs_of_two_sizes(config, origins, sizes),
         *_hidden_squares(config, origins, sizes),
+        *harmonise_problems(config, origins),
         *sweep_problems(config, origins),
     ]
 

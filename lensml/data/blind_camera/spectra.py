@@ -17,9 +17,9 @@ from scipy.interpolate import CubicSpline
 from scipy.special import j0
 
 from lensml.data.store import open_store
+from lensml.schema.adaptation import FEWEST_FITTED as FEWEST
 
 N_GROUPS = 300  # of images, whose scatter is the error of the mean
-FEWEST = 300  # images: two hundred groups are needed for the covariance of 48 numbers
 TAPER = 0.75  # of the window's radius, from where it falls
 
 
