@@ -4,8 +4,8 @@
 
 rule adapt_adda:
     input:
-        source=lambda w: data.seen(w.source, "train"),
-        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
+        source=adaptation.train_files,
+        target=adaptation.target_pool_files,
         weights=adaptation.adda_start,
     output:
         **run_files(adaptation.of("adda")),
@@ -20,8 +20,8 @@ rule adapt_adda:
         **needs(12000, 720),
         gpu=GPU,
     params:
-        source=lambda w: data.stores(w.source, "train"),
-        target=lambda w: data.pool(w.target),
+        source=adaptation.train_stores,
+        target=adaptation.target_pool,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         adda=dump(CFG.adaptation.adda),
         adabn=dump(CFG.adaptation.adabn),
@@ -34,8 +34,8 @@ rule adapt_adda:
 
 rule adapt_adabn:
     input:
-        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
-        weights=adaptation.source_weights,
+        target=adaptation.target_pool_files,
+        weights=adaptation.start,
     output:
         **run_files(adaptation.of("adabn")),
     log:
@@ -47,7 +47,7 @@ rule adapt_adabn:
         **needs(8000, 60),
         gpu=GPU,
     params:
-        target=lambda w: data.pool(w.target),
+        target=adaptation.target_pool,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         adabn=dump(CFG.adaptation.adabn),
         num_classes=len(CLASSES),
@@ -58,9 +58,9 @@ rule adapt_adabn:
 
 rule adapt_jointly:
     input:
-        source=lambda w: data.seen(w.source, "train"),
-        target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
-        weights=adaptation.source_weights,
+        source=adaptation.train_files,
+        target=adaptation.target_pool_files,
+        weights=adaptation.start,
     output:
         **run_files(at.adapted_run),
     log:
@@ -75,8 +75,8 @@ rule adapt_jointly:
         **needs(12000, 720),
         gpu=GPU,
     params:
-        source=lambda w: data.stores(w.source, "train"),
-        target=lambda w: data.pool(w.target),
+        source=adaptation.train_stores,
+        target=adaptation.target_pool,
         own=adaptation.settings,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         joint=dump(CFG.adaptation.joint),
@@ -121,7 +121,7 @@ rule train_oracle:
 # The published protocol, to stand beside the rest: the step is chosen on labelled test images.
 rule select_on_test:
     input:
-        test=lambda w: data.seen(w.target, "test"),
+        test=adaptation.test_files,
         snapshots=f"{adaptation.of('adda')}/snapshots.safetensors",
     output:
         weights=f"{adaptation.of('adda_test_selected')}/weights.safetensors",
@@ -136,7 +136,7 @@ rule select_on_test:
         **needs(4000, 120),
         gpu=GPU,
     params:
-        test=lambda w: data.stores(w.target, "test"),
+        test=adaptation.test_stores,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         setting=lambda w: setting(w, "select"),
     script:
@@ -145,7 +145,7 @@ rule select_on_test:
 
 rule predict_adapted:
     input:
-        test=lambda w: data.seen(w.target, "test"),
+        test=adaptation.test_files,
         weights=adaptation.predicting_weights,
     output:
         predictions=f"{at.adapted_run}/predictions.csv",
@@ -161,7 +161,7 @@ rule predict_adapted:
         **needs(4000, 60),
         gpu=GPU,
     params:
-        images=lambda w: data.stores(w.target, "test"),
+        images=adaptation.test_stores,
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         symmetry=lambda w: data.test_symmetry(w.target),
@@ -172,9 +172,9 @@ rule predict_adapted:
 
 rule embed_domains:
     input:
-        source=lambda w: data.seen(w.source, "test"),
-        target=lambda w: data.seen(w.target, "test"),
-        source_weights=adaptation.source_weights,
+        source=lambda w: adaptation.labelled_files(w, "source", "test"),
+        target=adaptation.test_files,
+        source_weights=adaptation.start,
         target_weights=f"{adaptation.of('adda')}/weights.safetensors",
     output:
         table=f"{adaptation.of('adda')}/embedding.csv",
@@ -188,8 +188,8 @@ rule embed_domains:
         gpu=GPU,
     params:
         stores=lambda w: {
-            "source": data.stores(w.source, "test"),
-            "target": data.stores(w.target, "test"),
+            "source": adaptation.labelled(w, "source", "test"),
+            "target": adaptation.test_stores(w),
         },
         classes=CLASSES,
         encoder=lambda w: dump(CFG.encoders[w.encoder]),

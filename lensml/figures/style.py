@@ -23,6 +23,7 @@ from lensml.provenance import provenance_line
 CLASS_LABELS = {"no_sub": "no substructure", "cdm": "CDM subhalos", "vortex": "axion vortex"}
 METHOD_LABELS = {
     "source_only": "source only",
+    "source_harmonised": "source, one camera",
     "adabn": "AdaBN",
     "adda": "ADDA",
     "adda_test_selected": "ADDA, chosen on test labels",
@@ -65,6 +66,7 @@ COLORS = {
     "cdm": BLUE,
     "vortex": VERMILION,
     "source_only": GREY,
+    "source_harmonised": "#3A3A3A",
     "adabn": ORANGE,
     "adda": BLUE,
     "adda_test_selected": "#56708A",

@@ -6,6 +6,7 @@ from lensml.plan.attribution import Attribution
 from lensml.plan.classification import Classification
 from lensml.plan.datasets import Datasets
 from lensml.plan.fits import Fits
+from lensml.plan.harmony import Harmony
 from lensml.plan.limit import Limit
 from lensml.plan.mae_studies import Pretraining, Sweep
 from lensml.plan.observed import Observed
@@ -21,6 +22,7 @@ __all__ = [
     "Datasets",
     "Development",
     "Fits",
+    "Harmony",
     "Limit",
     "Observed",
     "Pretraining",

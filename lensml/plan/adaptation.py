@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from lensml.plan.classification import Classification, Files, Row
-from lensml.plan.datasets import Datasets, dump
+from lensml.plan.datasets import UNLABELLED, Datasets, dump
+from lensml.plan.harmony import SOURCE, TARGET, Harmony
 from lensml.plan.layout import filled
+from lensml.schema.adaptation import HARMONISED, ON_PLAIN_IMAGES
 from lensml.schema.adaptation import Adaptation as Section
 from lensml.schema.development import changed, configured_values, trial_values
 
@@ -78,16 +80,77 @@ class Adaptation(Datasets):
         """A pair as a title has it."""
         return " to ".join(self.labels(wildcards).values())
 
+    @property
+    def harmony(self) -> Harmony:
+        """Stores of the pairs in their common cameras."""
+        return Harmony(self.config, self.in_storage)
+
+    def harmonised(self, wildcards: Any) -> bool:
+        """Whether a method sees images of the common camera."""
+        method = getattr(wildcards, "method", None)
+        return self.config.adaptation.harmonises and method not in ON_PLAIN_IMAGES
+
+    def labelled(self, wildcards: Any, side: str, split: str) -> list[str]:
+        """Stores of every class of a side, as methods see them."""
+        if self.harmonised(wildcards):
+            return self.harmony.labelled(wildcards, side, split)
+        return self.stores(getattr(wildcards, side), split)
+
+    def labelled_files(self, wildcards: Any, side: str, split: str) -> list[str]:
+        """What a rule waits for that shows these to a network."""
+        if self.harmonised(wildcards):
+            stores = self.harmony.labelled(wildcards, side, split)
+            return [file for store in stores for file in self.store_files(store)]
+        return self.seen(getattr(wildcards, side), split)
+
+    def train_stores(self, wildcards: Any) -> list[str]:
+        """Labelled training images."""
+        return self.labelled(wildcards, SOURCE, "train")
+
+    def train_files(self, wildcards: Any) -> list[str]:
+        """What a rule waits for that trains on them."""
+        return self.labelled_files(wildcards, SOURCE, "train")
+
+    def target_pool(self, wildcards: Any) -> str:
+        """The target's training images, without labels."""
+        if self.harmonised(wildcards):
+            return self.harmony.pooled(wildcards)
+        return self.pool(wildcards.target)
+
+    def target_pool_files(self, wildcards: Any) -> list[str]:
+        """What a rule waits for that trains on them."""
+        if self.harmonised(wildcards):
+            return self.store_files(self.harmony.pooled(wildcards))
+        return self.seen_of(wildcards.target, UNLABELLED, "train")
+
+    def test_stores(self, wildcards: Any) -> list[str]:
+        """The target's test images."""
+        return self.labelled(wildcards, TARGET, "test")
+
+    def test_files(self, wildcards: Any) -> list[str]:
+        """What a rule waits for that reads them."""
+        return self.labelled_files(wildcards, TARGET, "test")
+
     def source_weights(self, wildcards: Any) -> str:
-        """The classifier that is adapted."""
+        """The classifier of the source as it is."""
         return self.classifiers.weights(wildcards.source, wildcards.encoder, wildcards.seed)
 
+    def start(self, wildcards: Any) -> str:
+        """The classifier that methods adapt: the source's, or what became of it in one camera."""
+        if self.config.adaptation.harmonises:
+            return self._weights(wildcards, HARMONISED)
+        return self.source_weights(wildcards)
+
     def adda_start(self, wildcards: Any) -> str:
-        """The classifier that ADDA adapts: the source's, or one trained on distorted images."""
+        """The classifier that ADDA adapts: the source's, or another method's."""
         start = self.config.adaptation.adda.start
         if start == REFERENCE:
             return self.source_weights(wildcards)
-        return f"{filled(self.at.adapted_run, {**wildcards, 'method': start})}/weights.safetensors"
+        return self._weights(wildcards, HARMONISED if start == "harmonised" else start)
+
+    def _weights(self, wildcards: Any, method: str) -> str:
+        run = filled(self.at.adapted_run, {**wildcards, "method": method})
+        return f"{run}/weights.safetensors"
 
     def predicting_weights(self, wildcards: Any) -> str:
         """Weights that a method predicts with; source-only has none of its own."""
@@ -120,7 +183,18 @@ class Adaptation(Datasets):
             "path": f"{self.adapted(*run)}/predictions.csv",
             "reference": self._compared(*run, REFERENCE),
             "oracle": self._compared(*run, ORACLE, REFERENCE),
+            **self._compared_at_the_start(*run),
         }
+
+    def _compared_at_the_start(
+        self, source: str, target: str, encoder: str, method: str, seed: int
+    ) -> dict[str, str]:
+        """Of a harmonised pair predictions of where a method began, so that gains are its own."""
+        if not self.config.adaptation.harmonises:
+            return {}
+        run = (source, target, encoder, method, seed)
+        nothing = method in ON_PLAIN_IMAGES
+        return {"harmonised": "" if nothing else self._compared(*run, HARMONISED)}
 
     def _compared(
         self, source: str, target: str, encoder: str, method: str, seed: int, *others: str

@@ -125,6 +125,21 @@ class Layout:
         return self._below("adaptation/{source}/{target}/{encoder}/{method}/seed{seed}")
 
     @cached_property
+    def harmony(self) -> str:
+        """What the cameras of a pair agree on."""
+        return self._below("harmony/{source}/{target}/harmony.json")
+
+    @cached_property
+    def camera_fit(self) -> str:
+        """The blind fit of the target's camera."""
+        return self._below("harmony/{source}/{target}/camera.json")
+
+    @cached_property
+    def harmonised_store(self) -> str:
+        """Images of a side of a pair in the common camera."""
+        return self._below("harmony/{source}/{target}/{side}/{substructure}/{split}.zarr")
+
+    @cached_property
     def development_run(self) -> str:
         """A trial of adaptation's settings."""
         return self._below("development/{source}/{target}/{method}/trial{trial}/seed{seed}")

@@ -11,7 +11,9 @@ import yaml
 from toy.configuration import CONFIG_DIR, DEFAULT, ROOT, load_files
 
 RULE = re.compile(r"^(?:use rule (\w+) as (\w+) with|rule (\w+)):\n(.*?)(?=^\S|\Z)", re.S | re.M)
-TRAINS = re.compile(r"workflow_scripts/(train_\w+|adapt_adda|adapt_jointly|search_worker)\.py")
+TRAINS = re.compile(
+    r"workflow_scripts/(train_\w+|adapt_adda|adapt_jointly|adapt_harmonised|search_worker)\.py"
+)
 
 
 def training_rules() -> set[str]:

@@ -97,7 +97,7 @@ def fit_camera(
     target: Sample,
     *,
     given: Given | None = None,
-    repeats: int = 1,
+    repeats: float = 1,
     seed: int = 0,
 ) -> Fit:
     """Fit a target's camera to unlabelled images of both domains.
@@ -137,7 +137,7 @@ def fit_camera(
 
 
 def _settled(
-    camera: Camera, source: Sample, target: Sample, given: Given, repeats: int, seed: int
+    camera: Camera, source: Sample, target: Sample, given: Given, repeats: float, seed: int
 ) -> tuple[Match, Matched]:
     """The best camera with windows of the same size on the sky, which depends on its pixels."""
     sizes = source.images.shape[1] / 2, target.images.shape[1] / 2

@@ -107,7 +107,7 @@ class Match:
     camera: Camera
     num_pix: int
     frequency: np.ndarray
-    repeats: int
+    repeats: float
 
     def solve(self, start: Parameters) -> Matched:
         """The camera of the least chi^2, from a start; one that is given as a whole stays."""

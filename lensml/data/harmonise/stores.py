@@ -16,8 +16,14 @@ from lensml.data.store import Store, open_store
 from lensml.data.store_writer import chunk_file, seal_store, write_block
 
 PIECE = 64  # images at a time: they stay in the cache
-OBSERVED = ("system_id", *MEASURED)  # what an observer knows of an image of the target
-UNITS = {"system_id": "", "background_rms": "e-/s per pixel", "exposure_time": "s"}
+# Of an image of the target: what an observer knows, and which images are of one system or galaxy.
+OBSERVED = ("system_id", "source_galaxy", *MEASURED)
+UNITS = {
+    "system_id": "",
+    "source_galaxy": "",
+    "background_rms": "e-/s per pixel",
+    "exposure_time": "s",
+}
 TARGET_ATTRIBUTES = (
     *("schema_version", "lensml_version", "domain", "substructure", "split", "seed"),
     "noise_model",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
 from lensml.data.harmonise import Harmony
-from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint, SourceContinued
 from lensml.schema.encoders import Encoder
 from lensml.training.adaptation.run import adapt_jointly
 from lensml.training.classification.run import source_classifier
@@ -25,16 +25,7 @@ def adapt_to_harmonised(
     source_weights: str,
     harmony: str,
     results: Results,
-    *,
-    own: SourceContinued,
-    encoder: Encoder,
-    joint: Joint,
-    distortion: Distortion,
-    adda: Adda,
-    adabn: AdaBn,
-    num_classes: int,
-    symmetries: tuple[str, str],
-    setting: Setting,
+    **how: Any,
 ) -> None:
     """The classifier that harmonised images of either domain are to be shown (source_harmonised).
 
@@ -48,29 +39,14 @@ def adapt_to_harmonised(
         source_weights: classifier trained on the source as it was.
         harmony: file of :class:`lensml.data.harmonise.Harmony`.
         results: files to write.
-        own: learning rate, and whose batch-norm statistics are used.
-        encoder, joint, distortion, adda, adabn, num_classes, symmetries, setting: as for
-            :func:`lensml.training.adaptation.run.adapt_jointly`.
+        how: every keyword of ``adapt_jointly``; of ``own`` the learning rate counts, and whose
+            batch-norm statistics are used.
     """
+    files = source, target_pool, source_weights, results
     if Harmony.read(harmony).changes("source"):
-        adapt_jointly(
-            "source_continued",
-            source,
-            target_pool,
-            source_weights,
-            results,
-            own=own,
-            encoder=encoder,
-            joint=joint,
-            distortion=distortion,
-            adda=adda,
-            adabn=adabn,
-            num_classes=num_classes,
-            symmetries=symmetries,
-            setting=setting,
-        )
-        return
-    _keep(source, target_pool, source_weights, results, encoder, num_classes, setting)
+        adapt_jointly("source_continued", *files, **how)
+    else:
+        _keep(*files, *(how[key] for key in ("encoder", "num_classes", "setting")))
 
 
 def _keep(

@@ -112,7 +112,8 @@ def test_the_same_lenses_on_both_sides_differ_by_noise_alone(made, harmony):
 
 def test_of_the_target_an_observer_knows_no_more_than_before(made):
     opened = open_store(made["target"]["cdm"])
-    assert set(opened.truth) == {"system_id", "background_rms", "exposure_time"}
+    identity = {"system_id", "source_galaxy"}  # over which intervals are
+    assert set(opened.truth) == identity | {"background_rms", "exposure_time"}
     assert not len(opened.perturbers)
     assert "instrument" not in opened.attributes
     assert set(opened.attributes["config"]) == {"images_per_block"}
@@ -122,7 +123,7 @@ def test_of_the_target_an_observer_knows_no_more_than_before(made):
     on_disk = b"".join(
         raw for name, raw in content(made["target"]["pool"]).items() if name.endswith("zarr.json")
     )
-    for secret in (b"theta_E", b"system_id", *(c.encode() for c in CLASSES)):
+    for secret in (b"theta_E", b"system_id", b"source_galaxy", *(c.encode() for c in CLASSES)):
         assert secret not in on_disk
 
 

@@ -53,6 +53,35 @@ def test_the_table_of_adaptation_has_gains_over_its_reference(tmp_path):
     assert [f"{expected.value:.3f} [" in row for row in rows] == [False, True]
 
 
+def test_gains_over_the_harmonised_source_stand_beside_those_over_the_plain_one(tmp_path):
+    skills = {"source_only": 0.2, "source_harmonised": 1.2, "adda": 2.0}
+    paths = {m: predictions(tmp_path / f"{m}.csv", skill=s) for m, s in skills.items()}
+    keys = {"source_domain": "euclid", "target_domain": "hst", "model": "vit", "seed": "0"}
+    runs = [
+        {
+            **keys,
+            "method": method,
+            "path": path,
+            "reference": "" if method == "source_only" else paths["source_only"],
+            "harmonised": paths["source_harmonised"] if method == "adda" else "",
+        }
+        for method, path in paths.items()
+    ]
+    outputs = outputs_in(tmp_path)
+    tabulate_adaptation(runs, outputs, EVALUATION, seed=0)
+    table = pd.read_csv(outputs[0])
+    found = table[table["metric"] == "roc_auc_ovr_macro_harmonised_gain"]
+    assert found["method"].tolist() == ["adda"]
+    expected = auc_gain(paths["adda"], paths["source_harmonised"], EVALUATION, seed=0)
+    for name in ("value", "ci_low", "ci_high"):
+        assert found[name].item() == pytest.approx(getattr(expected, name), abs=1e-6)
+    text = Path(outputs[1]).read_text()
+    assert "every method but source_only and oracle sees these" in text
+    assert "roc_auc_ovr_macro_harmonised_gain" in text.splitlines()[0]
+    tabulate_adaptation([{**run, "harmonised": ""} for run in runs], outputs, EVALUATION, seed=0)
+    assert "harmonised" not in Path(outputs[1]).read_text().replace("source_harmonised", "")
+
+
 def mixed(path: Path, first: str, second: str, share: float) -> str:
     """Predictions of one classifier for the first images, of another for the rest."""
     tables = [pd.read_csv(name) for name in (first, second)]

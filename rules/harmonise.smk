@@ -1,0 +1,81 @@
+# Images of a pair of domains in one camera: ordinary stores of the pair. What is known of the target, or fitted
+# to it, comes from the configuration or from its pool without labels.
+
+
+rule find_harmony:
+    input:
+        images=harmony.inputs,
+    output:
+        **harmony.outputs(),
+    log:
+        "<logs>/find_harmony/{source}/{target}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(6000, 60),
+    params:
+        cameras=harmony.cameras,
+        source_stores=lambda w: data.stores(w.source, "train"),
+        target_pool=lambda w: data.pool(w.target),
+        seed=SEED,
+    script:
+        "../workflow_scripts/find_harmony.py"
+
+
+rule harmonise_images:
+    input:
+        images=harmony.plain_files,
+        harmony=at.harmony,
+    output:
+        **data.sealed(at.harmonised_store),
+    log:
+        "<logs>/harmonise_images/{source}/{target}/{side}/{substructure}/{split}.log",
+    wildcard_constraints:
+        side="source|target",
+        substructure="|".join([*CLASSES, "unlabelled"]),
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(4000, 60),
+    params:
+        images=harmony.plain_store,
+        store=lambda w: harmony.stored(w, w.side, w.substructure, w.split),
+        seed=SEED,
+    script:
+        "../workflow_scripts/harmonise_images.py"
+
+
+# Where every method of a harmonised pair begins.
+rule adapt_harmonised:
+    input:
+        source=adaptation.train_files,
+        target=adaptation.target_pool_files,
+        harmony=at.harmony,
+        weights=adaptation.source_weights,
+    output:
+        **run_files(adaptation.of("source_harmonised")),
+    log:
+        "<logs>/adapt_harmonised/{source}/{target}/{encoder}/seed{seed}.log",
+    priority: 95
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        **needs(12000, 720),
+        gpu=GPU,
+    params:
+        source=adaptation.train_stores,
+        target=adaptation.target_pool,
+        own=dump(CFG.adaptation.source_harmonised),
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        joint=dump(CFG.adaptation.joint),
+        distortion=dump(CFG.adaptation.distortion),
+        adda=dump(CFG.adaptation.adda),
+        adabn=dump(CFG.adaptation.adabn),
+        num_classes=len(CLASSES),
+        symmetries=lambda w: [data.symmetry(w.source), data.symmetry(w.target)],
+        setting=lambda w: setting(w, f"source of {w.source} as {w.target} allows, seed {w.seed}"),
+    script:
+        "../workflow_scripts/adapt_harmonised.py"

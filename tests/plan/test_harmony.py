@@ -1,0 +1,124 @@
+"""Pairs in one camera: which stores, starts and rows a configuration asks for."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from toy.configuration import configured
+
+from lensml import plan
+from lensml.plan.layout import manifest_of
+
+PAIR = {"source": "euclid", "target": "hst"}
+RUN = {**PAIR, "encoder": "vit_conv_stem", "seed": "0"}
+BELOW = "results/harmony/euclid/hst"
+KNOWN = {"harmonise": "known", "methods": "all", "adda": {"start": "harmonised"}}
+
+
+class Wildcards(SimpleNamespace):
+    """Stands where Snakemake's own do: both have attributes and can be unpacked."""
+
+    def keys(self) -> Any:
+        return vars(self).keys()
+
+    def __getitem__(self, key: str) -> Any:
+        return vars(self)[key]
+
+
+def adaptation(**section: Any) -> plan.Adaptation:
+    return plan.Adaptation(configured({"adaptation": section}))
+
+
+@pytest.fixture(scope="module")
+def harmonised() -> plan.Adaptation:
+    return adaptation(**KNOWN)
+
+
+def test_without_it_methods_see_the_images_as_they_are():
+    shipped, run = adaptation(), Wildcards(**RUN)
+    assert shipped.train_stores(run) == shipped.stores("euclid", "train")
+    assert shipped.target_pool(run) == shipped.pool("hst")
+    assert shipped.target_pool_files(run) == shipped.pool_files("hst")
+    assert shipped.test_files(run) == shipped.manifests("hst", "test")
+    assert shipped.start(run) == shipped.source_weights(run)
+    files = [f for row in shipped.rows() for f in row.values() if "harmon" in str(f)]
+    assert files == []
+    assert "harmonised" not in shipped.rows()[0]
+
+
+def test_methods_see_images_of_one_camera_and_begin_where_they_were_learnt(harmonised):
+    run = Wildcards(**RUN, method="coral")
+    classes = ("no_sub", "cdm", "vortex")
+    assert harmonised.train_stores(run) == [f"{BELOW}/source/{c}/train.zarr" for c in classes]
+    assert harmonised.test_stores(run) == [f"{BELOW}/target/{c}/test.zarr" for c in classes]
+    assert harmonised.target_pool(run) == f"{BELOW}/target/unlabelled/train.zarr"
+    pool = manifest_of(harmonised.target_pool(run))
+    assert harmonised.target_pool_files(run) == [pool]
+    start = "results/adaptation/euclid/hst/vit_conv_stem/source_harmonised/seed0/"
+    assert harmonised.start(run) == harmonised.adda_start(run) == f"{start}weights.safetensors"
+    assert harmonised.source_weights(run).startswith("results/classification/euclid/")
+
+
+@pytest.mark.parametrize("method", ["source_only", "oracle"])
+def test_references_see_the_images_as_they_are(harmonised, method):
+    run = Wildcards(**RUN, method=method)
+    assert harmonised.test_stores(run) == harmonised.stores("hst", "test")
+    assert harmonised.test_files(run) == harmonised.manifests("hst", "test")
+
+
+def test_adda_starts_where_it_is_told_to(harmonised):
+    plain = adaptation(harmonise="known")
+    assert plain.adda_start(Wildcards(**RUN)) == plain.source_weights(Wildcards(**RUN))
+    assert plain.start(Wildcards(**RUN)) != plain.source_weights(Wildcards(**RUN))
+
+
+def test_gains_are_over_both_starts(harmonised):
+    rows = {row["method"]: row for row in harmonised.rows()}
+    plain, start = rows["source_only"]["path"], rows["source_harmonised"]["path"]
+    assert (rows["adda"]["reference"], rows["adda"]["harmonised"]) == (plain, start)
+    assert (rows["source_harmonised"]["reference"], start) == (plain, start)
+    for method in ("source_only", "source_harmonised", "oracle"):
+        assert rows[method]["harmonised"] == ""
+    few = adaptation(harmonise="known", methods=["source_only", "adda"])
+    assert {row["harmonised"] for row in few.rows()} == {""}
+
+
+def test_of_the_target_its_pool_alone_says_what_the_cameras_agree_on(harmonised):
+    harmony, pair = harmonised.harmony, Wildcards(**PAIR)
+    files = harmony.inputs(pair)
+    assert [file for file in files if "/hst/" in file] == harmony.pool_files("hst")
+    assert set(harmony.cameras(pair)) == {"source", "target"}
+    assert set(harmony.outputs()) == {"harmony"}
+
+
+def test_of_a_fitted_camera_nothing_is_told(harmonised):
+    fitted, pair = adaptation(harmonise="fitted").harmony, Wildcards(**PAIR)
+    assert set(fitted.cameras(pair)) == {"source"}
+    assert set(fitted.outputs()) == {"harmony", "fit"}
+    assert fitted.inputs(pair) == harmonised.harmony.inputs(pair)
+
+
+@pytest.mark.parametrize(
+    ("side", "substructure", "split", "plain"),
+    [
+        ("source", "cdm", "train", "results/datasets/euclid/cdm/train.zarr"),
+        ("target", "cdm", "test", "results/datasets/hst/cdm/test.zarr"),
+        ("target", "unlabelled", "train", "results/datasets/hst/unlabelled/train.zarr"),
+    ],
+)
+def test_a_store_is_made_of_that_of_its_own_side(harmonised, side, substructure, split, plain):
+    store = Wildcards(**PAIR, side=side, substructure=substructure, split=split)
+    harmony = harmonised.harmony
+    assert harmony.plain_store(store) == plain
+    assert harmony.plain_files(store) == [manifest_of(plain)]
+    path = f"{BELOW}/{side}/{substructure}/{split}.zarr"
+    assert harmony.stored(store, side, substructure, split) == path
+
+
+def test_in_storage_a_store_is_packed_whole():
+    there = plan.Adaptation(configured({"adaptation": KNOWN}), in_storage=True)
+    store = f"{BELOW}/target/unlabelled/train"
+    files = [f"{store}.manifest.json", f"{store}.packed.zip"]
+    assert there.target_pool_files(Wildcards(**RUN)) == files
