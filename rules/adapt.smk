@@ -199,9 +199,37 @@ rule embed_domains:
         "../workflow_scripts/embed_domains.py"
 
 
+rule measure_criteria:
+    input:
+        source=lambda w: adaptation.labelled_files(w, "source", "val"),
+        target=adaptation.target_pool_files,
+        weights=f"{at.adapted_run}/weights.safetensors",
+    output:
+        criteria=f"{at.adapted_run}/criteria.json",
+    log:
+        "<logs>/measure_criteria/{source}/{target}/{encoder}/{method}/seed{seed}.log",
+    wildcard_constraints:
+        method="source_harmonised|adda",
+    priority: 80
+    conda:
+        "../envs/torch.yaml"
+    threads: CFG.compute.threads
+    resources:
+        **needs(8000, 60),
+        gpu=GPU,
+    params:
+        source=lambda w: adaptation.labelled(w, "source", "val"),
+        target=adaptation.target_pool,
+        encoder=lambda w: dump(CFG.encoders[w.encoder]),
+        setting=lambda w: setting(w, "criteria"),
+    script:
+        "../workflow_scripts/measure_criteria.py"
+
+
 use rule tabulate as tabulate_adaptation with:
     input:
         predictions=[row["path"] for row in adaptation.rows()],
+        criteria=adaptation.criteria(adaptation.rows()),
         audits=data.audits(adaptation.rows(), "source_domain", "target_domain"),
     output:
         outputs=at.table("adaptation"),
@@ -211,6 +239,7 @@ use rule tabulate as tabulate_adaptation with:
         code=code("evaluation.adaptation.table"),
         made_by="evaluation.adaptation.table:tabulate_adaptation",
         runs=adaptation.rows(),
+        max_im_loss=CFG.adaptation.max_im_loss,
         evaluation=dump(CFG.evaluation),
         seed=SEED,
 

@@ -162,6 +162,10 @@ class Adaptation(Datasets):
         """A method's own section."""
         return dump(getattr(self.config.adaptation, wildcards.method))
 
+    def criteria(self, rows: list[Row]) -> list[str]:
+        """Files of label-free criteria that rows name."""
+        return list(dict.fromkeys(file for row in rows for file in row.get("criteria", ())))
+
     def rows(self) -> list[Row]:
         """Rows of the table: every method of every pair."""
         return [
@@ -188,13 +192,20 @@ class Adaptation(Datasets):
 
     def _compared_at_the_start(
         self, source: str, target: str, encoder: str, method: str, seed: int
-    ) -> dict[str, str]:
-        """Of a harmonised pair predictions of where a method began, so that gains are its own."""
+    ) -> Row:
+        """Of a harmonised pair predictions of where a method began, so that gains are its own.
+
+        Of ADDA that began there also the label-free criteria of both, for the gate.
+        """
         if not self.config.adaptation.harmonises:
             return {}
         run = (source, target, encoder, method, seed)
-        nothing = method in ON_PLAIN_IMAGES
-        return {"harmonised": "" if nothing else self._compared(*run, HARMONISED)}
+        plain = method in ON_PLAIN_IMAGES
+        found: Row = {"harmonised": "" if plain else self._compared(*run, HARMONISED)}
+        if method == "adda" and self.config.adaptation.adda.start == "harmonised":
+            runs = (self.adapted(source, target, encoder, m, seed) for m in (HARMONISED, method))
+            found["criteria"] = [f"{folder}/criteria.json" for folder in runs]
+        return found
 
     def _compared(
         self, source: str, target: str, encoder: str, method: str, seed: int, *others: str

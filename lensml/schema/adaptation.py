@@ -216,6 +216,7 @@ class Adaptation(Section):
 
     pairs: list[Pair]
     harmonise: Harmonise
+    max_im_loss: NonNegative  # of the gate, nats
     encoders: UniqueNames
     methods: Annotated[
         list[Method], Field(min_length=1), AfterValidator(check_unique), BeforeValidator(every)

@@ -38,7 +38,8 @@ def stores(tmp_path_factory, domains, simulate_store) -> tuple[list[str], str]:
 
 
 def test_known_cameras_are_those_of_the_domains(tmp_path, domains, stores):
-    agree_on_known(*domains, *stores, str(tmp_path / "harmony.json"))
+    source, pool = stores
+    agree_on_known(domains[0], domains[1], source, pool, str(tmp_path / "harmony.json"))
     found = Harmony.read(tmp_path / "harmony.json")
     assert (found.source, found.target) == tuple(map(camera_of, domains))
     assert found.changes("target")
@@ -46,7 +47,8 @@ def test_known_cameras_are_those_of_the_domains(tmp_path, domains, stores):
 
 def test_a_fitted_camera_is_near_the_one_that_nobody_told(tmp_path, domains, stores):
     files = str(tmp_path / "harmony.json"), str(tmp_path / "camera.json")
-    agree_on_fitted(domains[0], *stores, *files, seed=0)
+    source, pool = stores
+    agree_on_fitted(domains[0], source, pool, *files, seed=0)
     fit, true = Fit.read(files[1]), camera_of(domains[1])
     found = Harmony.read(files[0])
     assert found.target == fit.camera != true

@@ -85,6 +85,14 @@ def test_gains_are_over_both_starts(harmonised):
     assert {row["harmonised"] for row in few.rows()} == {""}
 
 
+def test_the_gate_compares_adda_with_where_it_began(harmonised):
+    below = "results/adaptation/euclid/hst/vit_conv_stem"
+    both = [f"{below}/{m}/seed0/criteria.json" for m in ("source_harmonised", "adda")]
+    assert harmonised.criteria(harmonised.rows()) == both
+    for other in (adaptation(), adaptation(harmonise="known")):
+        assert other.criteria(other.rows()) == []
+
+
 def test_of_the_target_its_pool_alone_says_what_the_cameras_agree_on(harmonised):
     harmony, pair = harmonised.harmony, Wildcards(**PAIR)
     files = harmony.inputs(pair)

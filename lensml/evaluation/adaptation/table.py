@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from lensml.evaluation.adaptation.gate import gate_notes
 from lensml.evaluation.adaptation.harm import harm_notes
 from lensml.evaluation.classification.table import baseline_notes, measures
 from lensml.evaluation.statistics.comparison import auc_gain, gap_closed
@@ -41,6 +42,7 @@ def tabulate_adaptation(
     *,
     seed: int,
     audits: Sequence[str] = (),
+    max_im_loss: float = 0.0,
 ) -> None:
     """Table of methods of adaptation.
 
@@ -49,11 +51,13 @@ def tabulate_adaptation(
             ``reference``, the predictions of source_only, and ``oracle``, with which the share of
             the gap is measured that a method closes (each empty where there is none). Of pairs
             whose cameras were brought together also ``harmonised``, the predictions of
-            source_harmonised.
+            source_harmonised, and ``criteria``, see
+            :func:`lensml.evaluation.adaptation.gate.gate_notes`.
         outputs: the .csv, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.
+        max_im_loss: of the gate, whose verdicts are told below the table; nothing follows.
 
     Raises:
         ValueError: a file lacks a column or has no rows.
@@ -63,6 +67,7 @@ def tabulate_adaptation(
     if any(run.get("harmonised") for run in runs):
         known.append(ONE_CAMERA)
         about = replace(about, shown=(*about.shown[:2], HARMONISED_GAIN, *about.shown[2:]))
+    known += gate_notes(runs, max_im_loss)
     tabulate(
         about,
         [(run, _measures(run, spec, seed=seed)) for run in runs],
