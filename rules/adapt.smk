@@ -4,8 +4,8 @@
 
 rule adapt_adda:
     input:
-        source=adaptation.train_files,
-        target=adaptation.target_pool_files,
+        source=adaptation.seen_to_train,
+        target=adaptation.seen_pool,
         weights=adaptation.adda_start,
     output:
         **run_files(adaptation.of("adda")),
@@ -34,7 +34,7 @@ rule adapt_adda:
 
 rule adapt_adabn:
     input:
-        target=adaptation.target_pool_files,
+        target=adaptation.seen_pool,
         weights=adaptation.start,
     output:
         **run_files(adaptation.of("adabn")),
@@ -58,8 +58,8 @@ rule adapt_adabn:
 
 rule adapt_jointly:
     input:
-        source=adaptation.train_files,
-        target=adaptation.target_pool_files,
+        source=adaptation.seen_to_train,
+        target=adaptation.seen_pool,
         weights=adaptation.start,
     output:
         **run_files(at.adapted_run),
@@ -121,7 +121,7 @@ rule train_oracle:
 # The published protocol, to stand beside the rest: the step is chosen on labelled test images.
 rule select_on_test:
     input:
-        test=adaptation.test_files,
+        test=adaptation.seen_to_test,
         snapshots=f"{adaptation.of('adda')}/snapshots.safetensors",
     output:
         weights=f"{adaptation.of('adda_test_selected')}/weights.safetensors",
@@ -145,7 +145,7 @@ rule select_on_test:
 
 rule predict_adapted:
     input:
-        test=adaptation.test_files,
+        test=adaptation.seen_to_test,
         weights=adaptation.predicting_weights,
     output:
         predictions=f"{at.adapted_run}/predictions.csv",
@@ -172,8 +172,8 @@ rule predict_adapted:
 
 rule embed_domains:
     input:
-        source=lambda w: adaptation.labelled_files(w, "source", "test"),
-        target=adaptation.test_files,
+        source=lambda w: adaptation.seen_labelled(w, "source", "test"),
+        target=adaptation.seen_to_test,
         source_weights=adaptation.start,
         target_weights=f"{adaptation.of('adda')}/weights.safetensors",
     output:
@@ -201,8 +201,8 @@ rule embed_domains:
 
 rule measure_criteria:
     input:
-        source=lambda w: adaptation.labelled_files(w, "source", "val"),
-        target=adaptation.target_pool_files,
+        source=lambda w: adaptation.seen_labelled(w, "source", "val"),
+        target=adaptation.seen_pool,
         weights=f"{at.adapted_run}/weights.safetensors",
     output:
         criteria=f"{at.adapted_run}/criteria.json",

@@ -50,8 +50,8 @@ rule harmonise_images:
 # Where every method of a harmonised pair begins.
 rule adapt_harmonised:
     input:
-        source=adaptation.train_files,
-        target=adaptation.target_pool_files,
+        source=adaptation.seen_to_train,
+        target=adaptation.seen_pool,
         harmony=at.harmony,
         weights=adaptation.source_weights,
     output:

@@ -96,7 +96,7 @@ class Adaptation(Datasets):
             return self.harmony.labelled(wildcards, side, split)
         return self.stores(getattr(wildcards, side), split)
 
-    def labelled_files(self, wildcards: Any, side: str, split: str) -> list[str]:
+    def seen_labelled(self, wildcards: Any, side: str, split: str) -> list[str]:
         """What a rule waits for that shows these to a network."""
         if self.harmonised(wildcards):
             stores = self.harmony.labelled(wildcards, side, split)
@@ -107,9 +107,9 @@ class Adaptation(Datasets):
         """Labelled training images."""
         return self.labelled(wildcards, SOURCE, "train")
 
-    def train_files(self, wildcards: Any) -> list[str]:
+    def seen_to_train(self, wildcards: Any) -> list[str]:
         """What a rule waits for that trains on them."""
-        return self.labelled_files(wildcards, SOURCE, "train")
+        return self.seen_labelled(wildcards, SOURCE, "train")
 
     def target_pool(self, wildcards: Any) -> str:
         """The target's training images, without labels."""
@@ -117,7 +117,7 @@ class Adaptation(Datasets):
             return self.harmony.pooled(wildcards)
         return self.pool(wildcards.target)
 
-    def target_pool_files(self, wildcards: Any) -> list[str]:
+    def seen_pool(self, wildcards: Any) -> list[str]:
         """What a rule waits for that trains on them."""
         if self.harmonised(wildcards):
             return self.store_files(self.harmony.pooled(wildcards))
@@ -127,9 +127,9 @@ class Adaptation(Datasets):
         """The target's test images."""
         return self.labelled(wildcards, TARGET, "test")
 
-    def test_files(self, wildcards: Any) -> list[str]:
+    def seen_to_test(self, wildcards: Any) -> list[str]:
         """What a rule waits for that reads them."""
-        return self.labelled_files(wildcards, TARGET, "test")
+        return self.seen_labelled(wildcards, TARGET, "test")
 
     def source_weights(self, wildcards: Any) -> str:
         """The classifier of the source as it is."""

@@ -40,8 +40,8 @@ def test_without_it_methods_see_the_images_as_they_are():
     shipped, run = adaptation(), Wildcards(**RUN)
     assert shipped.train_stores(run) == shipped.stores("euclid", "train")
     assert shipped.target_pool(run) == shipped.pool("hst")
-    assert shipped.target_pool_files(run) == shipped.pool_files("hst")
-    assert shipped.test_files(run) == shipped.manifests("hst", "test")
+    assert shipped.seen_pool(run) == shipped.pool_files("hst")
+    assert shipped.seen_to_test(run) == shipped.manifests("hst", "test")
     assert shipped.start(run) == shipped.source_weights(run)
     files = [f for row in shipped.rows() for f in row.values() if "harmon" in str(f)]
     assert files == []
@@ -55,7 +55,7 @@ def test_methods_see_images_of_one_camera_and_begin_where_they_were_learnt(harmo
     assert harmonised.test_stores(run) == [f"{BELOW}/target/{c}/test.zarr" for c in classes]
     assert harmonised.target_pool(run) == f"{BELOW}/target/unlabelled/train.zarr"
     pool = manifest_of(harmonised.target_pool(run))
-    assert harmonised.target_pool_files(run) == [pool]
+    assert harmonised.seen_pool(run) == [pool]
     start = "results/adaptation/euclid/hst/vit_conv_stem/source_harmonised/seed0/"
     assert harmonised.start(run) == harmonised.adda_start(run) == f"{start}weights.safetensors"
     assert harmonised.source_weights(run).startswith("results/classification/euclid/")
@@ -65,7 +65,7 @@ def test_methods_see_images_of_one_camera_and_begin_where_they_were_learnt(harmo
 def test_references_see_the_images_as_they_are(harmonised, method):
     run = Wildcards(**RUN, method=method)
     assert harmonised.test_stores(run) == harmonised.stores("hst", "test")
-    assert harmonised.test_files(run) == harmonised.manifests("hst", "test")
+    assert harmonised.seen_to_test(run) == harmonised.manifests("hst", "test")
 
 
 def test_adda_starts_where_it_is_told_to(harmonised):
@@ -129,4 +129,4 @@ def test_in_storage_a_store_is_packed_whole():
     there = plan.Adaptation(configured({"adaptation": KNOWN}), in_storage=True)
     store = f"{BELOW}/target/unlabelled/train"
     files = [f"{store}.manifest.json", f"{store}.packed.zip"]
-    assert there.target_pool_files(Wildcards(**RUN)) == files
+    assert there.seen_pool(Wildcards(**RUN)) == files
