@@ -45,7 +45,7 @@ def _sentence(
         for seed, before, after in seeds
         if not adaptation_verdict(before, after, max_im_loss=max_im_loss).accepted
     ]
-    before, after = (np.mean([ims[k] for ims in seeds]) for k in (1, 2))
+    before, after = np.mean([[before, after] for _, before, after in seeds], axis=0)
     kept = f"refuses seeds {', '.join(refused)}" if refused else "keeps every seed"
     return (
         f"Gate: of {method}, {source} to {target}, {model}, it {kept}: information maximisation "
