@@ -123,6 +123,7 @@ class Config(ConfigFile):
 
     resolved: dict[str, Domain]
     timed: dict[str, Domain]  # of the benchmark
+    timed_in_fits: dict[str, Domain]
     timed_in_training: Domain
     labels: dict[str, str]  # of every domain, for figures
 
@@ -292,6 +293,7 @@ def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> 
     for key, names in (
         ("domains", raw.domains),
         ("benchmark.domains", timed.domains),
+        ("benchmark.fits.domains", timed.fits.domains),
         ("benchmark.training.domain", [timed.training.domain]),
     ):
         lines += unknown_domains(key, names, entries["domains"], origins)
@@ -313,15 +315,16 @@ def _resolved(
     """Every domain that something runs on, and what is wrong with them."""
     found: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
-    trained = raw.benchmark.training.domain
-    for name in dict.fromkeys([*raw.domains, *raw.benchmark.domains, trained]):
+    trained, fitted = raw.benchmark.training.domain, raw.benchmark.fits.domains
+    wanted = dict.fromkeys([*raw.domains, *raw.benchmark.domains, *fitted, trained])
+    for name in wanted:
         if name not in entries["domains"]:
             continue  # said already
         try:
             found[name] = resolve(name, entries, origins.files)
         except ConfigError as error:
             problems += error.lines
-    if problems or not found.keys() >= {*raw.domains, *raw.benchmark.domains, trained}:
+    if problems or not found.keys() >= wanted.keys():
         return {}, problems or [""]
     domains = {name: found[name] for name in raw.domains}
     if any(variant.redraw_noise for variant in raw.ablation.variants.values()):
@@ -331,6 +334,7 @@ def _resolved(
         "labels": {n: entries["domains"][n].content.get("label") or n for n in found},
         "resolved": domains,
         "timed": {name: found[name] for name in raw.benchmark.domains},
+        "timed_in_fits": {name: found[name] for name in fitted},
         "timed_in_training": found[trained],
     }, []
 
