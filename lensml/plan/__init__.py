@@ -8,6 +8,7 @@ from lensml.plan.datasets import Datasets
 from lensml.plan.fits import Fits
 from lensml.plan.limit import Limit
 from lensml.plan.mae_studies import Pretraining, Sweep
+from lensml.plan.misspecification import Misspecification
 from lensml.plan.observed import Observed
 from lensml.plan.regression import Regression
 from lensml.plan.results import Results
@@ -22,6 +23,7 @@ __all__ = [
     "Development",
     "Fits",
     "Limit",
+    "Misspecification",
     "Observed",
     "Pretraining",
     "Regression",

@@ -21,6 +21,7 @@ from lensml.schema.errors import ConfigError, KeyPath, Origins, validated
 from lensml.schema.fit import Fit
 from lensml.schema.limit import Limit
 from lensml.schema.misfits import misfits
+from lensml.schema.misspecification import Misspecification
 from lensml.schema.observed import Observed, observed_problems
 from lensml.schema.pretraining import Pretraining, pretraining_problems
 from lensml.schema.references import listed, undeclared, unknown_domains
@@ -59,7 +60,17 @@ TAKEN = (
         "convergence",
         "datasets",
     ),
-    *("development", "encoders", "export", "figures", "fits", "gallery", "limit", "observed"),
+    *(
+        "development",
+        "encoders",
+        "export",
+        "figures",
+        "fits",
+        "gallery",
+        "limit",
+        "misspecification",
+        "observed",
+    ),
     *("pretraining", "proxies", "regression", "search", "studies", "sweep", "tables", "transfer"),
 )
 
@@ -97,6 +108,7 @@ class ConfigFile(Section):
     audit: Audit
     benchmark: Benchmarks
     limit: Limit
+    misspecification: Misspecification
     attribution: Attribution
     zoo: Zoo
     ablation: Ablation

@@ -12,6 +12,7 @@ from lensml.schema.asked_encoders import Refusal, halvings, of_every_run, unfit
 from lensml.schema.attribution import unmapped
 from lensml.schema.errors import Origins
 from lensml.schema.fit import unfittable
+from lensml.schema.misspecification import misspecification_problems
 from lensml.schema.regression import constant_targets
 from lensml.schema.sweep import sweep_problems
 
@@ -44,6 +45,7 @@ def misfits(config: Any, origins: Origins, refusal: Refusal | None = None) -> li
         *_pairs_of_two_sizes(config, origins, sizes),
         *_hidden_squares(config, origins, sizes),
         *sweep_problems(config, origins),
+        *misspecification_problems(config, origins),
     ]
 
 

@@ -27,7 +27,10 @@ from lensml.schema.training import Evaluation
 from lensml.training.engine.record import package_versions
 
 FIT, FILTER, SCIPY = "fit", "potential filter", "scipy least_squares"
-LENSTRONOMY: Mapping[str, Sampler] = {"lenstronomy PSO": "PSO", "lenstronomy Nelder-Mead": "SIMPLEX"}
+LENSTRONOMY: Mapping[str, Sampler] = {
+    "lenstronomy PSO": "PSO",
+    "lenstronomy Nelder-Mead": "SIMPLEX",
+}
 INCLUDES = {
     FIT: "search of the starts, {n_starts} starts, noise map, covariance, statistics",
     FILTER: "modes, z, evidence, map of the convergence and its error, of a fitted lens",
