@@ -19,7 +19,7 @@ from lensml.evaluation.anomaly.fits import FITTED, MOST_ANOMALOUS
 from lensml.evaluation.anomaly.metrics import anomaly_metrics, false_alarms
 from lensml.evaluation.statistics.metrics import Measured, resolved
 from lensml.evaluation.statistics.tables import TaskTable, tabulate
-from lensml.fit.observed import Observed, observe
+from lensml.fit.observed import observe
 from lensml.fit.smooth import FittedImage, SmoothFitter
 from lensml.fit.starts import Reference, draw_reference
 from lensml.fit.statistics import STATISTICS
@@ -87,17 +87,13 @@ def _scored(
 ) -> pd.DataFrame:
     """Scores of the first lenses of a class, a column each, beside what identifies them."""
     systems, images = observe(domain, substructure, n=n, seed=seed, split=split)
-    fits = _fits(fitter, library, images, f"{substructure} {split}")
-    columns = {score: [score_of(f, score) for f in fits] for score in sample.scores}
-    return _identity(systems, substructure).assign(**columns)
-
-
-def _fits(
-    fitter: SmoothFitter, library: Reference, images: Observed, what: str
-) -> list[FittedImage]:
-    """Fits of images, one of them after the other."""
-    found = tqdm(fitter.fit(images, library), what, len(images), unit="lens", disable=None)
-    return list(found)
+    fits = tqdm(
+        fitter.fit(images, library), f"{substructure} {split}", n, unit="lens", disable=None
+    )
+    # One after the other: the maps of every fit would fill the memory.
+    rows = [[score_of(fitted, name) for name in sample.scores] for fitted in fits]
+    identity = _identity(systems, substructure)
+    return identity.join(pd.DataFrame(rows, columns=list(sample.scores)))
 
 
 def _identity(systems: Systems, substructure: str) -> pd.DataFrame:
