@@ -10,7 +10,7 @@ import contextlib
 import io
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -121,16 +121,16 @@ def fit_by_lenstronomy(
         goal: chi2 to reach.
         seed: of the swarm.
     """
-    rounds = _rounds(lens, sampler, spec, seed)
-    for x, seconds in rounds:
-        if lens.chi2(x) <= goal or seconds > spec.max_seconds:
-            return x, seconds
+    with contextlib.closing(_rounds(lens, sampler, spec, seed)) as rounds:
+        for x, seconds in rounds:
+            if lens.chi2(x) <= goal or seconds > spec.max_seconds:
+                return x, seconds
     raise AssertionError("rounds do not end by themselves")
 
 
 def _rounds(
     lens: Lens, sampler: Sampler, spec: FitSpeed, seed: int
-) -> Iterator[tuple[np.ndarray, float]]:
+) -> Generator[tuple[np.ndarray, float]]:
     """After every round the parameters and the CPU seconds up to there."""
     state = np.random.get_state()  # noqa: NPY002  lenstronomy draws from the global generator
     np.random.seed(seed)  # noqa: NPY002
