@@ -252,7 +252,7 @@ def write_fit_speed(
                 "reached": f"{row['n_reached']} of {row['n_lenses']}",
                 "chi2": f"{row['chi2']:.3f}",
                 "seconds per lens": bound + _shown(row, "seconds", "ci_low", "ci_high"),
-                "lenses per second": f"{row['per_second']:.3g}",
+                "lenses per second": bound.replace(">", "<") + f"{row['per_second']:.3g}",
                 "times the fit": bound + _shown(row, "ratio", "ratio_low", "ratio_high"),
                 "includes": row["includes"],
             }
@@ -262,5 +262,7 @@ def write_fit_speed(
 
 
 def _shown(row: Mapping[Any, Any], *names: str) -> str:
-    value, low, high = (f"{row[name]:.3g}" for name in names)
+    value, low, high = (
+        f"{row[name]:,.0f}" if row[name] >= 100 else f"{row[name]:.3g}" for name in names
+    )
     return f"{value} [{low}, {high}]"

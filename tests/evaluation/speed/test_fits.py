@@ -141,6 +141,7 @@ def test_the_table_has_a_row_per_method(written):
 def test_what_was_given_up_is_a_bound(written):
     lines = (written / "fit_speed.md").read_text().splitlines()
     assert sum("| > " in line for line in lines) == len(LENSTRONOMY)
+    assert sum("| < " in line for line in lines) == len(LENSTRONOMY)  # lenses per second
     assert "4 particles" in (written / "fit_speed.tex").read_text()
     record = json.loads((written / "run.json").read_text())
     assert record["config"]["fit"]["multipoles"] == "none"
