@@ -38,6 +38,28 @@ use rule plot as plot_benchmark with:
         figures=FIGURE_STYLE,
 
 
+rule benchmark_fits:
+    output:
+        tables=at.table("fit_speed"),
+        run="<results>/tables/fit_speed_run.json",
+    log:
+        "<logs>/benchmark_fits.log",
+    conda:
+        "../envs/torch.yaml"
+    threads: 1
+    resources:
+        **needs(4000, 240),
+    params:
+        code=code("evaluation.speed.fits", "fit.smooth"),
+        domains=[dump(domain) for domain in CFG.timed_in_fits.values()],
+        fit=dump(CFG.fit),
+        spec=dump(CFG.benchmark.fits),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+    script:
+        "../workflow_scripts/benchmark_fits.py"
+
+
 rule benchmark_workflow:
     output:
         tables=at.table("workflow_overhead"),
@@ -89,9 +111,10 @@ rule benchmark_training:
 
 
 rule benchmark:
-    """Speed of simulator, loader, training and workflow on this machine: tables and figure."""
+    """Speed of simulator, loader, fits, training and workflow on this machine: tables and figure."""
     input:
         at.table("benchmark"),
         at.figure("benchmark"),
+        at.table("fit_speed"),
         at.table("training_speed"),
         at.table("workflow_overhead"),

@@ -10,9 +10,10 @@ from scipy.ndimage import uniform_filter
 from lensml.data.store import Store
 from lensml.physics.light import sersic_amplitude
 from lensml.schema.simulation import Domain
-from lensml.simulate.render import render_lens_light
+from lensml.simulate.noise import add_noise
+from lensml.simulate.render import render, render_lens_light, with_lens_light
 from lensml.simulate.stored import domain_of
-from lensml.simulate.systems import Systems
+from lensml.simulate.systems import Systems, draw_systems
 
 # Truth that an observer has: of the exposure, and of a lens's light that was subtracted.
 EXPOSURE = ("background_rms", "exposure_time")
@@ -76,6 +77,29 @@ class Observed:
         photons = (np.maximum(image, 0) + light) / self.exposure_time[i]
         scaled = image / np.sqrt(self.background_rms[i] ** 2 + photons)
         return np.clip(np.nan_to_num(scaled), -LARGEST, LARGEST).astype(_f)
+
+
+def observe(
+    domain: Domain, substructure: str, *, n: int, seed: int, split: str
+) -> tuple[Systems, Observed]:
+    """The first systems of a class and split, and what is observed of them, without a store.
+
+    Images are those of the dataset that has the same seed, in the precision float32.
+
+    Args:
+        domain: camera and population; its images have noise.
+        substructure: class.
+        n: systems.
+        seed: of the run.
+        split: 'train', 'val' or 'test'.
+    """
+    systems = draw_systems(domain, substructure, seed=seed, split=split, start=0, stop=n)
+    clean = render(systems, domain, engine="numba", precision="float32")
+    clean, light = with_lens_light(clean, systems, domain, precision="float32")
+    where = {"seed": seed, "domain": domain.name, "split": split, "start": 0}
+    image = add_noise(clean, systems, **where, subtracted=light)
+    exposure = {name: systems.truth[name] for name in EXPOSURE}
+    return systems, Observed(image, **exposure, subtracted=light)
 
 
 def observed(store: Store, start: int, stop: int) -> Observed:

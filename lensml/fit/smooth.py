@@ -137,7 +137,7 @@ class SmoothFitter:
         variances = np.diag(best.covariance)
         errors = np.full(len(NAMES), np.nan)
         errors[self.free] = np.sqrt(np.where(variances > 0, variances, np.nan))
-        explained = self._filter and self._filter(memory, best.x)
+        explained = self.explain(best.x)
         return FittedImage(
             outcome="fitted" if best.converged else "not_converged",
             parameters=best.x,
@@ -150,6 +150,14 @@ class SmoothFitter:
             statistics=residual_statistics(residual, memory.maps[0], weights),
             explained=explained,
         )
+
+    def explain(self, x: np.ndarray) -> Explained | None:
+        """What explains the residual of the image that was just fitted; None without a filter.
+
+        Args:
+            x: (parameters,) that were found.
+        """
+        return self._filter and self._filter(self._memory, x)
 
     def products(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """z, b and C of the potential filter for the image that was just fitted.

@@ -9,6 +9,7 @@ from lensml.plan.fits import Fits
 from lensml.plan.harmony import Harmony
 from lensml.plan.limit import Limit
 from lensml.plan.mae_studies import Pretraining, Sweep
+from lensml.plan.misspecification import Misspecification
 from lensml.plan.observed import Observed
 from lensml.plan.regression import Regression
 from lensml.plan.results import Results
@@ -24,6 +25,7 @@ __all__ = [
     "Fits",
     "Harmony",
     "Limit",
+    "Misspecification",
     "Observed",
     "Pretraining",
     "Regression",

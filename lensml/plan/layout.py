@@ -205,6 +205,11 @@ class Layout:
         return self._below("limit/predictions/{domain}/radial_profile/grid.csv")
 
     @cached_property
+    def misspecified_run(self) -> str:
+        """Scores of fits that believe something wrong."""
+        return self._below("misspecification/{variant}")
+
+    @cached_property
     def study_run(self) -> str:
         """A run of a study."""
         return self._below("studies/{study}/{variant}/seed{seed}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
@@ -77,6 +78,13 @@ def check_unique(values: list) -> list:
             f"{', '.join(repeated)} listed more than once; each entry may appear once"
         )
     return values
+
+
+def without_null(named: Any) -> Any:
+    """Entries of a mapping that an overlay did not leave out by null."""
+    if not isinstance(named, Mapping):
+        return named
+    return {name: value for name, value in named.items() if value is not None}
 
 
 Name = Annotated[str, AfterValidator(check_name)]

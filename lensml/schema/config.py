@@ -21,6 +21,7 @@ from lensml.schema.errors import ConfigError, KeyPath, Origins, validated
 from lensml.schema.fit import Fit
 from lensml.schema.limit import Limit
 from lensml.schema.misfits import misfits
+from lensml.schema.misspecification import Misspecification
 from lensml.schema.observed import Observed, observed_problems
 from lensml.schema.pretraining import Pretraining, pretraining_problems
 from lensml.schema.references import listed, undeclared, unknown_domains
@@ -50,18 +51,10 @@ Problems = Callable[[Any, Origins], list[str]]
 
 # Folders of a run without a name, which a named one would lie among.
 TAKEN = (
-    *(
-        "adaptation",
-        "anomaly",
-        "attribution",
-        "audit",
-        "classification",
-        "convergence",
-        "datasets",
-    ),
-    *("development", "encoders", "export", "figures", "fits", "gallery", "harmony"),
-    *("limit", "observed", "pretraining", "proxies", "regression", "search", "studies"),
-    *("sweep", "tables", "transfer"),
+    *("adaptation", "anomaly", "attribution", "audit", "classification", "convergence"),
+    *("datasets", "development", "encoders", "export", "figures", "fits", "gallery"),
+    *("harmony", "limit", "misspecification", "observed", "pretraining", "proxies"),
+    *("regression", "search", "studies", "sweep", "tables", "transfer"),
 )
 
 
@@ -98,6 +91,7 @@ class ConfigFile(Section):
     audit: Audit
     benchmark: Benchmarks
     limit: Limit
+    misspecification: Misspecification
     attribution: Attribution
     zoo: Zoo
     ablation: Ablation
@@ -124,6 +118,7 @@ class Config(ConfigFile):
 
     resolved: dict[str, Domain]
     timed: dict[str, Domain]  # of the benchmark
+    timed_in_fits: dict[str, Domain]
     timed_in_training: Domain
     labels: dict[str, str]  # of every domain, for figures
 
@@ -293,6 +288,7 @@ def _reference_problems(raw: ConfigFile, entries: Entries, origins: Origins) -> 
     for key, names in (
         ("domains", raw.domains),
         ("benchmark.domains", timed.domains),
+        ("benchmark.fits.domains", timed.fits.domains),
         ("benchmark.training.domain", [timed.training.domain]),
     ):
         lines += unknown_domains(key, names, entries["domains"], origins)
@@ -314,15 +310,16 @@ def _resolved(
     """Every domain that something runs on, and what is wrong with them."""
     found: dict[str, dict[str, Any]] = {}
     problems: list[str] = []
-    trained = raw.benchmark.training.domain
-    for name in dict.fromkeys([*raw.domains, *raw.benchmark.domains, trained]):
+    trained, fitted = raw.benchmark.training.domain, raw.benchmark.fits.domains
+    wanted = dict.fromkeys([*raw.domains, *raw.benchmark.domains, *fitted, trained])
+    for name in wanted:
         if name not in entries["domains"]:
             continue  # said already
         try:
             found[name] = resolve(name, entries, origins.files)
         except ConfigError as error:
             problems += error.lines
-    if problems or not found.keys() >= {*raw.domains, *raw.benchmark.domains, trained}:
+    if problems or not found.keys() >= wanted.keys():
         return {}, problems or [""]
     domains = {name: found[name] for name in raw.domains}
     if any(variant.redraw_noise for variant in raw.ablation.variants.values()):
@@ -332,6 +329,7 @@ def _resolved(
         "labels": {n: entries["domains"][n].content.get("label") or n for n in found},
         "resolved": domains,
         "timed": {name: found[name] for name in raw.benchmark.domains},
+        "timed_in_fits": {name: found[name] for name in fitted},
         "timed_in_training": found[trained],
     }, []
 

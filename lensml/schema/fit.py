@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lensml.schema.base import Count, Positive, Section
+from lensml.schema.simulation import Domain
 
 # Multipoles of order 3 and 4: not there, their directions taken out by the potential filter, or
 # four more parameters of the fit.
@@ -37,3 +38,12 @@ class Fit(Section):
     fine_tolerance: Positive
     multipoles: Multipoles
     potential: PotentialFilter | None
+
+
+def unfittable(domain: Domain) -> str | None:
+    """Why images of a domain cannot be fitted; None where they can."""
+    if domain.population.source.galaxies is not None:
+        return "its sources are observed galaxies, which no Sersic profile fits"
+    if domain.instrument.noise == "none":
+        return "its images have no noise (instrument.noise: none) that a fit could be judged by"
+    return None

@@ -11,7 +11,9 @@ from lensml.schema.anomaly import HIDDEN_FLUX
 from lensml.schema.asked_encoders import Refusal, halvings, of_every_run, unfit
 from lensml.schema.attribution import unmapped
 from lensml.schema.errors import Origins
+from lensml.schema.fit import unfittable
 from lensml.schema.harmonise import harmonise_problems
+from lensml.schema.misspecification import misspecification_problems
 from lensml.schema.regression import constant_targets
 from lensml.schema.sweep import sweep_problems
 
@@ -38,12 +40,14 @@ def misfits(config: Any, origins: Origins, refusal: Refusal | None = None) -> li
         *_widths(config, origins, sizes),
         *_constant_targets(config, origins),
         *_unfitted(config, origins),
+        *_untimed_fits(config, origins),
         *_unmapped(config, origins),
         *_hidden_fluxes(config, origins),
         *_pairs_of_two_sizes(config, origins, sizes),
         *_hidden_squares(config, origins, sizes),
         *harmonise_problems(config, origins),
         *sweep_problems(config, origins),
+        *misspecification_problems(config, origins),
     ]
 
 
@@ -143,6 +147,18 @@ def _unfitted(config: Any, origins: Origins) -> list[str]:
         for name in domains
         if value and config.resolved[name].population.source.galaxies is not None
     ]
+
+
+def _untimed_fits(config: Any, origins: Origins) -> list[str]:
+    """Domains whose fits cannot be compared with lenstronomy's."""
+    lines = []
+    for name, domain in config.timed_in_fits.items():
+        problem = unfittable(domain)
+        if domain.instrument.psf_wings is not None:
+            problem = "its PSF is a sum of Gaussians, which lenstronomy's fits do not have"
+        if problem:
+            lines.append(origins.line("benchmark.fits.domains", problem, value=name))
+    return lines
 
 
 def _unmapped(config: Any, origins: Origins) -> list[str]:

@@ -22,6 +22,7 @@ from lensml.schema.base import (
     UniqueNames,
     WrongKey,
     check_unique,
+    without_null,
 )
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.schema.errors import Origins, lines_of_changes
@@ -61,13 +62,6 @@ class Variant(Section):
     redraw_noise: bool = False  # noise-free training images get fresh noise in every batch
 
 
-def _without_null(variants: Any) -> Any:
-    """Variants that an overlay did not leave out by null."""
-    if not isinstance(variants, Mapping):
-        return variants
-    return {name: value for name, value in variants.items() if value is not None}
-
-
 class Ablation(Section):
     """Parts of the recipe, one at a time, on validation images: snakemake ablation."""
 
@@ -75,7 +69,7 @@ class Ablation(Section):
     encoder: Name
     seeds: Seeds
     epochs: Count
-    variants: Annotated[dict[Name, Variant], BeforeValidator(_without_null)]
+    variants: Annotated[dict[Name, Variant], BeforeValidator(without_null)]
 
     @model_validator(mode="after")
     def _has_a_reference(self) -> Self:

@@ -10,7 +10,7 @@ from toy.fits import fit_spec, simulated
 
 from lensml.data.fits import OUTCOMES
 from lensml.data.store import open_store
-from lensml.fit.observed import EXPOSURE, SUBTRACTED, Observed, light_templates, observed
+from lensml.fit.observed import EXPOSURE, SUBTRACTED, Observed, light_templates, observe, observed
 from lensml.fit.smooth import SmoothFitter
 from lensml.simulate.dataset import pool_unlabelled
 from lensml.simulate.render import with_lens_light
@@ -37,6 +37,19 @@ def hostile(image: np.ndarray, rms: float) -> dict[str, tuple[np.ndarray, str]]:
 @pytest.fixture(scope="module")
 def images(bright) -> Observed:
     return simulated(bright, "no_sub", N)[1]
+
+
+@pytest.mark.parametrize("substructure", ["no_sub", "cdm"])
+def test_images_without_a_store_are_those_of_one(tmp_path, bright, simulate_store, substructure):
+    store = open_store(simulate_store(tmp_path, bright, substructure, "test", n_images=N))
+    kept = observed(store, 0, N)
+    systems, images = observe(bright, substructure, n=N, seed=1, split="test")
+    np.testing.assert_array_equal(images.image, kept.image)
+    np.testing.assert_array_equal(systems.truth["system_id"], store.truth["system_id"])
+    np.testing.assert_array_equal(images.background_rms, kept.background_rms)
+    assert images.subtracted is not None
+    assert kept.subtracted is not None
+    np.testing.assert_allclose(images.subtracted, kept.subtracted, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from lensml.schema.yaml_reader import read_yaml
 
 CODE = re.compile(r"`([^`]+)`")
 # Mappings whose keys are names of the user's choice.
-FREE = {"encoders", "space", "variants", "lenses", "vary", "model_kwargs", "catalogue"}
+FREE = {"encoders", "space", "variants", "cases", "lenses", "vary", "model_kwargs", "catalogue"}
 # Explained once, for the classifier, and named there as "the optimiser's keys".
 SHARED = {"optimizer", "learning_rate", "min_learning_rate", "weight_decay", "betas"}
 SHARED |= {"warmup_fraction", "clip_grad_norm", "batch_size", "epochs", "evaluations_per_epoch"}

@@ -11,15 +11,13 @@ import numpy as np
 
 from lensml.fit.camera import Level, Workspace
 from lensml.fit.kernel import DARK, N_MAPS, model_maps
-from lensml.fit.observed import Observed
+from lensml.fit.observed import Observed, observe
 from lensml.fit.parameters import NAMES
 from lensml.fit.starts import fit_reference
 from lensml.fit.store import fit_block, seal_fit
 from lensml.schema.fit import Fit
 from lensml.schema.simulation import Domain
-from lensml.simulate.noise import add_noise
-from lensml.simulate.render import render, with_lens_light
-from lensml.simulate.systems import Systems, draw_systems
+from lensml.simulate.systems import Systems
 
 SEED = 5
 CLASSES = ("no_sub", "cdm")
@@ -48,13 +46,7 @@ def simulated(
     domain: Domain, substructure: str, n: int, *, split: str = "test", seed: int = SEED
 ) -> tuple[Systems, Observed]:
     """Systems of a class and what is observed of them."""
-    systems = draw_systems(domain, substructure, seed=seed, split=split, start=0, stop=n)
-    clean = render(systems, domain, engine="numba", precision="float32")
-    clean, light = with_lens_light(clean, systems, domain, precision="float32")
-    where = {"seed": seed, "domain": domain.name, "split": split, "start": 0}
-    image = add_noise(clean, systems, **where, subtracted=light)
-    exposure = {name: systems.truth[name] for name in ("background_rms", "exposure_time")}
-    return systems, Observed(image, **exposure, subtracted=light)
+    return observe(domain, substructure, n=n, seed=seed, split=split)
 
 
 def maps_of(

@@ -18,6 +18,7 @@ RECORD = Path(__file__).with_suffix(".json")
 SIDE_TARGETS = (
     *("transfer", "limit", "network_limit", "attribution", "pretraining", "sweep", "zoo"),
     *("ablation", "scaling", "search", "export", "observed", "benchmark"),
+    "misspecification",
 )
 # Name -> targets, overlays.
 CASES = {

@@ -15,6 +15,7 @@ from lensml.evaluation.statistics.predictions import Scored, write_scores
 from lensml.training.engine.setting import Setting
 
 FITTED = ("fitted", "not_converged")  # outcomes with a model
+MOST_ANOMALOUS = float(np.finfo(np.float32).max)  # score of an image without one
 
 
 def score_fits(
@@ -53,4 +54,4 @@ def score_of(fits: Fits, name: str) -> np.ndarray:
         raise ValueError(f"{fits.path}: holds no {name}; it has {', '.join(columns)}")
     modelled = np.isin(fits.columns["outcome"], [OUTCOMES.index(name) for name in FITTED])
     score = np.asarray(columns[name], dtype=float)
-    return np.where(modelled & np.isfinite(score), score, np.finfo(np.float32).max)
+    return np.where(modelled & np.isfinite(score), score, MOST_ANOMALOUS)

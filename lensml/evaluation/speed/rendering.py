@@ -152,7 +152,7 @@ def time_case(case: Case, spec: Benchmark, *, precision: str, seed: int) -> list
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(spec.repeats):
             seconds, clean = _pieces(case, many, Path(folder), precision=precision, seed=seed)
-            other, images = _timed(models.render)
+            other, images = timed(models.render)
             turns.append((seconds, other / count))
     _check_same(clean[:count], images)
     return _rows(case, few, models.description, turns)
@@ -184,14 +184,14 @@ def _pieces(
     domain, n = case.domain, len(systems)
     where = {"seed": seed, "split": SPLIT, "start": 0}
     seconds = {}
-    seconds["draw"], _ = _timed(lambda: draw_systems(domain, case.substructure, **where, stop=n))
-    seconds["render"], arcs = _timed(
+    seconds["draw"], _ = timed(lambda: draw_systems(domain, case.substructure, **where, stop=n))
+    seconds["render"], arcs = timed(
         lambda: render(systems, domain, engine="numba", precision=precision)
     )
-    seconds["light"], (clean, subtracted) = _timed(
+    seconds["light"], (clean, subtracted) = timed(
         lambda: with_lens_light(arcs, systems, domain, precision=precision)
     )
-    seconds["noise"], noisy = _timed(
+    seconds["noise"], noisy = timed(
         lambda: add_noise(clean, systems, **where, domain=domain.name, subtracted=subtracted)
     )
     block = {
@@ -201,13 +201,13 @@ def _pieces(
         "offset": systems.offset,
         "perturbers": systems.perturbers,
     }
-    seconds["write"], _ = _timed(
+    seconds["write"], _ = timed(
         lambda: write_block(folder / "image" / "chunk", folder / "part.npz", **block)
     )
     return {name: value / n for name, value in seconds.items()}, arcs
 
 
-def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     """CPU time in seconds, which other processes on the machine hardly change, and the result."""
     started = time.process_time()
     result = work()
@@ -295,7 +295,7 @@ def _loader_speed(images: Images, seed: int) -> float:
     """Images per second over one epoch of random batches."""
     order = np.random.default_rng(seed).permutation(len(images))
     batches = [order[i : i + LOADER_BATCH] for i in range(0, len(order), LOADER_BATCH)]
-    seconds, _ = _timed(lambda: [images.batch(index).shape for index in batches])
+    seconds, _ = timed(lambda: [images.batch(index).shape for index in batches])
     return len(order) / seconds
 
 

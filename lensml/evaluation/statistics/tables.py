@@ -146,10 +146,11 @@ def galaxy_notes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
         table = pd.read_csv(run["path"], usecols=lambda name: name == "group")
         if "group" in table:
             domain = run.get("target_domain") or run["domain"]
-            counts[domain] = len(set(table["group"]))
+            what = f"{domain}, {run['case']}" if "case" in run else domain
+            counts[what] = len(set(table["group"]))
     return [
-        f"Test images of {domain} have {n} source galaxies, over which its intervals are."
-        for domain, n in counts.items()
+        f"Test images of {what} have {n} source galaxies, over which its intervals are."
+        for what, n in counts.items()
     ]
 
 
