@@ -71,13 +71,18 @@ def several_altered(
                 if not done:
                     raise
                 break
-            met = {jobs.get(path, path) for path in touched}
+            met = {_job(path, jobs) for path in touched}
             if met & taken:
                 break
             taken |= met
             done.append((kinds.popleft(), touched))
             stack.push(alone.pop_all())
     return done
+
+
+def _job(path: Path, jobs: Jobs) -> Path:
+    """Record of the job that made a path, or the store in which an alteration has put it."""
+    return next((jobs[above] for above in (path, *path.parents) if above in jobs), path)
 
 
 def jobs_of(results: Path) -> Jobs:
