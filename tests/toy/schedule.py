@@ -53,6 +53,11 @@ class LongFirst(LoadScopeScheduling):
     def _is_long(self, scope: str) -> bool:
         return "/workflow/" in scope.split("::", 1)[0]
 
+    def _reschedule(self, node) -> None:
+        """Give a process its next tests, unless it replaces one that died and still collects."""
+        if node in self.registered_collections:
+            super()._reschedule(node)
+
     def _assign_work_unit(self, node) -> None:
         pending = self.assigned_work.get(node, {})
         if any(self._is_long(scope) and not all(unit.values()) for scope, unit in pending.items()):

@@ -25,18 +25,27 @@ def make(folder):
 
 print((made_once(Path(sys.argv[1]), make) / "makers").read_text())
 """
+# The process that replaces the first to die is still collecting while the second dies.
 CONFTEST = """
+import os, pathlib, time
 from toy.schedule import LongFirst
 
 def pytest_xdist_make_scheduler(config, log):
     return LongFirst(config, log)
+
+def pytest_collection(session):
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw2":
+        pathlib.Path("collecting").touch()
+        time.sleep(2)
 """
 TESTS = """
-import os, pytest
+import os, pathlib, time, pytest
 
 @pytest.mark.parametrize("k", range(4))
 def test_one(k):
     if k == 1:
+        while PLACE == "workflow" and not pathlib.Path("collecting").exists():
+            time.sleep(0.1)
         os._exit(0)
 """
 
@@ -64,7 +73,7 @@ def test_a_test_at_which_its_process_dies_fails_and_the_others_are_run(tmp_path)
     (tmp_path / "conftest.py").write_text(CONFTEST)
     for folder in ("workflow", "other"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / f"test_{folder}.py").write_text(TESTS)
+        (tmp_path / folder / f"test_{folder}.py").write_text(TESTS.replace("PLACE", repr(folder)))
     command = [sys.executable, "-m", "pytest", "-n", "2", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(
         command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=120
