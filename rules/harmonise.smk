@@ -47,6 +47,21 @@ rule harmonise_images:
         "../workflow_scripts/harmonise_images.py"
 
 
+use rule predict_radial_profile as predict_radial_profile_harmonised with:
+    input:
+        train=lambda w: harmony.waited_for(w, "source", "train"),
+        test=lambda w: harmony.waited_for(w, "target", "test"),
+    output:
+        predictions=at.harmonised_baseline,
+    log:
+        "<logs>/predict_radial_profile_harmonised/{source}/{target}.log",
+    params:
+        train=lambda w: harmony.labelled(w, "source", "train"),
+        test=lambda w: harmony.labelled(w, "target", "test"),
+        classes=CLASSES,
+        setting=lambda w: setting(w, "radial profile", IMAGE),
+
+
 # Where every method of a harmonised pair begins.
 rule adapt_harmonised:
     input:

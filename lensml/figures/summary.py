@@ -27,6 +27,7 @@ from lensml.figures.style import (
 from lensml.tables import of_seeds, read_table
 
 INTERVAL = ["value", "ci_low", "ci_high"]
+BASELINE = "radial_profile"  # no network, but a line beside them
 
 # Metric -> label and value of guessing.
 ADAPTATION_METRICS = {
@@ -55,6 +56,8 @@ def plot_adaptation_summary(
 ) -> None:
     """Draw AUC and accuracy on the target domain of each method, one row of panels per model.
 
+    Of the baseline that is no network, the best of its rows is a line.
+
     Args:
         table: CSV file with columns ``source_domain``, ``target_domain``, ``model``, ``method``,
             ``seed``, ``metric``, ``value``, ``ci_low`` and ``ci_high``.
@@ -71,8 +74,13 @@ def plot_adaptation_summary(
     results = of_seeds(read_table(table, [*keys, *INTERVAL]))
     wanted = {"source_domain": source_domain, "target_domain": target_domain}
     results = _select(results, wanted, ADAPTATION_METRICS, table)
+    trivial = results.loc[results["model"] == BASELINE]
+    baseline = trivial.groupby("metric")["value"].max().to_dict()
+    results = results.loc[results["model"] != BASELINE]
     by_model = {str(name): rows for name, rows in results.groupby("model", sort=False)}
-    _plot_intervals(by_model, ADAPTATION_METRICS, title=title, style=style, output=output)
+    _plot_intervals(
+        by_model, ADAPTATION_METRICS, baseline, title=title, style=style, output=output
+    )
 
 
 def plot_anomaly_summary(
@@ -96,7 +104,7 @@ def plot_anomaly_summary(
     headline = results.groupby("method", sort=False)["score"].transform("first")
     results = results.loc[results["score"] == headline]
     results = _select(results, {"domain": domain}, ANOMALY_METRICS, table)
-    _plot_intervals({"": results}, ANOMALY_METRICS, title=title, style=style, output=output)
+    _plot_intervals({"": results}, ANOMALY_METRICS, {}, title=title, style=style, output=output)
 
 
 def _select(
@@ -118,12 +126,13 @@ def _select(
 def _plot_intervals(
     groups: Mapping[str, pd.DataFrame],
     metrics: Mapping[str, tuple[str, float]],
+    baseline: Mapping[str, float],
     *,
     title: str,
     style: Style,
     output: Sequence[str | Path],
 ) -> None:
-    """A row of panels per group, a panel per metric, a line per method."""
+    """A row of panels per group, a panel per metric, a line per method and for the baseline."""
     names = [str(name) for rows in groups.values() for name in rows["method"]]
     methods = in_known_order(names, METHOD_LABELS)
     colors = colors_of(methods)
@@ -137,6 +146,8 @@ def _plot_intervals(
                 ax = row[column]
                 _draw_intervals(ax, results.loc[results["metric"] == metric], methods, colors)
                 ax.axvline(chance, color=CHANCE, linestyle="--", linewidth=0.8)
+                if metric in baseline:
+                    ax.axvline(baseline[metric], color="black", linestyle=":", linewidth=0.9)
                 labels = [readable(name) if column == 0 else "" for name in methods]
                 ax.set_yticks(range(len(methods)), labels)
                 ax.set_xlabel(label)
@@ -147,6 +158,8 @@ def _plot_intervals(
             Line2D([], [], color="black", marker="o", ms=3.5, label="one seed and its interval"),
             Line2D([], [], color=CHANCE, linestyle="--", label="chance"),
         ]
+        if baseline:
+            handles.append(Line2D([], [], color="black", linestyle=":", label=readable(BASELINE)))
         legend_below(figure, handles, style=style)
         save(figure, output)
 

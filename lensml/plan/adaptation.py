@@ -12,6 +12,7 @@ from lensml.plan.layout import filled
 from lensml.schema.adaptation import HARMONISED, ON_PLAIN_IMAGES
 from lensml.schema.adaptation import Adaptation as Section
 from lensml.schema.development import changed, configured_values, trial_values
+from lensml.schema.training import BASELINE
 
 REFERENCE = "source_only"  # what every method is compared with
 ORACLE = "oracle"
@@ -99,8 +100,7 @@ class Adaptation(Datasets):
     def seen_labelled(self, wildcards: Any, side: str, split: str) -> list[str]:
         """What a rule waits for that shows these to a network."""
         if self.harmonised(wildcards):
-            stores = self.harmony.labelled(wildcards, side, split)
-            return [file for store in stores for file in self.store_files(store)]
+            return self.harmony.waited_for(wildcards, side, split)
         return self.seen(getattr(wildcards, side), split)
 
     def train_stores(self, wildcards: Any) -> list[str]:
@@ -167,13 +167,36 @@ class Adaptation(Datasets):
         return list(dict.fromkeys(file for row in rows for file in row.get("criteria", ())))
 
     def rows(self) -> list[Row]:
-        """Rows of the table: every method of every pair."""
+        """Rows of the table: every method of every pair, and the baseline."""
+        return self._networks() + [row for pair in self.pairs for row in self._baselines(*pair)]
+
+    def _networks(self) -> list[Row]:
         return [
             self._row(source, target, encoder, method, seed)
             for source, target in self.pairs
             for encoder in self.config.adaptation.encoders
             for method in self.methods(encoder)
             for seed in self.seeds
+        ]
+
+    def _baselines(self, source: str, target: str) -> list[Row]:
+        """The baseline that is fitted to the source's images, and to those of one camera."""
+        plain = filled(self.at.transfer_baseline, domain=source, target=target)
+        paths = {REFERENCE: plain}
+        if self.config.adaptation.harmonises:
+            paths[HARMONISED] = filled(self.at.harmonised_baseline, source=source, target=target)
+        return [
+            {
+                "source_domain": source,
+                "target_domain": target,
+                "model": BASELINE,
+                "method": method,
+                "seed": 0,
+                "path": path,
+                "reference": "" if path == plain else plain,
+                "oracle": "",
+            }
+            for method, path in paths.items()
         ]
 
     def _row(self, source: str, target: str, encoder: str, method: str, seed: int) -> Row:
@@ -230,7 +253,7 @@ class Adaptation(Datasets):
         """Weights of every run that has some."""
         return [
             row["path"].replace("predictions.csv", "weights.safetensors")
-            for row in self.rows()
+            for row in self._networks()
             if row["method"] not in UNTRAINED
         ]
 

@@ -53,6 +53,11 @@ class Harmony(Datasets):
         """Those of every class."""
         return [self.stored(wildcards, side, s, split) for s in self.classes]
 
+    def waited_for(self, wildcards: Any, side: str, split: str) -> list[str]:
+        """What a rule waits for that reads these."""
+        stores = self.labelled(wildcards, side, split)
+        return [file for store in stores for file in self.store_files(store)]
+
     def pooled(self, wildcards: Any) -> str:
         """The target's training images without their labels."""
         return self.stored(wildcards, TARGET, UNLABELLED, "train")

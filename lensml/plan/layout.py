@@ -125,6 +125,11 @@ class Layout:
         return self._below("adaptation/{source}/{target}/{encoder}/{method}/seed{seed}")
 
     @cached_property
+    def harmonised_baseline(self) -> str:
+        """Predictions of the baseline that is fitted to a pair's source in the common camera."""
+        return self._below("adaptation/{source}/{target}/radial_profile/predictions.csv")
+
+    @cached_property
     def harmony(self) -> str:
         """What the cameras of a pair agree on."""
         return self._below("harmony/{source}/{target}/harmony.json")

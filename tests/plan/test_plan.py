@@ -173,6 +173,16 @@ def test_without_source_only_there_is_nothing_to_compare_with(config):
     assert all(row["reference"] == row["oracle"] == "" for row in rows)
 
 
+def test_every_pair_has_the_trivial_baseline_beside_it(config):
+    adaptation = plan.Adaptation(config("adaptation"))
+    rows = [row for row in adaptation.rows() if row["model"] == "radial_profile"]
+    assert {(row["source_domain"], row["target_domain"]) for row in rows} == set(adaptation.pairs)
+    assert {row["method"] for row in rows} == {"source_only"}
+    paths = {row["path"] for row in rows}
+    assert "results/transfer/euclid/hst/radial_profile/predictions.csv" in paths
+    assert not any("radial_profile" in path for path in adaptation.all_weights())
+
+
 def test_adda_starts_from_the_classifier_that_the_configuration_names(config):
     run = of(source="euclid", target="hst", encoder="vit_conv_stem", seed="0")
     shipped = plan.Adaptation(config())

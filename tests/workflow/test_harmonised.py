@@ -19,12 +19,13 @@ HARMONISED = {
     }
 }
 KEPT = (  # of the finished run, beside its datasets
-    *("results/classification", "results/audit"),
+    *("results/classification", "results/audit", "results/transfer"),
     *(f"{RUNS}/{method}" for method in ("source_only", "oracle")),
 )
 JOBS = {
     "find_harmony": 1,
     "harmonise_images": 3 * 3 + 1,  # training, validation and test images, and the pool
+    "predict_radial_profile_harmonised": 1,
     "adapt_harmonised": 1,
     "adapt_adda": 1,
     "predict_adapted": 2,
@@ -58,6 +59,8 @@ def test_the_table_has_gains_over_both_starts_and_what_the_gate_says(one_camera)
         "gain": {"source_harmonised", "adda", "oracle"},
         "harmonised_gain": {"adda"},
     }
+    trivial = table.loc[table["model"] == "radial_profile"]
+    assert set(trivial["method"]) == {"source_only", "source_harmonised"}
     assert "Gate: of adda, euclid to hst" in (folder / TABLE).with_suffix(".md").read_text()
     assert planned(folder, TABLE, overlays=[change]) == {}
 
