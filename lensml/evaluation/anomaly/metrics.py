@@ -89,9 +89,8 @@ def false_alarms(path: str, proxies: str, spec: Evaluation, *, seed: int) -> lis
     Raises:
         ValueError: a column is missing or there are no images of ``no_sub``.
     """
-    kept, _ = _of_no_sub(proxies, spec, seed=seed)
+    kept, of_kept = _of_no_sub(proxies, spec, seed=seed + 1)
     score, weights = _of_no_sub(path, spec, seed=seed)
-    rng = np.random.default_rng(seed)
     rows = []
     for rate in spec.false_positive_rates:
         metric, n = f"nominal_fpr_{rate:g}", len(score)
@@ -100,8 +99,8 @@ def false_alarms(path: str, proxies: str, spec: Evaluation, *, seed: int) -> lis
             rows.append(Measured.none(metric, nothing, n))
             continue
         found = []
-        for own in weights[:SLOW_RESAMPLINGS]:
-            threshold = np.quantile(rng.choice(kept, len(kept)), 1 - rate)
+        for own, other in zip(weights[:SLOW_RESAMPLINGS], of_kept, strict=False):
+            threshold = np.quantile(np.repeat(kept, other), 1 - rate)
             found.append(float(np.average(score > threshold, weights=own)))
         value = float((score > np.quantile(kept, 1 - rate)).mean())
         rows.append(Measured.of(metric, value, np.array(found), n, spec.confidence))
