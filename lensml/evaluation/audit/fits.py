@@ -52,6 +52,11 @@ def tabulate_fits(
 def quality(run: Mapping[str, str], spec: Evaluation, *, seed: int) -> list[Measured]:
     """Shares, chi2 and, of smooth lenses, pulls of the fits of one store.
 
+    Args:
+        run: see :func:`tabulate_fits`; where nothing could be fitted there are shares alone.
+        spec: bootstrap over systems.
+        seed: of the bootstrap.
+
     Raises:
         ValueError: the fits are of other images.
     """
@@ -60,14 +65,16 @@ def quality(run: Mapping[str, str], spec: Evaluation, *, seed: int) -> list[Meas
         raise ValueError(f"{run['fits']}: {len(fits)} fits of {len(images)} images")
     weights = system_weights(images.truth["system_id"], spec.n_bootstrap, seed)
     chi2 = fits.columns["chi2"]
+    modelled = np.isfinite(chi2)
     rows = [
-        _share("share_modelled", np.isfinite(chi2), weights, spec),
+        _share("share_modelled", modelled, weights, spec),
         _share("share_good", chi2 < GOOD_CHI2, weights, spec),
-        _median(chi2, weights, spec),
     ]
     for name, n in fits.counts().items():
         rows.append(Measured(f"n_{name}", n, n, n, len(fits), np.full(len(weights), n)))
-    if run["substructure"] == "no_sub":
+    if modelled.any():
+        rows.append(_median(chi2, weights, spec))
+    if modelled.any() and run["substructure"] == "no_sub":
         rows += _pulls(fits, images.truth, weights, spec)
     return rows
 

@@ -46,23 +46,30 @@ def test_smooth_lenses_are_fitted_and_their_errors_are_right(fitted, spec):
     assert "pull_a3_cos" not in rows  # not free
 
 
-@pytest.fixture
-def unfitted(fitted, tmp_path):
-    """The same fits, of which a quarter have another outcome."""
+def unfitted(fitted, folder, n):
+    """The same fits, of which the first have another outcome."""
     run = dict(runs_of(fitted)[0])
-    copy = tmp_path / "fits" / "euclid" / "no_sub" / "test.zarr"
+    copy = folder / "fits" / "euclid" / "no_sub" / "test.zarr"
     shutil.copytree(run["fits"], copy)
     arrays: Any = zarr.open_group(copy, mode="a")
-    n = N_FITTED // 4
-    for name in ("chi2", "z", "evidence"):
-        arrays[name][:n] = np.nan
+    columns = [arrays[name] for name in ("chi2", "z", "evidence")]
+    columns += [a for kind in ("parameters", "errors") for _, a in arrays[kind].arrays()]
+    for column in columns:
+        column[:n] = np.nan
     arrays["outcome"][:n] = OUTCOMES.index("no_light")
     seal(copy, n_images=N_FITTED, images_per_chunk=N_FITTED, image_shape=(48, 48))
     return {**run, "fits": str(copy)}
 
 
-def test_images_that_could_not_be_fitted_are_counted(unfitted, spec):
-    rows = by_name(quality(unfitted, spec, seed=1))
+def test_where_nothing_could_be_fitted_the_table_says_so(fitted, spec, tmp_path):
+    rows = by_name(quality(unfitted(fitted, tmp_path, N_FITTED), spec, seed=1))
+    assert rows["share_modelled"].value == rows["share_good"].value == 0
+    assert rows["n_no_light"].value == N_FITTED
+    assert not any(name.startswith(("pull", "chi2")) for name in rows)
+
+
+def test_images_that_could_not_be_fitted_are_counted(fitted, spec, tmp_path):
+    rows = by_name(quality(unfitted(fitted, tmp_path, N_FITTED // 4), spec, seed=1))
     assert rows["share_modelled"].value == 0.75
     assert rows["share_modelled"].ci_low < 0.75 < rows["share_modelled"].ci_high
     assert rows["share_good"].value == 0.75
