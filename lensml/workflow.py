@@ -101,6 +101,23 @@ def encoder_of(section: dict[str, Any]) -> Encoder:
     return TypeAdapter(Encoder).validate_python(section)
 
 
+def adaptation_of(snakemake: Any) -> dict[str, Any]:
+    """What every run of adaptation from a source classifier on shares, by the keywords it has."""
+    from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint
+
+    given = snakemake.params
+    return {
+        "encoder": encoder_of(given.encoder),
+        "joint": Joint.model_validate(given.joint),
+        "distortion": Distortion.model_validate(given.distortion),
+        "adda": Adda.model_validate(given.adda),
+        "adabn": AdaBn.model_validate(given.adabn),
+        "num_classes": given.num_classes,
+        "symmetries": tuple(given.symmetries),
+        "setting": setting_of(snakemake),
+    }
+
+
 def setting_of(snakemake: Any) -> Setting:
     """What every run with networks shares; its checkpoints lie under ``state/``."""
     from lensml.schema.encoders import NetworkInput

@@ -1,8 +1,8 @@
 """Adapter of the rule adapt_harmonised."""
 
-from lensml.schema.adaptation import AdaBn, Adda, Distortion, Joint, SourceHarmonised
+from lensml.schema.adaptation import SourceHarmonised
 from lensml.training.adaptation.harmonised import adapt_to_harmonised
-from lensml.workflow import encoder_of, job, results_of, setting_of
+from lensml.workflow import adaptation_of, job, results_of
 
 with job(snakemake):
     given = snakemake.params
@@ -13,12 +13,5 @@ with job(snakemake):
         snakemake.input.harmony,
         results_of(snakemake.output),
         own=SourceHarmonised.model_validate(given.own),
-        encoder=encoder_of(given.encoder),
-        joint=Joint.model_validate(given.joint),
-        distortion=Distortion.model_validate(given.distortion),
-        adda=Adda.model_validate(given.adda),
-        adabn=AdaBn.model_validate(given.adabn),
-        num_classes=given.num_classes,
-        symmetries=tuple(given.symmetries),
-        setting=setting_of(snakemake),
+        **adaptation_of(snakemake),
     )

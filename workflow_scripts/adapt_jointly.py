@@ -1,8 +1,8 @@
 """Adapter of the rule adapt_jointly."""
 
-from lensml.schema.adaptation import JOINT_METHODS, AdaBn, Adda, Distortion, Joint
+from lensml.schema.adaptation import JOINT_METHODS
 from lensml.training.adaptation.run import adapt_jointly
-from lensml.workflow import encoder_of, job, results_of, setting_of
+from lensml.workflow import adaptation_of, job, results_of
 
 with job(snakemake):
     given = snakemake.params
@@ -14,12 +14,5 @@ with job(snakemake):
         snakemake.input.weights,
         results_of(snakemake.output),
         own=settings.model_validate(given.own),
-        encoder=encoder_of(given.encoder),
-        joint=Joint.model_validate(given.joint),
-        distortion=Distortion.model_validate(given.distortion),
-        adda=Adda.model_validate(given.adda),
-        adabn=AdaBn.model_validate(given.adabn),
-        num_classes=given.num_classes,
-        symmetries=tuple(given.symmetries),
-        setting=setting_of(snakemake),
+        **adaptation_of(snakemake),
     )
