@@ -23,16 +23,8 @@ from lensml.tables import ALL_SEEDS, of_seeds
 
 SEEDS_FOR_A_SIGN = 5
 GAINS = ("_gain", "_gap_closed")  # ends of the metrics whose sign is a claim
-SHARES = (
-    "roc_auc",
-    "auc_",
-    "accuracy",
-    "tpr_at_fpr",
-    "share_",
-    "nominal_fpr",
-    "coverage",
-    "ece",
-)  # lie in [0, 1]
+# Metrics that lie in [0, 1], by their starts.
+SHARES = ("roc_auc", "auc_", "accuracy", "tpr_at_fpr", "nominal_fpr", "share_", "coverage", "ece")
 INTERVALS = (
     "One seed: value [{confidence:.0%} bootstrap interval over lens systems], to which another "
     "training would add. Several seeds: mean ± standard deviation over seeds [{confidence:.0%} "
