@@ -26,9 +26,9 @@ rule find_harmony:
 rule harmonise_images:
     input:
         images=harmony.plain_files,
-        harmony=at.harmony,
+        harmony=harmony.agreed,
     output:
-        **data.sealed(at.harmonised_store),
+        **data.sealed(harmony.stores_of_pairs),
     log:
         "<logs>/harmonise_images/{source}/{target}/{side}/{substructure}/{split}.log",
     wildcard_constraints:
@@ -67,7 +67,7 @@ rule adapt_harmonised:
     input:
         source=adaptation.seen_to_train,
         target=adaptation.seen_pool,
-        harmony=at.harmony,
+        harmony=harmony.agreed,
         weights=adaptation.source_weights,
     output:
         **run_files(adaptation.of("source_harmonised")),

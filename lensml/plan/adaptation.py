@@ -17,6 +17,7 @@ from lensml.schema.training import BASELINE
 REFERENCE = "source_only"  # what every method is compared with
 ORACLE = "oracle"
 UNTRAINED = (REFERENCE,)  # methods without weights of their own
+SEES_LABELS = (ORACLE, "adda_test_selected")  # of the target
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,27 @@ class Adaptation(Datasets):
         if method in others or not set(others) <= set(self.methods(encoder)):
             return ""
         return f"{self.adapted(source, target, encoder, others[0], seed)}/predictions.csv"
+
+    def judged(self) -> list[Row]:
+        """Runs on which criteria without labels are compared: those that saw no target label."""
+        return [
+            {
+                **{name: row[name] for name in ("source_domain", "target_domain", "path")},
+                "criterion_file": row["path"].replace("predictions.csv", "criteria.json"),
+            }
+            for row in self._networks()
+            if row["method"] not in SEES_LABELS
+        ]
+
+    def criteria_results(self) -> list[str]:
+        """Table and figure of the criteria.
+
+        Raises:
+            ValueError: nothing is adapted.
+        """
+        if not self.pairs:
+            raise ValueError("adaptation.pairs is empty: criteria are compared on adapted runs")
+        return [*self.at.table("criteria"), *self.at.figure("adaptation/criteria")]
 
     def figures(self) -> list[str]:
         """Names of the figures."""

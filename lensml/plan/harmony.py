@@ -15,10 +15,25 @@ SOURCE, TARGET = "source", "target"
 class Harmony(Datasets):
     """Stores of a pair in the common camera: see ``adaptation.harmonise``."""
 
+    @property
+    def how(self) -> str:
+        """Whether the target's camera is known or fitted; either has files of its own."""
+        return self.config.adaptation.harmonise
+
+    @property
+    def agreed(self) -> str:
+        """Pattern of the file that says what the cameras of a pair agree on."""
+        return self.at.harmony(self.how)
+
+    @property
+    def stores_of_pairs(self) -> str:
+        """Pattern of the stores in the common camera."""
+        return self.at.harmonised_store(self.how)
+
     def outputs(self) -> dict[str, str]:
         """What says what the cameras agree on, and of a fitted one how it was found."""
-        fitted = self.config.adaptation.harmonise == "fitted"
-        return {"harmony": self.at.harmony, **({"fit": self.at.camera_fit} if fitted else {})}
+        fitted = {"fit": self.at.camera_fit} if self.how == "fitted" else {}
+        return {"harmony": self.agreed, **fitted}
 
     def inputs(self, wildcards: Any) -> list[str]:
         """Images from which it is found: of the target no more than its pool."""
@@ -26,12 +41,12 @@ class Harmony(Datasets):
 
     def cameras(self, wildcards: Any) -> dict[str, Any]:
         """Domains whose cameras are known: the source, and the target if it is not fitted."""
-        sides = [SOURCE] + [TARGET] * (self.config.adaptation.harmonise == "known")
+        sides = [SOURCE] + [TARGET] * (self.how == "known")
         return {side: dump(self.config.domain(getattr(wildcards, side))) for side in sides}
 
     def file(self, wildcards: Any) -> str:
         """What the cameras of a pair agree on."""
-        return filled(self.at.harmony, wildcards)
+        return filled(self.agreed, wildcards)
 
     def plain_store(self, wildcards: Any) -> str:
         """The store that a harmonised one is made of."""
@@ -47,7 +62,7 @@ class Harmony(Datasets):
         """A store in the common camera."""
         pair = {"source": wildcards.source, "target": wildcards.target}
         where = {**pair, "side": side, "substructure": substructure, "split": split}
-        return filled(self.at.harmonised_store, where)
+        return filled(self.stores_of_pairs, where)
 
     def labelled(self, wildcards: Any, side: str, split: str) -> list[str]:
         """Those of every class."""

@@ -129,20 +129,19 @@ class Layout:
         """Predictions of the baseline that is fitted to a pair's source in the common camera."""
         return self._below("adaptation/{source}/{target}/radial_profile/predictions.csv")
 
-    @cached_property
-    def harmony(self) -> str:
-        """What the cameras of a pair agree on."""
-        return self._below("harmony/{source}/{target}/harmony.json")
+    def harmony(self, how: str) -> str:
+        """What the cameras of a pair agree on, where they are ``known`` or ``fitted``."""
+        return self._below(f"harmony/{how}/{{source}}/{{target}}/harmony.json")
 
     @cached_property
     def camera_fit(self) -> str:
         """The blind fit of the target's camera."""
-        return self._below("harmony/{source}/{target}/camera.json")
+        return self._below("harmony/fitted/{source}/{target}/camera.json")
 
-    @cached_property
-    def harmonised_store(self) -> str:
+    def harmonised_store(self, how: str) -> str:
         """Images of a side of a pair in the common camera."""
-        return self._below("harmony/{source}/{target}/{side}/{substructure}/{split}.zarr")
+        below = "{source}/{target}/{side}/{substructure}/{split}.zarr"
+        return self._below(f"harmony/{how}/{below}")
 
     @cached_property
     def development_run(self) -> str:

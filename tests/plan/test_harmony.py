@@ -13,7 +13,7 @@ from lensml.plan.layout import manifest_of
 
 PAIR = {"source": "euclid", "target": "hst"}
 RUN = {**PAIR, "encoder": "vit_conv_stem", "seed": "0"}
-BELOW = "results/harmony/euclid/hst"
+BELOW = "results/harmony/known/euclid/hst"
 KNOWN = {"harmonise": "known", "methods": "all", "adda": {"start": "harmonised"}}
 
 
@@ -114,6 +114,16 @@ def test_of_a_fitted_camera_nothing_is_told(harmonised):
     assert set(fitted.cameras(pair)) == {"source"}
     assert set(fitted.outputs()) == {"harmony", "fit"}
     assert fitted.inputs(pair) == harmonised.harmony.inputs(pair)
+
+
+def test_a_fitted_camera_shares_no_file_with_a_known_one(harmonised):
+    # Snakemake asks for no rerun by changed parameters where a job has an output more than before.
+    known, fitted = harmonised.harmony, adaptation(harmonise="fitted").harmony
+    run = Wildcards(**PAIR)
+    assert not {*known.outputs().values()} & {*fitted.outputs().values()}
+    assert not {*known.labelled(run, "source", "train")} & {
+        *fitted.labelled(run, "source", "train")
+    }
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_without_the_targets_labelled_stores_the_same_weights_come_out(one_camer
             shutil.rmtree(store)
     adapted = f"{RUNS}/adda/seed0/weights.safetensors"
     snakemake(tmp_path, adapted, overlays=[change])
-    for below in ("harmony/euclid/hst/target/unlabelled", RUNS.removeprefix("results/")):
+    for below in ("harmony/known/euclid/hst/target/unlabelled", RUNS.removeprefix("results/")):
         there = digests(folder / "results" / below)
         found = digests(tmp_path / "results" / below)
         found = {name: digest for name, digest in found.items() if not name.endswith("run.json")}
