@@ -203,13 +203,13 @@ rule measure_criteria:
     input:
         source=lambda w: adaptation.seen_labelled(w, "source", "val"),
         target=adaptation.seen_pool,
-        weights=f"{at.adapted_run}/weights.safetensors",
+        weights=adaptation.predicting_weights,
     output:
         criteria=f"{at.adapted_run}/criteria.json",
     log:
         "<logs>/measure_criteria/{source}/{target}/{encoder}/{method}/seed{seed}.log",
     wildcard_constraints:
-        method="source_harmonised|adda",
+        method="|".join(get_args(Method)),
     priority: 80
     conda:
         "../envs/torch.yaml"
@@ -317,3 +317,40 @@ use rule plot as plot_embedding with:
         title=lambda w: f"Embedding, {adaptation.label(w)}",
         labels=adaptation.labels,
         figures=FIGURE_STYLE,
+
+
+use rule tabulate as tabulate_criteria with:
+    input:
+        predictions=[row["path"] for row in adaptation.judged()],
+        criteria=[row["criterion_file"] for row in adaptation.judged()],
+    output:
+        outputs=at.table("criteria"),
+    log:
+        "<logs>/tabulate_criteria.log",
+    params:
+        code=code("evaluation.adaptation.selection"),
+        made_by="evaluation.adaptation.selection:tabulate_criteria",
+        runs=adaptation.judged(),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+use rule plot as plot_criteria with:
+    input:
+        table=at.table_csv("criteria"),
+    output:
+        output=at.figure("adaptation/criteria"),
+    log:
+        "<logs>/plot_criteria.log",
+    params:
+        code=code("figures.criteria"),
+        made_by="figures.criteria:plot_criteria",
+        labels={name: CFG.labels[name] for pair in adaptation.pairs for name in pair},
+        title="Criteria without labels of the target",
+        figures=FIGURE_STYLE,
+
+
+rule criteria:
+    """How well criteria without labels order adapted runs by their accuracy: table and figure."""
+    input:
+        lambda w: adaptation.criteria_results(),

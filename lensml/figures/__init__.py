@@ -3,6 +3,7 @@
 from lensml.figures.attribution import plot_attribution
 from lensml.figures.benchmark import plot_benchmark
 from lensml.figures.confusion import plot_confusion
+from lensml.figures.criteria import plot_criteria
 from lensml.figures.embedding import plot_embedding
 from lensml.figures.found import plot_found
 from lensml.figures.gallery import plot_gallery
@@ -30,6 +31,7 @@ __all__ = [
     "plot_attribution",
     "plot_benchmark",
     "plot_confusion",
+    "plot_criteria",
     "plot_efficiency",
     "plot_embedding",
     "plot_found",

@@ -183,6 +183,17 @@ def test_every_pair_has_the_trivial_baseline_beside_it(config):
     assert not any("radial_profile" in path for path in adaptation.all_weights())
 
 
+def test_criteria_are_compared_on_runs_that_saw_no_label_of_the_target(config):
+    adaptation = plan.Adaptation(config("adaptation"))
+    files = [row["criterion_file"] for row in adaptation.judged()]
+    assert "results/adaptation/euclid/hst/vit_conv_stem/source_only/seed0/criteria.json" in files
+    assert not any("oracle" in file or "test_selected" in file for file in files)
+    assert len(files) == len(set(files))
+    alone = config(anomaly={"domains": []}, adaptation={"pairs": []})
+    with pytest.raises(ValueError, match=r"adaptation\.pairs is empty"):
+        plan.Adaptation(alone).criteria_results()
+
+
 def test_adda_starts_from_the_classifier_that_the_configuration_names(config):
     run = of(source="euclid", target="hst", encoder="vit_conv_stem", seed="0")
     shipped = plan.Adaptation(config())

@@ -20,6 +20,7 @@ from toy.figure_tables import (
     write_anomaly,
     write_columns,
     write_convergence,
+    write_criteria,
     write_embedding,
     write_found,
     write_gallery,
@@ -143,6 +144,12 @@ def draw_adaptation_summary(folder: Path, style: Style, output: Sequence[Path]) 
         style=style,
         output=output,
     )
+
+
+def draw_criteria(folder: Path, style: Style, output: Sequence[Path]) -> None:
+    table = write_criteria(folder / "criteria.csv")
+    labels = {"euclid": "Euclid", "hst": "HST", "jwst": "JWST"}
+    figures.plot_criteria(table, labels=labels, title="criteria", style=style, output=output)
 
 
 def draw_anomaly_summary(folder: Path, style: Style, output: Sequence[Path]) -> None:

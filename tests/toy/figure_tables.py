@@ -217,6 +217,19 @@ def write_adaptation(path: Path, *, models: Sequence[str] = ("cnn",)) -> Path:
     return _with_intervals(path, pd.DataFrame(rows, columns=keys))
 
 
+def write_criteria(path: Path) -> Path:
+    rng = np.random.default_rng(12)
+    rows = [
+        (*pair, criterion, 0, metric, value + 0.05 * rng.normal())
+        for pair in (("euclid", "hst"), ("euclid", "jwst"), ("every pair", "every pair"))
+        for k, criterion in enumerate(["im", "mmd", "snd", "at random"])
+        for metric, value in (("spearman", 0.8 - 0.3 * k), ("accuracy_regret", 0.02 + 0.1 * k))
+        if (metric, criterion) != ("spearman", "at random")
+    ]
+    keys = ["source_domain", "target_domain", "criterion", "seed", "metric", "value"]
+    return _with_intervals(path, pd.DataFrame(rows, columns=keys))
+
+
 def write_anomaly(path: Path) -> Path:
     rng = np.random.default_rng(13)
     rows = [
