@@ -9,6 +9,9 @@ min_version("9.27")
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
+report: "docs/captions/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/bases.smk"
 include: "rules/simulate.smk"

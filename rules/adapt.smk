@@ -232,7 +232,7 @@ use rule tabulate as tabulate_adaptation with:
         criteria=adaptation.criteria(adaptation.rows()),
         audits=data.audits(adaptation.rows(), "source_domain", "target_domain"),
     output:
-        outputs=at.table("adaptation"),
+        outputs=tabled("adaptation"),
     log:
         "<logs>/tabulate_adaptation.log",
     params:
@@ -248,7 +248,7 @@ use rule plot as plot_roc_adaptation with:
     input:
         files=lambda w: flat(adaptation.predictions(w)),
     output:
-        output=at.figure("adaptation/roc_{source}_{target}_{encoder}"),
+        output=pictured("adaptation/roc_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_roc_adaptation/{source}_{target}_{encoder}.log",
     params:
@@ -263,7 +263,7 @@ use rule plot as plot_confusion_adaptation with:
     input:
         files=lambda w: flat(adaptation.predictions(w)),
     output:
-        output=at.figure("adaptation/confusion_{source}_{target}_{encoder}"),
+        output=pictured("adaptation/confusion_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_confusion_adaptation/{source}_{target}_{encoder}.log",
     params:
@@ -278,7 +278,7 @@ use rule plot as plot_adaptation_summary with:
     input:
         table=at.table_csv("adaptation"),
     output:
-        output=at.figure("adaptation/summary_{source}_{target}_{encoder}"),
+        output=pictured("adaptation/summary_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_adaptation_summary/{source}_{target}_{encoder}.log",
     params:
@@ -294,7 +294,7 @@ use rule plot as plot_history_adda with:
     input:
         histories=adaptation.adda_histories,
     output:
-        output=at.figure("adaptation/history_{source}_{target}_{encoder}"),
+        output=pictured("adaptation/history_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_history_adda/{source}_{target}_{encoder}.log",
     params:
@@ -308,7 +308,7 @@ use rule plot as plot_embedding with:
     input:
         table=adaptation.embedding,
     output:
-        output=at.figure("adaptation/embedding_{source}_{target}_{encoder}"),
+        output=pictured("adaptation/embedding_{source}_{target}_{encoder}"),
     log:
         "<logs>/plot_embedding/{source}_{target}_{encoder}.log",
     params:
@@ -324,7 +324,7 @@ use rule tabulate as tabulate_criteria with:
         predictions=[row["path"] for row in adaptation.judged()],
         criteria=[row["criterion_file"] for row in adaptation.judged()],
     output:
-        outputs=at.table("criteria"),
+        outputs=tabled("criteria"),
     log:
         "<logs>/tabulate_criteria.log",
     params:
@@ -339,7 +339,7 @@ use rule plot as plot_criteria with:
     input:
         table=at.table_csv("criteria"),
     output:
-        output=at.figure("adaptation/criteria"),
+        output=pictured("adaptation/criteria"),
     log:
         "<logs>/plot_criteria.log",
     params:

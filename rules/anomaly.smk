@@ -163,7 +163,7 @@ use rule tabulate as tabulate_anomaly with:
         proxies=[row["proxies"] for row in anomaly.rows() if row["proxies"]],
         audits=data.audits(anomaly.rows(), "domain"),
     output:
-        outputs=at.table("anomaly"),
+        outputs=tabled("anomaly"),
     log:
         "<logs>/tabulate_anomaly.log",
     params:
@@ -196,7 +196,7 @@ use rule plot as plot_anomaly_strength with:
     input:
         table=at.table_csv("anomaly_strength_{domain}"),
     output:
-        output=at.figure("anomaly/strength_{domain}"),
+        output=pictured("anomaly/strength_{domain}"),
     log:
         "<logs>/plot_anomaly_strength/{domain}.log",
     params:
@@ -210,7 +210,7 @@ use rule plot as plot_roc_anomaly with:
     input:
         files=lambda w: flat(anomaly.headline_scores(w.domain)),
     output:
-        output=at.figure("anomaly/roc_{domain}"),
+        output=pictured("anomaly/roc_{domain}"),
     log:
         "<logs>/plot_roc_anomaly/{domain}.log",
     params:
@@ -225,7 +225,7 @@ use rule plot as plot_score_distributions with:
     input:
         files=lambda w: flat(anomaly.headline_scores(w.domain)),
     output:
-        output=at.figure("anomaly/scores_{domain}"),
+        output=pictured("anomaly/scores_{domain}"),
     log:
         "<logs>/plot_score_distributions/{domain}.log",
     params:
@@ -240,7 +240,7 @@ use rule plot as plot_history_mae with:
     input:
         histories=lambda w: anomaly.mae_files(w.domain, "history.csv"),
     output:
-        output=at.figure("anomaly/history_{domain}"),
+        output=pictured("anomaly/history_{domain}"),
     log:
         "<logs>/plot_history_mae/{domain}.log",
     params:
@@ -254,7 +254,7 @@ use rule plot as plot_anomaly_summary with:
     input:
         table=at.table_csv("anomaly"),
     output:
-        output=at.figure("anomaly/summary_{domain}"),
+        output=pictured("anomaly/summary_{domain}"),
     log:
         "<logs>/plot_anomaly_summary/{domain}.log",
     params:
@@ -270,7 +270,7 @@ use rule plot as plot_reconstructions with:
         examples=lambda w: anomaly.mae_files(w.domain, "reconstructions.npz")[0],
         truth="<results>/convergence/{domain}.npz",
     output:
-        output=at.figure("anomaly/reconstructions_{domain}"),
+        output=pictured("anomaly/reconstructions_{domain}"),
     log:
         "<logs>/plot_reconstructions/{domain}.log",
     params:
@@ -306,7 +306,7 @@ use rule plot as plot_found with:
     input:
         examples="<results>/anomaly/{domain}/potential_filter/examples.npz",
     output:
-        output=at.figure("anomaly/found_{domain}"),
+        output=pictured("anomaly/found_{domain}"),
     log:
         "<logs>/plot_found/{domain}.log",
     params:

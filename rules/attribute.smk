@@ -58,7 +58,7 @@ use rule tabulate as tabulate_attribution with:
         scores=[row["path"] for row in attribution.rows()],
         audits=data.audits(attribution.rows(), "domain"),
     output:
-        outputs=at.table("attribution"),
+        outputs=tabled("attribution"),
     log:
         "<logs>/tabulate_attribution.log",
     params:
@@ -73,7 +73,7 @@ use rule plot as plot_attribution with:
     input:
         examples=attribution.examples,
     output:
-        output=at.figure("attribution/{domain}_{encoder}"),
+        output=pictured("attribution/{domain}_{encoder}"),
     log:
         "<logs>/plot_attribution/{domain}/{encoder}.log",
     params:

@@ -28,7 +28,7 @@ use rule tabulate as tabulate_audit with:
     input:
         audits=expand(at.audit, domain=CFG.domains),
     output:
-        outputs=results.audit(),
+        outputs=tabled("audit"),
     log:
         "<logs>/tabulate_audit.log",
     params:

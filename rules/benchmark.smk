@@ -3,7 +3,7 @@
 
 rule run_benchmark:
     output:
-        tables=at.table("benchmark"),
+        tables=tabled("benchmark"),
         run="<results>/tables/benchmark_run.json",
     log:
         "<logs>/run_benchmark.log",
@@ -28,7 +28,7 @@ use rule plot as plot_benchmark with:
     input:
         table=at.table_csv("benchmark"),
     output:
-        output=at.figure("benchmark"),
+        output=pictured("benchmark"),
     log:
         "<logs>/plot_benchmark.log",
     params:
@@ -40,7 +40,7 @@ use rule plot as plot_benchmark with:
 
 rule benchmark_fits:
     output:
-        tables=at.table("fit_speed"),
+        tables=tabled("fit_speed"),
         run="<results>/tables/fit_speed_run.json",
     log:
         "<logs>/benchmark_fits.log",
@@ -62,7 +62,7 @@ rule benchmark_fits:
 
 rule benchmark_workflow:
     output:
-        tables=at.table("workflow_overhead"),
+        tables=tabled("workflow_overhead"),
         run="<results>/tables/workflow_overhead_run.json",
     log:
         "<logs>/benchmark_workflow.log",
@@ -84,7 +84,7 @@ rule benchmark_workflow:
 
 rule benchmark_training:
     output:
-        tables=at.table("training_speed"),
+        tables=tabled("training_speed"),
         run="<results>/tables/training_speed_run.json",
     log:
         "<logs>/benchmark_training.log",

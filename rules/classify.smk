@@ -135,7 +135,7 @@ use rule tabulate as tabulate_classification with:
         predictions=classification.files(),
         audits=data.audits(classification.rows(), "domain"),
     output:
-        outputs=at.table("classification"),
+        outputs=tabled("classification"),
     log:
         "<logs>/tabulate_classification.log",
     params:
@@ -183,7 +183,7 @@ use rule plot as plot_roc_classification with:
     input:
         files=lambda w: flat(classification.predictions(w.domain)),
     output:
-        output=at.figure("classification/roc_{domain}"),
+        output=pictured("classification/roc_{domain}"),
     log:
         "<logs>/plot_roc_classification/{domain}.log",
     params:
@@ -198,7 +198,7 @@ use rule plot as plot_confusion with:
     input:
         files=lambda w: flat(classification.predictions(w.domain)),
     output:
-        output=at.figure("classification/confusion_{domain}"),
+        output=pictured("classification/confusion_{domain}"),
     log:
         "<logs>/plot_confusion/{domain}.log",
     params:
@@ -213,7 +213,7 @@ use rule plot as plot_history_classifier with:
     input:
         files=lambda w: flat(classification.histories(w.domain)),
     output:
-        output=at.figure("classification/history_{domain}"),
+        output=pictured("classification/history_{domain}"),
     log:
         "<logs>/plot_history_classifier/{domain}.log",
     params:
@@ -228,7 +228,7 @@ use rule plot as plot_strength with:
     input:
         table=at.table_csv("strength_{domain}"),
     output:
-        output=at.figure("classification/strength_{domain}"),
+        output=pictured("classification/strength_{domain}"),
     log:
         "<logs>/plot_strength/{domain}.log",
     params:
@@ -242,7 +242,7 @@ use rule plot as plot_reliability with:
     input:
         table=at.table_csv("reliability_{domain}"),
     output:
-        output=at.figure("classification/reliability_{domain}"),
+        output=pictured("classification/reliability_{domain}"),
     log:
         "<logs>/plot_reliability/{domain}.log",
     params:

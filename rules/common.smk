@@ -21,7 +21,8 @@ from lensml.plan.code import hash_of_code
 from lensml.plan.datasets import dump
 from lensml.models.refusal import refusal
 from lensml.plan.layout import run_files, score_files
-from lensml.provenance import add_provenance, hash_of
+from lensml.plan.report import of_figure, of_table
+from lensml.provenance import add_provenance, hash_of, provenance_line
 from lensml.schema import ConfigError, asked_encoders, read_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.anomaly import AutoencoderMethod
@@ -66,6 +67,12 @@ IN_STORAGE = workflow.storage_settings.default_storage_provider is not None
 # What jobs write says which configuration it was made with.
 RESOLVED = resolved_text(CFG)
 add_provenance(configuration=hash_of(RESOLVED))
+
+# What the report's first page tells, beside the configuration.
+if "--report" in sys.argv:
+    from lensml.commands.ending import headlines
+
+    config.update(told=headlines(Path(CFG.results)), made_with=provenance_line())
 
 data = plan.Datasets(CFG, IN_STORAGE)
 at = data.at
@@ -149,6 +156,26 @@ def setting(wildcards, label, channels=None):
         "seed": int(seed) if seed is not None else SEED,
         "label": label,
     }
+
+
+def pictured(name):
+    """The files of a figure, of which the picture stands in the report."""
+    return reported(at.figure(name), "png", of_figure(name))
+
+
+def tabled(name):
+    """The files of a table, of which the page stands in the report."""
+    return reported(at.table(name), "html", of_table(name))
+
+
+def reported(files, ending, entry):
+    """Files of which the one of an ending stands in the report (snakemake --report)."""
+    shown = {
+        "caption": f"../docs/captions/{entry.caption}.rst",
+        "category": entry.category,
+        "labels": entry.labels,
+    }
+    return [report(file, **shown) if file.endswith(f".{ending}") else file for file in files]
 
 
 def code(*modules):

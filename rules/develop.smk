@@ -72,7 +72,7 @@ use rule tabulate as tabulate_development with:
     input:
         predictions=lambda w: [row["path"] for row in development.rows()],
     output:
-        outputs=at.table("development"),
+        outputs=tabled("development"),
         best="<results>/development/best.yaml",
     log:
         "<logs>/tabulate_development.log",

@@ -111,7 +111,7 @@ use rule tabulate as tabulate_fits with:
     input:
         stores=fits.rows_files(),
     output:
-        outputs=at.table("fits"),
+        outputs=tabled("fits"),
     log:
         "<logs>/tabulate_fits.log",
     params:

@@ -27,7 +27,7 @@ use rule tabulate as tabulate_limit with:
     input:
         tables=limit.bounds(),
     output:
-        outputs=at.table("limit"),
+        outputs=tabled("limit"),
     log:
         "<logs>/tabulate_limit.log",
     params:
@@ -40,7 +40,7 @@ use rule plot as plot_limit with:
     input:
         table="<results>/limit/{domain}.csv",
     output:
-        output=at.figure("limit/auc_{domain}"),
+        output=pictured("limit/auc_{domain}"),
     log:
         "<logs>/plot_limit/{domain}.log",
     params:
@@ -165,7 +165,7 @@ use rule tabulate as tabulate_network_limit with:
     input:
         tables=limit.network_tables(),
     output:
-        outputs=at.table("network_limit"),
+        outputs=tabled("network_limit"),
     log:
         "<logs>/tabulate_network_limit.log",
     params:
@@ -179,7 +179,7 @@ use rule plot as plot_network_limit with:
         table="<results>/limit/{domain}.csv",
         networks="<results>/limit/networks/{domain}.csv",
     output:
-        output=at.figure("limit/networks_{domain}"),
+        output=pictured("limit/networks_{domain}"),
     log:
         "<logs>/plot_network_limit/{domain}.log",
     params:
@@ -193,7 +193,7 @@ use rule plot as plot_efficiency with:
     input:
         table="<results>/limit/networks/{domain}.csv",
     output:
-        output=at.figure("limit/efficiency_{domain}"),
+        output=pictured("limit/efficiency_{domain}"),
     log:
         "<logs>/plot_efficiency/{domain}.log",
     params:

@@ -44,7 +44,7 @@ use rule tabulate as tabulate_sweep with:
         proxies=[row["proxies"] for row in sweep.rows()],
         audits=data.audits(sweep.rows(), "domain"),
     output:
-        outputs=at.table("sweep"),
+        outputs=tabled("sweep"),
     log:
         "<logs>/tabulate_sweep.log",
     params:
@@ -60,7 +60,7 @@ use rule plot as plot_sweep with:
     input:
         table=at.table_csv("sweep"),
     output:
-        output=at.figure("sweep"),
+        output=pictured("sweep"),
     log:
         "<logs>/plot_sweep.log",
     params:
@@ -157,7 +157,7 @@ use rule tabulate as tabulate_pretraining with:
         predictions=[row["path"] for row in pretraining.rows()],
         audits=data.audits(pretraining.rows(), "domain"),
     output:
-        outputs=at.table("pretraining"),
+        outputs=tabled("pretraining"),
     log:
         "<logs>/tabulate_pretraining.log",
     params:
@@ -173,7 +173,7 @@ use rule plot as plot_pretraining with:
     input:
         table=at.table_csv("pretraining"),
     output:
-        output=at.figure("pretraining"),
+        output=pictured("pretraining"),
     log:
         "<logs>/plot_pretraining.log",
     params:

@@ -26,7 +26,7 @@ use rule tabulate as tabulate_misspecification with:
     input:
         scores=misspecification.files(),
     output:
-        outputs=at.table("misspecification"),
+        outputs=tabled("misspecification"),
         run="<results>/tables/misspecification_run.json",
     log:
         "<logs>/tabulate_misspecification.log",

@@ -10,7 +10,7 @@ rule score_observed:
         calibrations=observed.calibrations(),
         detectors=observed.detectors(),
     output:
-        outputs=at.table("observed"),
+        outputs=tabled("observed"),
         examples="<results>/observed/examples.npz",
     log:
         "<logs>/score_observed.log",
@@ -40,7 +40,7 @@ use rule plot as plot_observed with:
     input:
         examples="<results>/observed/examples.npz",
     output:
-        output=at.figure("observed"),
+        output=pictured("observed"),
     log:
         "<logs>/plot_observed.log",
     params:

@@ -85,7 +85,7 @@ use rule tabulate as tabulate_regression with:
         predictions=[row["path"] for row in regression.rows()],
         audits=data.audits(regression.rows(), "domain"),
     output:
-        outputs=at.table("regression"),
+        outputs=tabled("regression"),
     log:
         "<logs>/tabulate_regression.log",
     params:
@@ -100,7 +100,7 @@ use rule plot as plot_regression with:
     input:
         files=lambda w: [row["path"] for row in regression.networks(w.domain)],
     output:
-        output=at.figure("regression/{domain}"),
+        output=pictured("regression/{domain}"),
     log:
         "<logs>/plot_regression/{domain}.log",
     params:

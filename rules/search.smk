@@ -36,7 +36,7 @@ use rule tabulate as tabulate_search with:
             "<results>/search/worker{worker}/record.json", worker=range(CFG.search.workers)
         ),
     output:
-        outputs=at.table("search_trials"),
+        outputs=tabled("search_trials"),
         importance=at.table_csv("search_importance"),
         candidates="<results>/search/candidates.json",
     log:
@@ -95,7 +95,7 @@ use rule plot as plot_search_trials with:
         trials=at.table_csv("search_trials"),
         importance=at.table_csv("search_importance"),
     output:
-        output=at.figure("studies/search_trials"),
+        output=pictured("studies/search_trials"),
     log:
         "<logs>/plot_search_trials.log",
     params:
@@ -110,7 +110,7 @@ use rule plot as plot_search_parameters with:
         trials=at.table_csv("search_trials"),
         importance=at.table_csv("search_importance"),
     output:
-        output=at.figure("studies/search_parameters"),
+        output=pictured("studies/search_parameters"),
     log:
         "<logs>/plot_search_parameters.log",
     params:

@@ -85,7 +85,7 @@ use rule plot as plot_gallery with:
     input:
         examples="<results>/gallery/{domain}.npz",
     output:
-        output=at.figure("gallery/{domain}"),
+        output=pictured("gallery/{domain}"),
     log:
         "<logs>/plot_gallery/{domain}.log",
     params:

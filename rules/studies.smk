@@ -93,7 +93,7 @@ use rule tabulate as tabulate_study with:
         records=lambda w: [row["run"] for row in studies.rows(w.study) if row["run"]],
         audits=lambda w: data.audits([{"domain": studies.domain(w.study)}], "domain"),
     output:
-        outputs=at.table("{study}"),
+        outputs=tabled("{study}"),
         curves=at.table_csv("{study}_curves"),
     log:
         "<logs>/tabulate_study/{study}.log",
@@ -112,7 +112,7 @@ use rule plot as plot_study with:
         table=at.table_csv("{study}"),
         curves=at.table_csv("{study}_curves"),
     output:
-        output=at.figure("studies/{study}"),
+        output=pictured("studies/{study}"),
     log:
         "<logs>/plot_study/{study}.log",
     params:

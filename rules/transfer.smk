@@ -37,7 +37,7 @@ use rule tabulate as tabulate_transfer with:
         predictions=[row["path"] for row in classification.transfer_rows()],
         audits=data.audits(classification.transfer_rows(), "domain", "target_domain"),
     output:
-        outputs=at.table("transfer"),
+        outputs=tabled("transfer"),
     log:
         "<logs>/tabulate_transfer.log",
     params:
@@ -53,7 +53,7 @@ use rule plot as plot_transfer with:
     input:
         table=at.table_csv("transfer"),
     output:
-        output=at.figure("transfer"),
+        output=pictured("transfer"),
     log:
         "<logs>/plot_transfer.log",
     params:

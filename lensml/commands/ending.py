@@ -19,17 +19,31 @@ def success(results: Path, since: float) -> list[str]:
         results: folder of the run; in storage it holds no table.
         since: when the run began, seconds since 1970.
     """
+    lines = headlines(results, since)
+    if not lines:
+        return []
+    where = f"lensml: tables in {results / 'tables'}, figures in {results / 'figures'}"
+    how = [
+        "  all of it on one page: the same command with --report report.html",
+        f"  check files at any time: lensml verify {results}",
+    ]
+    return [where, *(f"  {line}" for line in lines), *how]
+
+
+def headlines(results: Path, since: float = 0.0) -> list[str]:
+    """A line or more of every table in a folder of results that was written since.
+
+    Args:
+        results: folder of the run.
+        since: seconds since 1970.
+    """
     tables = {name: results / "tables" / f"{name}.csv" for name in HEADLINES}
-    lines = [
-        f"  {line}"
+    return [
+        line
         for name, path in tables.items()
         if path.exists() and path.stat().st_mtime >= since
         for line in HEADLINES[name](pd.read_csv(path))
     ]
-    if not lines:
-        return []
-    where = f"lensml: tables in {results / 'tables'}, figures in {results / 'figures'}"
-    return [where, *lines, f"  check files at any time: lensml verify {results}"]
 
 
 def failure() -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 FIGURE_ENDINGS = ("pdf", "png")
-TABLE_ENDINGS = ("csv", "md", "tex")
+TABLE_ENDINGS = ("csv", "html", "md", "tex")
 RUN_FILES = {"weights": "weights.safetensors", "history": "history.csv", "run": "run.json"}
 
 

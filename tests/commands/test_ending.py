@@ -47,6 +47,7 @@ def test_every_table_that_was_made_has_its_headline(tmp_path):
         "adda 0.800 [0.790, 0.810]",
         "  anomalies, euclid: AUC mae 0.600 [0.590, 0.610]",
         "  audit: FAILED by hst; see tables/audit.md",
+        "  all of it on one page: the same command with --report report.html",
         f"  check files at any time: lensml verify {tmp_path}",
     ]
 

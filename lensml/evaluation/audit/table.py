@@ -9,7 +9,7 @@ import pandas as pd
 
 from lensml.data.files import write_bytes, write_csv
 from lensml.evaluation.audit.verdicts import verdicts
-from lensml.evaluation.statistics.tables import latex, markdown
+from lensml.evaluation.statistics.tables import html, latex, markdown
 
 CAPTION = (
     "Audit: does anything but substructure tell the classes apart? AUC are macro, one against the "
@@ -37,14 +37,16 @@ def tabulate_audit(audits: Sequence[str], outputs: Sequence[str]) -> None:
             "pass": ["yes" if p else "NO" for p in table["passed"]],
         }
     )
+    told = verdicts(table) or ["Every domain passes every test."]
     for output in outputs:
         suffix = Path(output).suffix
         if suffix == ".csv":
             write_csv(output, table.rename(columns={"passed": "pass"}), float_format="%.6g")
         elif suffix == ".md":
-            told = verdicts(table) or ["Every domain passes every test."]
             lines = [markdown(summary, CAPTION), *told]
             write_bytes(output, ("\n".join(lines) + "\n").encode())
+        elif suffix == ".html":
+            write_bytes(output, html(summary, " ".join([CAPTION, *told])).encode())
         else:
             write_bytes(output, latex(summary, CAPTION).encode())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,22 @@ LATEX = {
     **{"±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     "\\": r"\textbackslash{}",
 }
+HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>lensml</title>
+<style>
+body {font-family: sans-serif; margin: 1em; overflow-x: auto}
+table {border-collapse: collapse; font-size: 0.9em}
+th, td {padding: 0.3em 0.7em; text-align: left; white-space: nowrap; border-bottom: 1px solid #ccc}
+thead th {border-bottom: 2px solid #444}
+p {max-width: 60em; line-height: 1.4}
+</style>
+</head>
+<body>
+"""
 FLOOR = "ece_floor: what the ece of a perfect classifier of these confidences would be."
 
 
@@ -101,7 +118,7 @@ def write_formats(
     *,
     float_format: str = "%.6g",
 ) -> None:
-    """Write a table of numbers as CSV, and its summary in texts as Markdown and LaTeX.
+    """Write a table of numbers as CSV, and its summary in texts as HTML, Markdown and LaTeX.
 
     Args:
         outputs: the .csv, .md and .tex files to write.
@@ -116,8 +133,7 @@ def write_formats(
         if suffix == ".csv":
             write_csv(output, table, float_format=float_format)
         else:
-            text = markdown(summary, caption) if suffix == ".md" else latex(summary, caption)
-            write_bytes(output, text.encode())
+            write_bytes(output, WRITERS[suffix](summary, caption).encode())
 
 
 def resolution_notes(paths: Sequence[str], rates: Sequence[float]) -> list[str]:
@@ -195,7 +211,7 @@ def markdown(summary: pd.DataFrame, caption: str) -> str:
 def latex(summary: pd.DataFrame, caption: str) -> str:
     """A table of texts as a LaTeX tabular, with its caption as a comment."""
 
-    def escape(text: object) -> str:
+    def safe(text: object) -> str:
         return "".join(LATEX.get(sign, sign) for sign in str(text))
 
     columns = "l" * len(summary.columns)
@@ -203,11 +219,20 @@ def latex(summary: pd.DataFrame, caption: str) -> str:
         rf"% {caption}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\hline",
-        " & ".join(map(escape, summary.columns)) + r" \\",
+        " & ".join(map(safe, summary.columns)) + r" \\",
         r"\hline",
-        *(" & ".join(map(escape, row)) + r" \\" for row in summary.to_numpy()),
+        *(" & ".join(map(safe, row)) + r" \\" for row in summary.to_numpy()),
         r"\hline",
         r"\end{tabular}",
         "",
     ]
     return "\n".join(lines)
+
+
+def html(summary: pd.DataFrame, caption: str) -> str:
+    """A table of texts as a page by itself, with its caption below."""
+    table = summary.to_html(index=False, border=0)
+    return f"{HEAD}{table}\n<p>{escape(caption)}</p>\n</body>\n</html>\n"
+
+
+WRITERS = {".html": html, ".md": markdown, ".tex": latex}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,21 @@ def test_a_table_is_written_tidy_and_for_a_paper(tmp_path):
     body = [line for line in latex.splitlines() if line.endswith(r"\\")]
     assert [line.count("&") for line in body] == [9, 9, 9]
     assert r"\begin{tabular}{llllllllll}" in latex
+
+
+def test_a_page_holds_the_same_cells_and_nothing_of_a_name_is_markup(tmp_path):
+    runs = [{**run, "model": f"<b>{run['model']}</b>"} for run in classifier_runs(tmp_path, [0])]
+    outputs = [str(tmp_path / f"t.{ending}") for ending in ("csv", "html", "md")]
+    tabulate_classifiers("classification", runs, outputs, EVALUATION, seed=0)
+    page, markdown = (Path(name).read_text() for name in outputs[1:])
+    header, *rows = [
+        [unescape(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)]
+        for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL)
+    ]
+    lines = [line.strip("| ").split(" | ") for line in markdown.splitlines()[:4]]
+    assert [header, *rows] == [lines[0], *lines[2:]]
+    assert "<b>" not in page
+    assert markdown.splitlines()[-1] == unescape(re.findall(r"<p>(.*)</p>", page)[0])
 
 
 def test_a_table_names_the_domains_that_failed_the_audit(tmp_path):
