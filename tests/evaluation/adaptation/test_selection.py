@@ -96,7 +96,7 @@ def test_the_mean_over_pairs_stands_below(table):
 def test_ranks_agree_with_scipy_and_ties_for_the_first_place_are_averaged():
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 5, (2, 3, 9)).astype(float)
-    expected = [spearmanr(x, y)[0] for x, y in zip(a, b, strict=True)]
+    expected = np.array([spearmanr(x, y)[0] for x, y in zip(a, b, strict=True)], float)
     np.testing.assert_allclose(spearman(a, b), expected)
     assert regret(np.array([1.0, 2.0, 2.0]), np.array([0.9, 0.5, 0.7])) == pytest.approx(0.3)
 
