@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from toy.configuration import CONFIG_DIR, DEFAULT, ROOT, load_files
+from toy.examples import example
 from toy.exported import CLASSES, network_of
 from toy.stores import NETWORK_INPUT
 
@@ -17,14 +17,6 @@ from lensml.data.store import open_store
 from lensml.evaluation.classification.export import to_onnx
 from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY
 from lensml.models.export import ExportedClassifier
-
-
-def example(document: Path, language: str, word: str) -> str:
-    """The one block of code of a document that has a word."""
-    text = document.read_text(encoding="utf-8")
-    found = [b for b in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) if word in b]
-    assert len(found) == 1
-    return found[0]
 
 
 def test_the_domain_that_the_readme_adds_is_simulated_and_trained_on(tmp_path):

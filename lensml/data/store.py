@@ -21,7 +21,7 @@ class ChunkedImages:
     """Images of a store as one array, mapped from its chunk files.
 
     Reading a random image through ``zarr`` decodes its whole chunk; mapped chunks are 50 to 1000
-    times faster. Index with an integer array.
+    times faster. Index with an array of integers, or with a slice.
     """
 
     def __init__(self, chunks: list[np.ndarray], rows: int, n_images: int) -> None:
@@ -32,9 +32,9 @@ class ChunkedImages:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, index: np.ndarray) -> np.ndarray:
+    def __getitem__(self, index: np.ndarray | slice) -> np.ndarray:
         """Images at ``index`` (any order), (len(index), H, W) float32."""
-        index = np.asarray(index)
+        index = np.arange(len(self))[index] if isinstance(index, slice) else np.asarray(index)
         if index.dtype == bool:
             raise IndexError("index images with integers, not with a mask")
         if index.size and (index.min() < 0 or index.max() >= len(self)):

@@ -26,6 +26,12 @@ def test_chunked_images_index_like_one_array(chunked, index):
     assert images[index].dtype == np.float32
 
 
+@pytest.mark.parametrize("index", [slice(4), slice(-3, None), slice(1, 9, 3), slice(5, 2)])
+def test_slices_are_those_of_one_array(chunked, index):
+    images, expected = chunked
+    np.testing.assert_array_equal(images[index], expected[index])
+
+
 def test_chunked_images_have_a_length_and_load_whole(chunked):
     images, expected = chunked
     assert len(images) == N
