@@ -2,19 +2,14 @@
 
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lensml.data.store import open_store
-    from lensml.evaluation.classification.loading import load
+from typing import Any
 
 try:
     __version__ = version("lensml")
 except PackageNotFoundError:  # imported from a source tree that was never installed
     __version__ = "0+uninstalled"
 
-__all__ = ["__version__", "load", "open_store"]
-
+# What is public besides: name -> module. Their types stand in __init__.pyi.
 _PUBLIC = {
     "load": "lensml.evaluation.classification.loading",
     "open_store": "lensml.data.store",
@@ -26,3 +21,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PUBLIC:
         raise AttributeError(f"module 'lensml' has no attribute '{name}'")
     return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_PUBLIC]

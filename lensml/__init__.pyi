@@ -1,0 +1,4 @@
+from lensml.data.store import open_store as open_store
+from lensml.evaluation.classification.loading import load as load
+
+__version__: str
