@@ -18,7 +18,7 @@ import pandas as pd
 from scipy.stats import t
 
 from lensml.evaluation.statistics.metrics import COLUMNS, Measured
-from lensml.schema.training import Evaluation
+from lensml.schema.training import BASELINE, Evaluation
 from lensml.tables import ALL_SEEDS, of_seeds
 
 SEEDS_FOR_A_SIGN = 5
@@ -102,13 +102,16 @@ def _row(keys: Sequence[str], name: tuple, seed: Any, measured: Measured) -> dic
 def sign_notes(table: pd.DataFrame, keys: Sequence[str], metrics: Sequence[str]) -> list[str]:
     """A sentence if gains are shown of fewer seeds than settle a sign.
 
+    The baseline is left out: it is fitted in one way only, so that more seeds settle nothing.
+
     Args:
         table: of :func:`measured_table`.
         keys: its keys.
         metrics: that are shown.
     """
     gains = [m for m in metrics if m.endswith(GAINS) and m in set(table["metric"])]
-    runs = of_seeds(table.loc[table["metric"].isin(gains)])
+    drawn = table["model"] != BASELINE if "model" in table else True
+    runs = of_seeds(table.loc[table["metric"].isin(gains) & drawn])
     if runs.empty:
         return []
     fewest = min(len(set(group["seed"])) for _, group in runs.groupby([*keys, "metric"]))
