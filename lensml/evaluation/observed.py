@@ -88,7 +88,7 @@ def score_observed(
         lenses: by name.
         train, validation: stores of the domain, one per class, ``no_sub`` first.
         networks: trained in the domain.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         examples: npz for a figure, of the images that can be used.
         grid: of the domain.
         n_reference: images of every store that are compared with.

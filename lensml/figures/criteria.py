@@ -14,6 +14,7 @@ from lensml.figures.style import (
     CHANCE,
     Style,
     apply_style,
+    colors_of,
     legend_below,
     new_figure,
     save,
@@ -41,7 +42,6 @@ CRITERION_LABELS = {
 }
 EVERY = "every pair"
 DARK = "black"  # the mean over pairs
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#8C5A2B")
 
 
 def plot_criteria(
@@ -72,7 +72,8 @@ def plot_criteria(
         dict.fromkeys(zip(results["source_domain"], results["target_domain"], strict=True))
     )
     names = [_name(pair, labels) for pair in pairs]
-    colors = [DARK if EVERY in pair else PALETTE[k % len(PALETTE)] for k, pair in enumerate(pairs)]
+    of_pairs = colors_of(names)
+    colors = [DARK if EVERY in pair else of_pairs[_name(pair, labels)] for pair in pairs]
     with apply_style(style):
         height = (0.14 * len(pairs) + 0.16) * len(criteria) + 1.3
         figure, axes = new_figure(style, rows=1, columns=len(AXES), height=height, title=title)

@@ -42,7 +42,7 @@ def tabulate_development(
             ``values``, ``configured`` (what they are in the first trial), ``seed``, ``path`` of
             predictions of labelled target images, and ``reference``, those of the same method's
             first trial.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         best: YAML file to be used as a further configuration file.
         spec: bootstrap.
         seed: of the bootstrap.

@@ -18,7 +18,8 @@ from lensml.evaluation.adaptation.criteria import CRITERIA
 from lensml.evaluation.statistics.bootstrap import system_weights, weighted_mean
 from lensml.evaluation.statistics.metrics import Measured
 from lensml.evaluation.statistics.predictions import read_independent, read_predictions
-from lensml.evaluation.statistics.tables import TaskTable, tabulate
+from lensml.evaluation.statistics.seeds import measured_table
+from lensml.evaluation.statistics.tables import summarise, write_formats
 from lensml.schema.training import Evaluation
 
 FEWEST = 4  # runs of a pair with which an order says anything
@@ -26,17 +27,14 @@ PAIR = ("source_domain", "target_domain")
 EVERY = "every pair"  # in place of a source: the mean over pairs
 AT_RANDOM = "at random"  # in place of a criterion: what its regret is measured against
 SPEARMAN, REGRET = "spearman", "accuracy_regret"
-SELECTION = TaskTable(
-    title="Criteria without labels",
-    keys=(*PAIR, "criterion"),
-    shown=(SPEARMAN, REGRET),
-    notes=(
-        "spearman: rank correlation, over every method, encoder and seed of a pair, of the "
-        "criterion with the accuracy on the target's labelled test images. accuracy_regret: "
-        "accuracy of the best of these runs less that of the run that the criterion puts first; "
-        f"of '{AT_RANDOM}' less the mean. Intervals: systems and runs are resampled. A method "
-        "that trains on a criterion makes it worthless.",
-    ),
+KEYS = (*PAIR, "criterion")
+CAPTION = (
+    "Criteria without labels: value [{confidence:.0%} bootstrap interval, for which lens systems "
+    "and runs are both resampled]. spearman: rank correlation, over every method, encoder and "
+    "seed of a pair, of the criterion with the accuracy on the target's labelled test images. "
+    "accuracy_regret: accuracy of the best of these runs less that of the run that the criterion "
+    "puts first; of '{at_random}' less the mean. A method that trains on a criterion makes it "
+    "worthless."
 )
 
 
@@ -49,14 +47,12 @@ class Runs:
         accuracy: (R,) on the target.
         resampled: (B, R) the same on resampled systems.
         drawn: (B, R) int, indices of resampled runs.
-        paths: their predictions.
     """
 
     criteria: Mapping[str, np.ndarray]
     accuracy: np.ndarray
     resampled: np.ndarray
     drawn: np.ndarray
-    paths: tuple[str, ...]
 
 
 def tabulate_criteria(
@@ -68,7 +64,7 @@ def tabulate_criteria(
         runs: mappings with ``source_domain``, ``target_domain``, ``path`` of predictions of the
             target's test images, and ``criterion_file``, see
             :func:`lensml.evaluation.adaptation.evidence.measure_criteria`.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap.
         seed: of the bootstrap.
 
@@ -82,13 +78,16 @@ def tabulate_criteria(
     judged = {pair: _judged(own, spec) for pair, own in read.items()}
     if len(judged) > 1:
         judged[EVERY, EVERY] = _means(list(judged.values()), spec)
-    first = next(iter(read.values())).paths[0]
     found = [
-        ({**dict(zip(PAIR, pair, strict=True)), "criterion": name, "seed": 0, "path": first}, rows)
+        ({**dict(zip(PAIR, pair, strict=True)), "criterion": name, "seed": 0}, rows)
         for pair, criteria in judged.items()
         for name, rows in criteria.items()
     ]
-    tabulate(SELECTION, found, outputs, spec, seed=seed)
+    table = measured_table(found, KEYS, spec, seed=seed)
+    summary = summarise(table, KEYS, (SPEARMAN, REGRET)).rename(columns={"seeds": "runs"})
+    summary["runs"] = [str(rows[0].n) for _, rows in found]
+    caption = CAPTION.format(confidence=spec.confidence, at_random=AT_RANDOM)
+    write_formats(outputs, table, summary, caption, float_format="%.6f")
 
 
 def read_runs(runs: Sequence[Mapping[str, Any]], spec: Evaluation, *, seed: int) -> Runs:
@@ -110,7 +109,6 @@ def read_runs(runs: Sequence[Mapping[str, Any]], spec: Evaluation, *, seed: int)
         accuracy=np.array([c.mean() for c in correct]),
         resampled=np.stack([weighted_mean(c, weights) for c in correct], axis=1),
         drawn=drawn,
-        paths=paths,
     )
 
 

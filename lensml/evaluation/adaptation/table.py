@@ -53,7 +53,7 @@ def tabulate_adaptation(
             whose cameras were brought together also ``harmonised``, the predictions of
             source_harmonised, and ``criteria``, see
             :func:`lensml.evaluation.adaptation.gate.gate_notes`.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.

@@ -137,7 +137,7 @@ def tabulate_misspecification(
 
     Args:
         runs: mappings with ``path`` and ``validation`` of scores, ``seed``, and the table's keys.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         run: path of the record of settings and versions.
         section: of the configuration, its cases and sizes.
         classes: names, ``no_sub`` first.

@@ -49,7 +49,7 @@ def tabulate_anomaly(
         kind: of ``TABLES``.
         runs: mappings with ``path`` of a scores.csv, ``seed``, the table's keys, and where there
             are any ``proxies``, the scores of distorted validation images.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.

@@ -40,7 +40,7 @@ def tabulate_attribution(
     Args:
         runs: mappings with ``path`` of a scores.csv, ``reference`` of the domain's baselines,
             ``domain``, ``model`` and ``seed``.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap.
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.

@@ -36,7 +36,7 @@ def tabulate_fits(
 
     Args:
         runs: mappings with ``domain``, ``substructure``, ``images`` (a store) and its ``fits``.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap.
         seed: of the bootstrap.
 

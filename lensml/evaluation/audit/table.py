@@ -24,7 +24,7 @@ def tabulate_audit(audits: Sequence[str], outputs: Sequence[str]) -> None:
 
     Args:
         audits: .csv of every domain.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
     """
     table = pd.concat([pd.read_csv(path) for path in audits], ignore_index=True)
     summary = pd.DataFrame(

@@ -56,7 +56,7 @@ def tabulate_trials(
 
     Args:
         records: JSON of the workers, which name the study.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         importance: CSV of the parameters with intervals over resampled trials.
         candidates: JSON of the shipped recipe and of the best others by rank, with their values.
         spec: bootstrap.

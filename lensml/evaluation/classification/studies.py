@@ -81,7 +81,7 @@ def tabulate_study(
         kind: of ``STUDIES``.
         runs: mappings with ``variant``, ``seed``, ``path`` of predictions, ``run`` (run.json;
             empty for a baseline) and ``size`` (JSON of the encoder's size, or empty).
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         curves: CSV file of the training curves.
         spec: bootstrap and operating points.
         compare_with: variant that the paired differences are taken from, at equal seed.

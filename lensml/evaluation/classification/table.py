@@ -60,7 +60,7 @@ def tabulate_classifiers(
         kind: of ``TABLES``.
         runs: mappings with ``path`` of a predictions.csv, ``seed``, the table's keys, and where
             there are any what :func:`measures` takes.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.

@@ -167,7 +167,7 @@ def tabulate_limit(tables: Sequence[str], outputs: Sequence[str], *, confidence:
 
     Args:
         tables: CSV files of :func:`measure_limit`.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         confidence: of the intervals.
     """
     joined = pd.concat([pd.read_csv(path) for path in tables])

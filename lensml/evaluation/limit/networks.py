@@ -250,7 +250,7 @@ def tabulate_network_limit(
 
     Args:
         tables: CSV files of :func:`measure_network_limit`.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         confidence: of the intervals.
     """
     joined = pd.concat([pd.read_csv(path) for path in tables])

@@ -29,7 +29,7 @@ def tabulate_regression(
     Args:
         runs: mappings with ``path`` of a predictions.csv, ``seed``, ``domain``, ``substructure``,
             ``target`` and ``model``.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap.
         seed: of the bootstrap.
         audits: .csv of the domains; those that failed are named below the table.

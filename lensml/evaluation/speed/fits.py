@@ -83,7 +83,7 @@ def benchmark_fits(
         domains: whose smooth test lenses are fitted.
         fit: settings; multipoles are not fitted.
         spec: sizes and limits.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         run: path of the record of versions and machine.
         evaluation: bootstrap.
         seed: of the lenses.

@@ -86,7 +86,7 @@ def run_benchmark(
         substructures: classes.
         spec: sizes and repeats.
         network_input: scale of the loader's batches.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         run: path of the record of versions and machine.
         precision: of the kernel.
         seed: of the systems.

@@ -78,7 +78,7 @@ def benchmark_training(
         n_classes: of the classifiers.
         recipes: networks and optimisers.
         spec: sizes and repeats.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         run: path of the record of versions and machine.
         confidence: of the intervals.
         setting: see :class:`lensml.training.engine.setting.Setting`.

@@ -56,7 +56,7 @@ def benchmark_workflow(
         domain: whose blocks are simulated.
         n_stores: of training images; blocks are spread over them.
         spec: sizes and repeats.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         run: path of the record of versions and machine.
 
     Raises:

@@ -76,7 +76,7 @@ def tabulate(
         about: what is the task's own.
         found: of every run what identifies it (``path`` of its predictions or scores, ``seed``,
             the table's keys), and its metrics.
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
         notes: further sentences of the caption, made from the tidy table.
@@ -121,7 +121,7 @@ def write_formats(
     """Write a table of numbers as CSV, and its summary in texts as HTML, Markdown and LaTeX.
 
     Args:
-        outputs: the .csv, .md and .tex files to write.
+        outputs: the .csv, .html, .md and .tex files to write.
         table: numbers.
         summary: texts.
         caption: below the summary.
@@ -231,7 +231,8 @@ def latex(summary: pd.DataFrame, caption: str) -> str:
 
 def html(summary: pd.DataFrame, caption: str) -> str:
     """A table of texts as a page by itself, with its caption below."""
-    table = summary.to_html(index=False, border=0)
+    with pd.option_context("display.max_colwidth", None):  # pandas 2 cuts cells
+        table = summary.to_html(index=False, border=0)
     return f"{HEAD}{table}\n<p>{escape(caption)}</p>\n</body>\n</html>\n"
 
 

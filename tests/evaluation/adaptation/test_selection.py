@@ -64,6 +64,9 @@ def table(tmp_path_factory) -> pd.DataFrame:
     runs += runs_of(folder, "jwst", {"im": up, "snd": up, "dev": up})
     outputs = outputs_in(folder)
     tabulate_criteria(runs, outputs, EVALUATION, seed=0)
+    header, _, first = Path(outputs[1]).read_text().splitlines()[:3]
+    assert header.split(" | ")[3] == "runs"
+    assert first.split(" | ")[3] == str(len(SKILLS))
     return pd.read_csv(outputs[0])
 
 

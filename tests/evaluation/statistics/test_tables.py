@@ -82,7 +82,10 @@ def test_a_table_is_written_tidy_and_for_a_paper(tmp_path):
 
 
 def test_a_page_holds_the_same_cells_and_nothing_of_a_name_is_markup(tmp_path):
-    runs = [{**run, "model": f"<b>{run['model']}</b>"} for run in classifier_runs(tmp_path, [0])]
+    runs = [
+        {**run, "model": f"<b>{run['model']}</b>" + 80 * "x"}
+        for run in classifier_runs(tmp_path, [0])
+    ]
     outputs = [str(tmp_path / f"t.{ending}") for ending in ("csv", "html", "md")]
     tabulate_classifiers("classification", runs, outputs, EVALUATION, seed=0)
     page, markdown = (Path(name).read_text() for name in outputs[1:])
