@@ -2,11 +2,33 @@
 # to it, comes from the configuration or from its pool without labels.
 
 
-rule find_harmony:
+rule fit_target_camera:
     input:
         images=harmony.inputs,
     output:
-        **harmony.outputs(),
+        fit=at.camera_fit,
+    log:
+        "<logs>/fit_target_camera/{source}/{target}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(6000, 60),
+    params:
+        source=lambda w: dump(CFG.domain(w.source)),
+        source_stores=lambda w: data.stores(w.source, "train"),
+        target_pool=lambda w: data.pool(w.target),
+        seed=SEED,
+    script:
+        "../workflow_scripts/fit_target_camera.py"
+
+
+rule find_harmony:
+    input:
+        images=harmony.inputs,
+        fit=harmony.needed_fit,
+    output:
+        harmony=harmony.agreed,
     log:
         "<logs>/find_harmony/{source}/{target}.log",
     conda:
@@ -18,7 +40,6 @@ rule find_harmony:
         cameras=harmony.cameras,
         source_stores=lambda w: data.stores(w.source, "train"),
         target_pool=lambda w: data.pool(w.target),
-        seed=SEED,
     script:
         "../workflow_scripts/find_harmony.py"
 
@@ -94,3 +115,22 @@ rule adapt_harmonised:
         setting=lambda w: setting(w, f"source of {w.source} as {w.target} allows, seed {w.seed}"),
     script:
         "../workflow_scripts/adapt_harmonised.py"
+
+
+use rule tabulate as tabulate_cameras with:
+    input:
+        fits=[row["fit"] for row in harmony.camera_fits()],
+    output:
+        outputs=tabled("cameras"),
+    log:
+        "<logs>/tabulate_cameras.log",
+    params:
+        code=code("evaluation.adaptation.cameras"),
+        made_by="evaluation.adaptation.cameras:tabulate_cameras",
+        runs=harmony.camera_fits(),
+
+
+rule cameras:
+    """Cameras of the targets of every pair as a blind fit finds them, beside the true ones: a table."""
+    input:
+        lambda w: harmony.cameras_table(),

@@ -5,10 +5,10 @@ from lensml.schema.simulation import Domain
 from lensml.workflow import job
 
 with job(snakemake):
-    given, output = snakemake.params, snakemake.output
+    given, files = snakemake.params, snakemake.input
     domains = {side: Domain.model_validate(d) for side, d in given.cameras.items()}
-    images = given.source_stores, given.target_pool
+    where = given.source_stores, given.target_pool, snakemake.output.harmony
     if "target" in domains:
-        agree_on_known(domains["source"], domains["target"], *images, output.harmony)
+        agree_on_known(domains["source"], domains["target"], *where)
     else:
-        agree_on_fitted(domains["source"], *images, output.harmony, output.fit, seed=given.seed)
+        agree_on_fitted(domains["source"], files.fit[0], *where)

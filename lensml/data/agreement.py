@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from lensml.data.blind_camera import fit_camera, sample_of
-from lensml.data.harmonise import Camera, agree, camera_of
+from lensml.data.blind_camera import Fit, fit_camera, sample_of
+from lensml.data.harmonise import agree, camera_of
 from lensml.data.manifest import read_manifest
 from lensml.schema.simulation import Domain
 
@@ -38,44 +38,49 @@ def agree_on_known(
 
 
 def agree_on_fitted(
-    source: Domain,
-    source_stores: Sequence[str],
-    target_pool: str,
-    harmony: str,
-    fit: str,
-    *,
-    seed: int,
+    source: Domain, fit: str, source_stores: Sequence[str], target_pool: str, harmony: str
 ) -> None:
-    """The same where of the target's camera nothing is known: it is fitted to unlabelled images.
+    """The same where of the target's camera nothing is known but a fit to unlabelled images.
+
+    Args:
+        source: domain.
+        fit: file of :class:`lensml.data.blind_camera.Fit`.
+        source_stores: training images of every class; their labels are not read.
+        target_pool: store without labels.
+        harmony: file of :class:`lensml.data.harmonise.Harmony`.
+
+    Raises:
+        ValueError: the fit is refused; says why.
+    """
+    cameras = camera_of(source), Fit.read(fit).accepted()
+    agree(*cameras, source_stores, [target_pool]).write(harmony)
+
+
+def fit_target_camera(
+    source: Domain, source_stores: Sequence[str], target_pool: str, fit: str, *, seed: int
+) -> None:
+    """Fit a target's camera to unlabelled images; a fit that is refused is written, too.
 
     Args:
         source: domain.
         source_stores: training images of every class; their labels are not read.
         target_pool: store without labels.
-        harmony: file of :class:`lensml.data.harmonise.Harmony`.
-        fit: file of :class:`lensml.data.blind_camera.Fit`.
+        fit: file of :class:`lensml.data.blind_camera.Fit` to write.
         seed: of the choice of images.
 
     Raises:
-        ValueError: there are too few images, or the fit is refused; says why.
+        ValueError: there are too few images.
     """
-    own = camera_of(source)
-    target = _fitted(own, source_stores, target_pool, fit, seed)
-    agree(own, target, source_stores, [target_pool]).write(harmony)
-
-
-def _fitted(
-    own: Camera, source_stores: Sequence[str], target_pool: str, fit: str, seed: int
-) -> Camera:
     samples = [
         sample_of(stores, n_images=N_FITTED, seed=seed)
         for stores in (source_stores, [target_pool])
     ]
-    found = fit_camera(own, *samples, repeats=_repeats(source_stores), seed=seed)
+    repeats = _repeats(source_stores)
+    found = fit_camera(camera_of(source), *samples, repeats=repeats, seed=seed)
     log.info("fitted camera: %s, errors %s", found.camera, found.errors)
-    camera = found.accepted()
+    if found.refusal is not None:
+        log.warning("refused: %s", found.refusal)
     found.write(fit)
-    return camera
 
 
 def _repeats(stores: Sequence[str]) -> float:

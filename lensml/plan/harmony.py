@@ -30,10 +30,33 @@ class Harmony(Datasets):
         """Pattern of the stores in the common camera."""
         return self.at.harmonised_store(self.how)
 
-    def outputs(self) -> dict[str, str]:
-        """What says what the cameras agree on, and of a fitted one how it was found."""
-        fitted = {"fit": self.at.camera_fit} if self.how == "fitted" else {}
-        return {"harmony": self.agreed, **fitted}
+    def needed_fit(self, wildcards: Any) -> list[str]:
+        """The blind fit of the target's camera, where it is not known."""
+        return [filled(self.at.camera_fit, wildcards)] if self.how == "fitted" else []
+
+    def camera_fits(self) -> list[dict[str, Any]]:
+        """Blind fits of every pair's target, beside the domains whose cameras are known."""
+        pairs = [(pair.source, pair.target) for pair in self.config.adaptation.pairs]
+        return [
+            {
+                "source_domain": source,
+                "target_domain": target,
+                "fit": filled(self.at.camera_fit, {"source": source, "target": target}),
+                "source": dump(self.config.domain(source)),
+                "target": dump(self.config.domain(target)),
+            }
+            for source, target in pairs
+        ]
+
+    def cameras_table(self) -> list[str]:
+        """Files of the table of blind fits.
+
+        Raises:
+            ValueError: there is no pair.
+        """
+        if not self.config.adaptation.pairs:
+            raise ValueError("adaptation.pairs is empty: cameras are fitted to targets of pairs")
+        return self.at.table("cameras")
 
     def inputs(self, wildcards: Any) -> list[str]:
         """Images from which it is found: of the target no more than its pool."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from toy.cameras import SHARP
 
-from lensml.data.agreement import agree_on_fitted, agree_on_known
+from lensml.data.agreement import agree_on_fitted, agree_on_known, fit_target_camera
 from lensml.data.blind_camera import Fit
 from lensml.data.harmonise import Harmony, camera_of
 from lensml.schema.simulation import Domain
@@ -46,11 +45,12 @@ def test_known_cameras_are_those_of_the_domains(tmp_path, domains, stores):
 
 
 def test_a_fitted_camera_is_near_the_one_that_nobody_told(tmp_path, domains, stores):
-    files = str(tmp_path / "harmony.json"), str(tmp_path / "camera.json")
+    harmony, file = str(tmp_path / "harmony.json"), str(tmp_path / "camera.json")
     source, pool = stores
-    agree_on_fitted(domains[0], source, pool, *files, seed=0)
-    fit, true = Fit.read(files[1]), camera_of(domains[1])
-    found = Harmony.read(files[0])
+    fit_target_camera(domains[0], source, pool, file, seed=0)
+    agree_on_fitted(domains[0], file, source, pool, harmony)
+    fit, true = Fit.read(file), camera_of(domains[1])
+    found = Harmony.read(harmony)
     assert found.target == fit.camera != true
     assert found.source == camera_of(domains[0])
     # Of 600 images: within three and a half standard deviations, which are few per cent.
@@ -60,14 +60,18 @@ def test_a_fitted_camera_is_near_the_one_that_nobody_told(tmp_path, domains, sto
     assert abs(off) < 3.5 * fit.errors["zero_point"] < 0.2
 
 
-def test_a_refused_fit_leaves_nothing(tmp_path, domains, domain, stores, simulate_store):
-    """Lenses a fifth lighter: no camera makes those."""
+def test_cameras_are_not_agreed_on_where_the_fit_is_refused(
+    tmp_path, domains, domain, stores, simulate_store
+):
+    """Lenses a fifth lighter: no camera makes those. The fit stays to be read."""
     other = domain("model_ii", instrument=SHARP, population={"deflection_scale": 0.63374 * 0.8})
     sizes: dict[str, Any] = {"n_images": N, "images_per_block": N}
     target = [str(simulate_store(tmp_path / "target", other, c, **sizes)) for c in CLASSES]
     pool = tmp_path / "pool" / "train.zarr"
     pool_unlabelled(pool, target, seed=1)
-    files = [tmp_path / "harmony.json", tmp_path / "camera.json"]
+    harmony, file = tmp_path / "harmony.json", str(tmp_path / "camera.json")
+    fit_target_camera(domains[0], stores[0], str(pool), file, seed=0)
     with pytest.raises(ValueError, match="the populations differ"):
-        agree_on_fitted(domains[0], stores[0], str(pool), *map(str, files), seed=0)
-    assert not [file for file in files if Path(file).exists()]
+        agree_on_fitted(domains[0], file, stores[0], str(pool), str(harmony))
+    assert not harmony.exists()
+    assert "the populations differ" in (Fit.read(file).refusal or "")

@@ -106,24 +106,32 @@ def test_of_the_target_its_pool_alone_says_what_the_cameras_agree_on(harmonised)
     files = harmony.inputs(pair)
     assert [file for file in files if "/hst/" in file] == harmony.pool_files("hst")
     assert set(harmony.cameras(pair)) == {"source", "target"}
-    assert set(harmony.outputs()) == {"harmony"}
+    assert harmony.needed_fit(pair) == []
 
 
 def test_of_a_fitted_camera_nothing_is_told(harmonised):
     fitted, pair = adaptation(harmonise="fitted").harmony, Wildcards(**PAIR)
     assert set(fitted.cameras(pair)) == {"source"}
-    assert set(fitted.outputs()) == {"harmony", "fit"}
+    assert fitted.needed_fit(pair) == ["results/harmony/fitted/euclid/hst/camera.json"]
     assert fitted.inputs(pair) == harmonised.harmony.inputs(pair)
 
 
 def test_a_fitted_camera_shares_no_file_with_a_known_one(harmonised):
-    # Snakemake asks for no rerun by changed parameters where a job has an output more than before.
     known, fitted = harmonised.harmony, adaptation(harmonise="fitted").harmony
     run = Wildcards(**PAIR)
-    assert not {*known.outputs().values()} & {*fitted.outputs().values()}
+    assert known.agreed != fitted.agreed
     assert not {*known.labelled(run, "source", "train")} & {
         *fitted.labelled(run, "source", "train")
     }
+
+
+def test_the_table_of_cameras_has_every_pair(harmonised):
+    (row,) = harmonised.harmony.camera_fits()
+    assert (row["source_domain"], row["target_domain"]) == ("euclid", "hst")
+    assert row["target"]["instrument"]["pixel_scale"] == 0.08
+    assert "results/tables/cameras.csv" in harmonised.harmony.cameras_table()
+    with pytest.raises(ValueError, match=r"adaptation\.pairs is empty"):
+        adaptation(pairs=[]).harmony.cameras_table()
 
 
 @pytest.mark.parametrize(

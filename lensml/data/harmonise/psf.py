@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import brentq, nnls
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 CLOSE = 0.01  # relative error of a kernel that is good enough
@@ -49,6 +49,17 @@ class Kernel(NamedTuple):
 def variance_of(psf: Psf) -> float:
     """Variance of the whole PSF per axis, arcsec^2."""
     return sum(part.share * part.variance for part in psf)
+
+
+def fwhm_of(psf: Psf) -> float:
+    """Full width at half maximum of the whole PSF, arcsec."""
+    variances = np.array([part.variance for part in psf])
+    peaks = np.array([part.share for part in psf]) / variances
+
+    def above_half(r: float) -> float:
+        return float(peaks @ (np.exp(-(r**2) / (2 * variances)) - 0.5))
+
+    return float(2 * brentq(above_half, 0.0, max(part.fwhm for part in psf)))
 
 
 def widened(psf: Psf, by: float) -> Psf:
