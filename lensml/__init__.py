@@ -13,6 +13,7 @@ except PackageNotFoundError:  # imported from a source tree that was never insta
 _PUBLIC = {
     "load": "lensml.evaluation.classification.loading",
     "open_store": "lensml.data.store",
+    "predict": "lensml.evaluation.prediction",
 }
 
 

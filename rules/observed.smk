@@ -30,6 +30,10 @@ rule score_observed:
         scoring=dump(CFG.anomaly.scoring),
         score=CFG.anomaly.scores[0],
         grid=observed.grid(),
+        domain=observed.judged(),
+        fit=dump(CFG.fit),
+        verdicts=lambda w: str(Path(CFG.results) / "verdict"),
+        seed=SEED,
         n_reference=CFG.observed.n_reference,
         setting=lambda w: setting(w, "observed"),
     script:

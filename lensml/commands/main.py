@@ -1,10 +1,11 @@
-"""The command ``lensml``: checks of configuration, results, machine; Snakemake does the work."""
+"""The command ``lensml``: checks, and predictions; Snakemake does the work."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lensml import __version__
 
@@ -38,7 +39,51 @@ def parser() -> argparse.ArgumentParser:
         description="Check whether this machine can run the workflow. Exit status 1: something "
         "that it needs is missing.",
     )
+    _add_predict(commands)
     return top
+
+
+def _add_predict(commands: Any) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="what a run's classifiers say of your images, and of which they can say nothing",
+        description="Class probabilities of images of a classifier's camera, an anomaly score and "
+        "the smooth lens fitted to each, in a row per image. Images that are not like those that "
+        "the classifier was trained for get no probabilities, but the reason. A stopped run goes "
+        "on where it was. Exit status 1: an image could not be used; its row says why.",
+    )
+    predict.add_argument(
+        "run",
+        type=Path,
+        help="folder of a classifier, such as results/classification/euclid_l1/vit_conv_stem, "
+        "whose seeds are averaged",
+    )
+    predict.add_argument(
+        "images",
+        nargs="+",
+        help="npy, npz or FITS files, stores, folders, patterns, or CSV lists with a column image",
+    )
+    predict.add_argument(
+        "-o", "--output", type=Path, default=Path("predictions.csv"), help="%(default)s"
+    )
+    predict.add_argument(
+        "--background-rms",
+        type=_positive,
+        help="e-/s per pixel, of images that do not say theirs (measured at the border)",
+    )
+    predict.add_argument(
+        "--exposure-time",
+        type=_positive,
+        help="s, of images that do not say theirs (that of the classifier's domain)",
+    )
+
+
+def _positive(text: str) -> float:
+    """A number above 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lensml.commands.check import report as check
 
         return check(given.files)
+    if given.command == "predict":
+        from lensml.commands.predict import report as predict
+
+        known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
+        return predict(given.run, given.images, given.output, **known)
     from lensml.commands.doctor import report as diagnose
 
     return diagnose()

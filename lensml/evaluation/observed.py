@@ -17,6 +17,8 @@ from lensml.data.observed import Cutout, Grid, UnusableImageError, read_cutout
 from lensml.data.torch_dataset import Cutouts, Images
 from lensml.evaluation.anomaly.scores import anomaly_score, restore, score_masks
 from lensml.evaluation.classification.calibration import apply_temperature, read_temperature
+from lensml.evaluation.domain.cutouts import CutoutJudge
+from lensml.evaluation.domain.verdict import Verdict
 from lensml.evaluation.statistics.predictions import write_examples
 from lensml.evaluation.statistics.tables import write_formats
 from lensml.models.mae import MaskedAutoencoder
@@ -30,10 +32,12 @@ from lensml.training.engine.prediction import embed, predict_probabilities
 from lensml.training.engine.setting import Setting
 
 N_NEIGHBOURS = 10
-EDGE = 95.0  # percentile of the distance beyond which an image lies at the domain's edge
 NOTE = (
-    "A ranking, not a detection: probabilities and scores mean what they say only for images like "
-    "those of the training domain. domain_distance: percentile, among the domain's validation "
+    "A ranking, not a detection. Probabilities and anomaly are given of lenses within the "
+    "training domain alone: those whose light, fitted smooth lens and residual have nothing that "
+    "fewer than three in a hundred of a class's validation images have, whose PSF is known and "
+    "no wider. "
+    "domain_distance: percentile, among the domain's validation "
     "images, of the distance to the nearest training images in the classifier's embedding, mean "
     "over seeds; peak and flux: percentiles of the brightest pixel and of the total flux over the "
     "background's rms. anomaly: percentile of the masked autoencoder's score {score} among "
@@ -42,6 +46,7 @@ NOTE = (
     "make a pixel of the domain along an axis, how many hold no data."
 )
 
+UNJUDGED = Verdict(False, np.inf, "no smooth lens can be fitted to images of this domain")
 SPREAD = {True: "mean ± standard deviation over {n} seeds", False: "of the one seed"}
 
 log = logging.getLogger(__name__)
@@ -79,6 +84,7 @@ def score_observed(
     examples: str,
     *,
     grid: Grid,
+    judge: CutoutJudge | None,
     n_reference: int,
     setting: Setting,
 ) -> None:
@@ -91,6 +97,7 @@ def score_observed(
         outputs: the .csv, .html, .md and .tex files to write.
         examples: npz for a figure, of the images that can be used.
         grid: of the domain.
+        judge: who says which are of the domain; None where nobody can, and none has probabilities.
         n_reference: images of every store that are compared with.
         setting: see :class:`lensml.training.engine.setting.Setting`.
     """
@@ -100,6 +107,7 @@ def score_observed(
     arrays: dict[str, np.ndarray] = {}
     if cutouts:
         found, arrays = _scores_of(cutouts, train, validation, networks, n_reference, setting)
+        _withhold(found, cutouts, judge)
         table = table.join(pd.DataFrame(found, index=pd.Index(list(cutouts), name="lens")))
         arrays |= {name: found[name] for name in found if name.startswith("p_")}
         arrays |= {"lens": np.array(list(cutouts)), "statement": found["statement"].astype(str)}
@@ -136,9 +144,20 @@ def _scores_of(
     anomaly, arrays = _restored(images, smooth, networks, n_reference, setting)
     found |= anomaly
     found |= facts_of(list(cutouts.values()))
-    said = [statement(distance, len(held_out)) for distance in found["domain_distance"]]
     arrays["image"] = images.rows(np.arange(len(images)))
-    return {**found, "statement": np.array(said)}, arrays
+    return found, arrays
+
+
+def _withhold(
+    found: dict[str, np.ndarray], cutouts: Mapping[str, Cutout], judge: CutoutJudge | None
+) -> None:
+    """Say where every cut-out lies, and take from those outside what networks said of them."""
+    verdicts = judge.verdicts(list(cutouts.values())) if judge else [UNJUDGED] * len(cutouts)
+    found["statement"] = np.array([statement(verdict) for verdict in verdicts])
+    outside = np.array([not verdict.within for verdict in verdicts])
+    for name in found:
+        if name.startswith("p_") or name == "anomaly":
+            found[name] = np.where(outside, np.nan, found[name])
 
 
 def read_all(
@@ -174,21 +193,11 @@ def facts_of(cutouts: Sequence[Cutout]) -> dict[str, np.ndarray]:
     }
 
 
-def statement(domain_distance: float, n: int) -> str:
-    """Where an image lies, in words.
-
-    Args:
-        domain_distance: percentile among the domain's validation images.
-        n: number of these.
-    """
-    if domain_distance >= 100:
-        return (
-            f"outside the training domain: farther from its images than all {n} validation images"
-        )
-    below = f"{np.floor(10 * domain_distance) / 10:g}"
-    if domain_distance > EDGE:
-        return f"at the edge of the training domain: farther than {below} %"
-    return f"within the training domain: farther than {below} %"
+def statement(verdict: Verdict) -> str:
+    """Where an image lies, in words."""
+    if verdict.within:
+        return "within the training domain"
+    return f"outside the training domain: {verdict.reason}"
 
 
 def percentile(value: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -296,7 +305,8 @@ def summary_of(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
         for name in classes:
             text[f"p_{name}"] = _probability(row, name) if usable else "–"
         for name in ("anomaly", "domain_distance", "peak", "flux"):
-            text[name] = f"{row[name]:.0f}" if usable and name in row else "–"
+            known = usable and name in row and np.isfinite(row[name])
+            text[name] = f"{row[name]:.0f}" if known else "–"
         text["pixels"] = _pixels(row) if usable else "–"
         text["statement"] = row["statement"] if usable else f"not scored: {row['reason']}"
         rows.append(text)
@@ -305,6 +315,8 @@ def summary_of(table: pd.DataFrame, classes: Sequence[str]) -> pd.DataFrame:
 
 def _probability(row: Mapping[str, Any], name: str) -> str:
     spread = row[f"p_{name}_std"]
+    if not np.isfinite(row[f"p_{name}"]):
+        return "–"
     return f"{row[f'p_{name}']:.2f}" + (f" ± {spread:.2f}" if np.isfinite(spread) else "")
 
 

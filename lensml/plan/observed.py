@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lensml.plan.datasets import Datasets
+from lensml.plan.datasets import Datasets, dump
 from lensml.plan.layout import filled
 from lensml.schema.observed import files_of
 
@@ -53,6 +54,11 @@ class Observed(Datasets):
         seeds = self.config.anomaly.seeds
         runs = [filled(self.at.mae_run, domain=self.domain, seed=seed) for seed in seeds]
         return [f"{run}/weights.safetensors" for run in runs]
+
+    def judged(self) -> dict[str, Any] | None:
+        """The domain whose images cut-outs must be like; None if no lens fits its sources."""
+        domain = self.config.domain(self.domain)
+        return dump(domain) if domain.population.source.galaxies is None else None
 
     def grid(self) -> dict[str, float]:
         """Pixels that the networks know."""

@@ -18,11 +18,13 @@ from lensml.data.images import unstretch
 from lensml.data.observed import Grid, read_cutout
 from lensml.data.store import open_store
 from lensml.data.torch_dataset import Cutouts, Images
-from lensml.evaluation.observed import Networks, percentile, score_observed, statement
+from lensml.evaluation.domain.cutouts import CutoutJudge
+from lensml.evaluation.observed import Networks, percentile, score_observed
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema.encoders import Cnn
 from lensml.schema.observed import ObservedLens
+from lensml.schema.simulation import Domain
 from lensml.training.engine.checkpoint import save_weights
 
 CLASSES = ["no_sub", "cdm"]
@@ -32,13 +34,12 @@ CNN = Cnn(kind="cnn", widths=[4, 8])
 @pytest.fixture(scope="module")
 def domain_stores(
     tmp_path_factory: pytest.TempPathFactory,
-    domain: Callable[..., Any],
+    seen_domain: Domain,
     simulate_store: Callable[..., Path],
 ) -> dict[str, list[str]]:
     folder = tmp_path_factory.mktemp("domain")
-    small = domain("euclid")
     return {
-        split: [str(simulate_store(folder, small, c, split, n_images=12)) for c in CLASSES]
+        split: [str(simulate_store(folder, seen_domain, c, split, n_images=12)) for c in CLASSES]
         for split in ("train", "val", "test")
     }
 
@@ -67,7 +68,21 @@ def test_cutouts_are_on_the_network_s_scale_like_any_image(domain_stores):
     np.testing.assert_allclose(same.noise_rms(linear, index), expected, rtol=1e-5)
 
 
-def observe(stores: dict[str, list[str]], folder: Path, lenses: dict[str, Any]) -> pd.DataFrame:
+@pytest.fixture
+def observe(
+    domain_stores: dict[str, list[str]], judge: CutoutJudge, tmp_path: Path
+) -> Callable[..., pd.DataFrame]:
+    """Scores lenses with networks that have learned nothing; the table."""
+
+    def run(lenses: dict[str, Any], judge: CutoutJudge | None = judge) -> pd.DataFrame:
+        return _observe(domain_stores, tmp_path, lenses, judge)
+
+    return run
+
+
+def _observe(
+    stores: dict[str, list[str]], folder: Path, lenses: dict[str, Any], judge: CutoutJudge | None
+) -> pd.DataFrame:
     spec = load_varied().anomaly
     sizes = {"patch_size": 8, "embed_dim": 16, "depth": 1, "num_heads": 2}
     decoder = {"decoder_embed_dim": 8, "decoder_depth": 1, "decoder_num_heads": 2}
@@ -92,22 +107,26 @@ def observe(stores: dict[str, list[str]], folder: Path, lenses: dict[str, Any]) 
         outputs,
         str(folder / "examples.npz"),
         grid=Grid(64, 0.1, 0.18),
+        judge=judge,
         n_reference=12,
         setting=setting(folder),
     )
     return pd.read_csv(outputs[0]).set_index("lens")
 
 
+KNOWN = {"pixel_scale": 0.1, "psf_fwhm": 0.18}
+
+
 @pytest.mark.usefixtures("one_torch_thread")
-def test_one_that_cannot_be_used_does_not_stop_the_others(domain_stores, tmp_path):
+def test_one_that_cannot_be_used_does_not_stop_the_others(domain_stores, observe, tmp_path):
     image = open_store(domain_stores["test"][0]).image[np.array([1])][0]
-    good = {"image": write(tmp_path / "good.fits", image), "pixel_scale": 0.1}
+    good = {"image": write(tmp_path / "good.fits", image), **KNOWN}
     lenses = {
         "gone": unusable(tmp_path, "missing"),
         "good": good,
         "small": unusable(tmp_path, "small"),
     }
-    table = observe(domain_stores, tmp_path, lenses)
+    table = observe(lenses)
     assert table.index.tolist() == ["gone", "good", "small"]
     assert "no such file" in table.loc["gone", "reason"]
     assert "covers 2.0 arcsec" in table.loc["small", "reason"]
@@ -125,36 +144,51 @@ def test_one_that_cannot_be_used_does_not_stop_the_others(domain_stores, tmp_pat
 
 
 @pytest.mark.usefixtures("one_torch_thread")
-def test_what_is_no_lens_lies_outside_the_domain(domain_stores, tmp_path):
+def test_what_is_no_lens_lies_outside_the_domain_and_gets_no_probabilities(
+    domain_stores, observe, tmp_path
+):
     image = open_store(domain_stores["test"][0]).image[np.array([1])][0]
-    odd = np.where(np.arange(4096).reshape(64, 64) % 2, 50.0, -50.0) * image.max() + image
+    neighbour = image + 20 * np.roll(image, (26, 26), (0, 1))
+    noise = np.random.default_rng(0).normal(0, np.std(image[:6]), image.shape)
     lenses = {
-        name: {"image": write(tmp_path / f"{name}.fits", x), "pixel_scale": 0.1}
-        for name, x in {"lens": image, "odd": odd}.items()
+        name: {"image": write(tmp_path / f"{name}.fits", x), **KNOWN}
+        for name, x in {"lens": image, "neighbour": neighbour, "noise": noise}.items()
     }
-    table = observe(domain_stores, tmp_path, lenses)
-    assert table.loc["odd", "domain_distance"] == 100
-    assert table.loc["odd", "statement"].startswith("outside the training domain")
-    assert table.loc["lens", "domain_distance"] < 100
+    table = observe(lenses)
+    assert table.loc["lens", "statement"] == "within the training domain"
+    for name in ("neighbour", "noise"):
+        assert table.loc[name, "statement"].startswith("outside the training domain: ")
+        assert table.loc[name, ["p_no_sub", "p_cdm", "anomaly"]].isna().all()
+    lines = (tmp_path / "observed.md").read_text().splitlines()
+    assert next(line for line in lines if "| noise |" in line).startswith("| noise | – | – | – |")
 
 
 @pytest.mark.usefixtures("one_torch_thread")
-def test_no_lens_at_all_is_a_table_without_rows(domain_stores, tmp_path):
-    assert observe(domain_stores, tmp_path, {}).empty
+@pytest.mark.parametrize(
+    ("psf", "reason"),
+    [({}, "its PSF is not known"), ({"psf_fwhm": 0.4}, "its PSF is 2.22 times as wide")],
+)
+def test_a_psf_is_known_and_no_wider(domain_stores, observe, tmp_path, psf, reason):
+    image = open_store(domain_stores["test"][0]).image[np.array([1])][0]
+    path = write(tmp_path / "a.fits", image)
+    row = observe({"a": {"image": path, "pixel_scale": 0.1, **psf}}).loc["a"]
+    assert reason in row["statement"]
+    assert np.isnan(row["p_cdm"])
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_where_nobody_can_judge_nothing_is_said(domain_stores, observe, tmp_path):
+    image = open_store(domain_stores["test"][0]).image[np.array([1])][0]
+    row = observe({"a": {"image": write(tmp_path / "a.fits", image), **KNOWN}}, None).loc["a"]
+    assert row["statement"].startswith("outside the training domain: no smooth lens can be fitted")
+    assert np.isnan(row["p_cdm"])
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_no_lens_at_all_is_a_table_without_rows(observe):
+    assert observe({}).empty
 
 
 def test_percentiles_are_shares_below():
     among = np.array([3.0, 1.0, 2.0, 4.0])
     assert percentile(np.array([0.0, 2.5, 9.0]), among).tolist() == [0, 50, 100]
-
-
-@pytest.mark.parametrize(
-    ("distance", "said"),
-    [
-        (100.0, "outside"),
-        (99.96, "at the edge of the training domain: farther than 99.9 %"),
-        (30.0, "within"),
-    ],
-)
-def test_where_an_image_lies_is_said_in_words(distance, said):
-    assert statement(distance, 600).startswith(said)

@@ -16,17 +16,20 @@ from toy.stores import setting
 from lensml.data.observed import Grid
 from lensml.data.store import open_store
 from lensml.evaluation import observed
+from lensml.evaluation.domain.cutouts import CutoutJudge
 from lensml.evaluation.observed import Networks, read_all, score_observed, spread_of, summary_of
 from lensml.figures import Style, plot_observed
 from lensml.models.encoders import build_classifier
 from lensml.models.mae import MaskedAutoencoder
 from lensml.schema.encoders import Cnn
 from lensml.schema.observed import ObservedLens
+from lensml.schema.simulation import Domain
 from lensml.training.engine.checkpoint import save_weights
 
 CLASSES = ["no_sub", "cdm"]
 CNN = Cnn(kind="cnn", widths=[4, 8])
 GRID = Grid(64, 0.1, 0.18)
+KNOWN = {"pixel_scale": 0.1, "psf_fwhm": 0.18}
 STYLE = Style(dpi=40, font_size=7.0, width=5.0, color_map="viridis")
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -35,21 +38,19 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 @pytest.fixture(scope="module")
 def stores(
     tmp_path_factory: pytest.TempPathFactory,
-    domain: Callable[..., Any],
+    seen_domain: Domain,
     simulate_store: Callable[..., Path],
 ) -> dict[str, list[str]]:
     folder = tmp_path_factory.mktemp("domain")
     return {
-        split: [
-            str(simulate_store(folder, domain("euclid"), c, split, n_images=12)) for c in CLASSES
-        ]
+        split: [str(simulate_store(folder, seen_domain, c, split, n_images=12)) for c in CLASSES]
         for split in ("train", "val")
     }
 
 
 @pytest.fixture
 def score(
-    stores: dict[str, list[str]], default_config: Any, tmp_path: Path
+    stores: dict[str, list[str]], default_config: Any, judge: CutoutJudge, tmp_path: Path
 ) -> Callable[..., pd.DataFrame]:
     """Scores lenses with networks that have learned nothing; the table."""
 
@@ -77,6 +78,7 @@ def score(
             outputs,
             str(tmp_path / "examples.npz"),
             grid=GRID,
+            judge=judge,
             n_reference=12,
             setting=setting(tmp_path),
         )
@@ -122,7 +124,7 @@ def bad_files(folder: Path, image: np.ndarray) -> dict[str, dict[str, Any]]:
 
 def test_no_image_ends_the_job_of_the_others(score, image, tmp_path):
     lenses = bad_files(tmp_path, image)
-    good = {"image": write(tmp_path / "good.fits", image), "pixel_scale": 0.1}
+    good = {"image": write(tmp_path / "good.fits", image), **KNOWN}
     table = score({**lenses, "good": good})
     assert table.index.tolist() == [*lenses, "good"]
     assert table.loc[list(lenses), "reason"].notna().all()
@@ -169,7 +171,7 @@ def test_names_of_lenses_do_no_harm(score, image, tmp_path):
     path = write(tmp_path / "a.fits", image)
     names = ["102018665", "J0946+1006", "SDSS J0946 + 1006", "a | b", "R&D 50% $x_2$"]
     names.append(r"$\frac$")  # no mathematics
-    table = score({name: {"image": path, "pixel_scale": 0.1} for name in names})
+    table = score({name: {"image": path, **KNOWN} for name in names})
     assert table.index.tolist() == names
     lines = (tmp_path / "observed.md").read_text().splitlines()
     assert r"| a \| b | 0." in lines[5]
@@ -182,7 +184,7 @@ def test_names_of_lenses_do_no_harm(score, image, tmp_path):
 
 
 def test_one_seed_has_no_spread(score, image, tmp_path):
-    lenses = {"a": {"image": write(tmp_path / "a.fits", image), "pixel_scale": 0.1}}
+    lenses = {"a": {"image": write(tmp_path / "a.fits", image), **KNOWN}}
     table = score(lenses, seeds=1)
     assert table[["p_no_sub_std", "p_cdm_std"]].isna().all(axis=None)
     text = (tmp_path / "observed.md").read_text()

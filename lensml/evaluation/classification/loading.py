@@ -120,10 +120,7 @@ def load(folder: str | Path) -> LoadedClassifier:
     for name in (WEIGHTS, RECORD):
         if not (run / name).is_file():
             raise FileNotFoundError(f"{folder} holds no trained classifier: {name} is missing")
-    root = next((p for p in run.parents if (p / "config.yaml").is_file()), None)
-    if root is None:
-        raise ValueError(f"{folder}: no config.yaml of a run lies above it")
-    config = Config.model_validate(yaml.safe_load((root / "config.yaml").read_text()))
+    root, config = configuration_of(folder)
     domain = _domain_of(run.relative_to(root).parts, config, folder)
     spec = config.domain(domain)
     seen = json.loads((run / RECORD).read_text())["config"]["network_input"]
@@ -155,6 +152,34 @@ def load(folder: str | Path) -> LoadedClassifier:
         temperature=temperature,
         module=module.eval(),
     )
+
+
+def configuration_of(folder: str | Path) -> tuple[Path, Config]:
+    """The folder of results that a run's folder lies in, and their configuration.
+
+    Raises:
+        ValueError: no ``config.yaml`` lies above it.
+    """
+    run = Path(folder).absolute()
+    root = next((p for p in run.parents if (p / "config.yaml").is_file()), None)
+    if root is None:
+        raise ValueError(f"{folder}: no config.yaml of a run lies above it")
+    return root, Config.model_validate(yaml.safe_load((root / "config.yaml").read_text()))
+
+
+def runs_in(folder: str | Path) -> list[Path]:
+    """A trained network's folder, or those of all seeds below the folder of its encoder.
+
+    Raises:
+        FileNotFoundError: there is no trained network.
+    """
+    run = Path(folder)
+    if (run / WEIGHTS).is_file():
+        return [run]
+    seeds = [path.parent for path in run.glob(f"seed*/{WEIGHTS}")]
+    if not seeds:
+        raise FileNotFoundError(f"{folder} holds no trained classifier: {WEIGHTS} is missing")
+    return sorted(seeds, key=lambda path: int(path.name.removeprefix("seed")))
 
 
 def _domain_of(parts: tuple[str, ...], config: Config, folder: str | Path) -> str:
