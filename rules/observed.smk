@@ -32,7 +32,7 @@ rule score_observed:
         grid=observed.grid(),
         domain=observed.judged(),
         fit=dump(CFG.fit),
-        verdicts=lambda w: str(Path(CFG.results) / "verdict"),
+        verdicts=str(Path(CFG.results) / "verdict"),
         seed=SEED,
         n_reference=CFG.observed.n_reference,
         setting=lambda w: setting(w, "observed"),
@@ -60,3 +60,25 @@ rule observed:
     input:
         at.table("observed"),
         at.figure("observed"),
+
+
+use rule tabulate as tabulate_verdicts with:
+    output:
+        outputs=tabled("verdicts"),
+    log:
+        "<logs>/tabulate_verdicts.log",
+    params:
+        code=code("evaluation.domain.table", "evaluation.domain.judge"),
+        made_by="evaluation.domain.table:tabulate_verdicts",
+        domains=observed.judged_domains(),
+        fit=dump(CFG.fit),
+        classes=CLASSES,
+        folder=str(Path(CFG.results) / "verdict"),
+        evaluation=dump(CFG.evaluation),
+        seed=SEED,
+
+
+rule verdicts:
+    """How often a domain's own images are refused, and how often others are: a table."""
+    input:
+        lambda w: observed.verdict_table(),

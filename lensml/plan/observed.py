@@ -57,8 +57,28 @@ class Observed(Datasets):
 
     def judged(self) -> dict[str, Any] | None:
         """The domain whose images cut-outs must be like; None if no lens fits its sources."""
-        domain = self.config.domain(self.domain)
-        return dump(domain) if domain.population.source.galaxies is None else None
+        return next(iter(self._judged([self.domain])), None)
+
+    def judged_domains(self) -> list[dict[str, Any]]:
+        """Those of the classifiers whose images can be judged."""
+        return self._judged(self.config.classifier.domains)
+
+    def verdict_table(self) -> list[str]:
+        """Files of the table of verdicts.
+
+        Raises:
+            ValueError: images of no classifier's domain can be judged.
+        """
+        if not self.judged_domains():
+            raise ValueError(
+                "classifier.domains: no smooth lens can be fitted to images of any of them, by "
+                "which they would be judged"
+            )
+        return self.at.table("verdicts")
+
+    def _judged(self, names: list[str]) -> list[dict[str, Any]]:
+        domains = [self.config.domain(name) for name in names]
+        return [dump(d) for d in domains if d.population.source.galaxies is None]
 
     def grid(self) -> dict[str, float]:
         """Pixels that the networks know."""
