@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.optimize import brentq, nnls
@@ -59,7 +59,8 @@ def fwhm_of(psf: Psf) -> float:
     def above_half(r: float) -> float:
         return float(peaks @ (np.exp(-(r**2) / (2 * variances)) - 0.5))
 
-    return float(2 * brentq(above_half, 0.0, max(part.fwhm for part in psf)))
+    radius: Any = brentq(above_half, 0.0, max(part.fwhm for part in psf))
+    return 2 * float(radius)
 
 
 def widened(psf: Psf, by: float) -> Psf:

@@ -108,7 +108,7 @@ def _lens_facts(fit: FittedImage, rms: float) -> dict[str, float]:
         "center": np.hypot(value["center_x"], value["center_y"]),
         "ln_flux": value["ln_flux"] - np.log(rms),
         "source_ellipticity": np.hypot(value["source_e1"], value["source_e2"]),
-        "source_offset": np.hypot(*offset),
+        "source_offset": np.hypot(offset[0], offset[1]),
     }
 
 
@@ -125,7 +125,7 @@ def _light_facts(image: np.ndarray, rms: float, pixel_scale: float) -> dict[str,
         "peak": np.log10(max(image.max() / rms, SMALLEST)),
         "lowest": float(image.min() / rms),
         "half_light_radius": float(radius.ravel()[order[min(within, n * n - 1)]]),
-        "centroid": float(np.hypot(*means)),
+        "centroid": float(np.hypot(means[0], means[1])),
         "flat_pixels": float(np.count_nonzero(image == image.max())),
     }
 

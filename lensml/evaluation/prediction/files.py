@@ -194,7 +194,12 @@ def _content(path: Path, pixel_scale: float) -> tuple[np.ndarray, dict[str, Any]
     if not path.exists():
         raise FileNotFoundError(f"{path}: there is no such file")
     if name.endswith(".npy"):
-        return np.load(path, mmap_mode="r"), {}
+        try:
+            return np.load(path, mmap_mode="r"), {}
+        except ValueError as error:
+            if "object" not in str(error):
+                raise
+            raise ValueError("holds Python objects, which are not read: save numbers") from None
     if name.endswith(".npz"):
         return _from_npz(path)
     if name.endswith(FITS_ENDINGS):
@@ -208,19 +213,23 @@ def _batches(path: Path, images: np.ndarray, known: dict[str, Any], size: int) -
             f"holds {images.dtype} of shape {images.shape}; allowed are numbers of shape (H, W) "
             "or (N, H, W)"
         )
-    noise = known.get(NOISE_MAP)
+    noise: np.ndarray | None = known.get(NOISE_MAP)
     if noise is not None and noise.shape != images.shape:
         raise ValueError(f"its noise map has shape {noise.shape}, the image {images.shape}")
     single = images.ndim == 2
-    images, noise = (x[None] if single and x is not None else x for x in (images, noise))
-    columns = {key: np.broadcast_to(known.get(key, np.nan), len(images)) for key in KNOWN}
+    if single:
+        images, noise = images[None], None if noise is None else noise[None]
+    rms, times = (
+        np.broadcast_to(np.asarray(known.get(key, np.nan), float), len(images)) for key in KNOWN
+    )
     for start in range(0, len(images), size):
         rows = slice(start, min(start + size, len(images)))
         names = [f"{path}[{i}]" for i in range(rows.start, rows.stop)]
         yield Batch(
             [str(path)] if single else names,
             np.asarray(images[rows], dtype=np.float32),
-            **{key: np.asarray(column[rows], dtype=float) for key, column in columns.items()},
+            rms[rows],
+            times[rows],
             noise_map=None if noise is None else np.asarray(noise[rows], dtype=float),
         )
 

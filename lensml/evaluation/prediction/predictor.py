@@ -251,8 +251,9 @@ def predict(
         ValueError: see :meth:`Predictor.of`.
     """
     sources = sources_of([images] if isinstance(images, str | Path) else images)
-    options = {"background_rms": background_rms, "exposure_time": exposure_time}
-    tables = Predictor.of(run).rows(sources, **options)
+    tables = Predictor.of(run).rows(
+        sources, background_rms=background_rms, exposure_time=exposure_time
+    )
     return pd.concat(_shown(tables, sources), ignore_index=True)
 
 
@@ -278,14 +279,18 @@ def predict_into(
     """
     sources = sources_of(images)
     predictor = Predictor.of(run)
-    options = {"background_rms": background_rms, "exposure_time": exposure_time}
     weights = [(str(path), path.stat().st_mtime_ns) for path in runs_in(Path(run).absolute())]
-    record = Record(output, predictor.columns(), [*weights, *options.values()])
-    for table in _shown(predictor.rows(sources, skip=record.done, **options), sources):
-        record.add(table.loc[~table["image"].isin(record.done)])
+    record = Record(output, predictor.columns(), [*weights, background_rms, exposure_time])
+    tables = predictor.rows(
+        sources, background_rms=background_rms, exposure_time=exposure_time, skip=record.done
+    )
+    for table in _shown(tables, sources):
+        new = table.loc[~table["image"].isin(list(record.done))]
+        if len(new):
+            record.add(new)
     record.finish()
-    found = pd.read_csv(output, usecols=["verdict"])["verdict"].value_counts()
-    return {verdict: int(found.get(verdict, 0)) for verdict in (WITHIN, OUTSIDE, UNUSABLE)}
+    found = pd.read_csv(output, usecols=["verdict"])["verdict"]
+    return {verdict: int((found == verdict).sum()) for verdict in (WITHIN, OUTSIDE, UNUSABLE)}
 
 
 def _shown(tables: Iterable[pd.DataFrame], sources: Sequence[Source]) -> Iterator[pd.DataFrame]:

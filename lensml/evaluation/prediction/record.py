@@ -44,9 +44,7 @@ class Record:
         return set(whole["image"])
 
     def add(self, table: pd.DataFrame) -> None:
-        """Append the rows of a batch; none are nothing."""
-        if table.empty:
-            return
+        """Append the rows of a batch."""
         self.output.parent.mkdir(parents=True, exist_ok=True)
         new = not self.partial.is_file()
         table[self.columns].to_csv(
@@ -55,4 +53,6 @@ class Record:
 
     def finish(self) -> None:
         """The table is whole."""
+        if not self.partial.is_file():
+            self.add(pd.DataFrame(columns=self.columns))
         self.partial.replace(self.output)
