@@ -26,7 +26,7 @@ rule audit_domain:
 
 use rule tabulate as tabulate_audit with:
     input:
-        audits=expand(at.audit, domain=CFG.domains),
+        audits=expand(at.audit, domain=data.simulated(CFG.domains)),
     output:
         outputs=tabled("audit"),
     log:

@@ -5,6 +5,8 @@ rule simulate_block:
     output:
         chunk=f"{at.any_store}/image/c/{{block}}/0/0",
         part="<results>/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
+    wildcard_constraints:
+        domain="|".join(map(re.escape, data.simulated(CFG.resolved))) or "nothing to simulate",
     log:
         "<logs>/simulate_block/{domain}/{substructure}/{split}/{block}.log",
     conda:
@@ -17,6 +19,29 @@ rule simulate_block:
         images=data.block_range,
     script:
         "../workflow_scripts/simulate_block.py"
+
+
+# Images that others made, of which no truth is known.
+rule import_block:
+    input:
+        files=data.files_of,
+    output:
+        chunk=f"{at.any_store}/image/c/{{block}}/0/0",
+        part="<results>/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
+    wildcard_constraints:
+        domain="|".join(map(re.escape, data.imported)) or "nothing to import",
+    log:
+        "<logs>/import_block/{domain}/{substructure}/{split}/{block}.log",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 30),
+    params:
+        imported=data.import_params,
+        images=data.block_range,
+    script:
+        "../workflow_scripts/import_block.py"
 
 
 rule seal_dataset:

@@ -37,16 +37,24 @@ def collect_gallery(
         pixel_scale=np.array(pixel_scale, float),
         perturber_offset=np.concatenate([[0], np.cumsum(lengths)]),
         **{
-            name: np.concatenate([s.truth[name][:n] for s in opened])
+            name: np.concatenate([_truth(s, name, n) for s in opened])
             for name in ("background_rms", "theta_E", "m_sub_total")
         },
         **{f"perturber_{k}": np.concatenate([p[k] for p in perturbers]) for k in perturbers[0]},
     )
 
 
+def _truth(store: Store, name: str, n: int) -> np.ndarray:
+    """A column of the first images, NaN where the images were not simulated."""
+    column = store.truth.get(name)
+    return np.full(n, np.nan) if column is None else column[:n]
+
+
 def _perturbers(store: Store, n: int) -> dict[str, np.ndarray]:
     last = int(store.perturber_offset[n])
     columns = store.perturbers.rows(0, last)
+    if not len(store.perturbers):
+        columns = {name: np.zeros(0) for name in ("center_x", "center_y", "mass")}
     missing = np.full(last, np.nan)
     return {
         "x": columns["center_x"],

@@ -12,6 +12,7 @@ from lensml.plan.layout import filled, score_files
 # Method -> its scores, the first of them its headline.
 BASELINES = {"pca": ["residual", "chi2"], "total_flux": ["flux"]}
 FITTED = {"smooth_fit": ["arc_low_1", "chi2"], "potential_filter": ["evidence", "z"]}
+OF_TRUTH = ("strength",)  # figures of what is known of simulated images alone
 SUPERVISED = "supervised"
 
 
@@ -166,11 +167,16 @@ class Anomaly(Datasets):
         """Names of the figures."""
         kinds = ["roc", "scores", "history", "summary", "strength", "reconstructions"]
         kinds += ["found"] * ("potential_filter" in self.by_fits())
-        return [f"anomaly/{kind}_{d}" for d in self.domains for kind in kinds]
+        return [
+            f"anomaly/{kind}_{d}"
+            for d in self.domains
+            for kind in kinds
+            if kind not in OF_TRUTH or self.simulated([d])
+        ]
 
     def strength_tables(self) -> list[str]:
         """Tables of AUC against strength."""
-        return [self.at.table_csv(f"anomaly_strength_{d}") for d in self.domains]
+        return [self.at.table_csv(f"anomaly_strength_{d}") for d in self.simulated(self.domains)]
 
     def all_weights(self) -> list[str]:
         """Weights of every detector that is trained."""

@@ -164,7 +164,12 @@ class Classification(Datasets):
     def figures(self) -> list[str]:
         """Names of the figures."""
         kinds = ("roc", "confusion", "history", "strength", "reliability")
-        return [f"classification/{kind}_{d}" for d in self.domains for kind in kinds]
+        return [
+            f"classification/{kind}_{d}"
+            for d in self.domains
+            for kind in kinds
+            if kind != "strength" or self.simulated([d])
+        ]
 
     def all_weights(self) -> list[str]:
         """Weights of every network."""

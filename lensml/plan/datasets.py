@@ -42,6 +42,15 @@ class Datasets:
         """Substructure classes, ``no_sub`` first."""
         return list(self.config.substructures)
 
+    @property
+    def imported(self) -> list[str]:
+        """Domains whose images are in files: of them no truth is known."""
+        return [name for name, d in self.config.resolved.items() if d.files is not None]
+
+    def simulated(self, domains: Iterable[str]) -> list[str]:
+        """Those of domains of which the truth is known."""
+        return [name for name in domains if name not in self.imported]
+
     def store(self, domain: str, substructure: str, split: str) -> str:
         """A dataset."""
         return self.at.store(domain, substructure, split)
@@ -161,6 +170,23 @@ class Datasets:
             "precision": simulation.precision,
         }
 
+    def import_params(self, wildcards: Any) -> dict[str, Any]:
+        """Everything that the stored images of files depend on, but for the files."""
+        simulation = self.config.simulation
+        return {
+            "domain": dump(self.config.domain(wildcards.domain)),
+            "substructure": wildcards.substructure,
+            "split": wildcards.split,
+            "seed": self.config.seed,
+            "images_per_block": simulation.images_per_block,
+            "counts": {split: simulation.count(split) for split in SPLITS},
+        }
+
+    def files_of(self, wildcards: Any) -> list[str]:
+        """Where the images of a domain of files lie: its table, or its folder."""
+        files = self.config.domain(wildcards.domain).files
+        return [] if files is None else [files.table or files.folder or ""]
+
     def block_range(self, wildcards: Any) -> dict[str, int]:
         """Images of a block: only the last one changes when a dataset grows."""
         size = self.config.simulation.images_per_block
@@ -192,5 +218,5 @@ class Datasets:
             rows: of the table.
             keys: of the rows that hold a domain.
         """
-        named = sorted({row[key] for row in rows for key in keys})
+        named = self.simulated(sorted({row[key] for row in rows for key in keys}))
         return [filled(self.at.audit, domain=domain) for domain in named]

@@ -30,13 +30,18 @@ class Results(Datasets):
         names += ["regression"] if regression.domains else []
         names += ["fits"] if Fits(self.config, self.in_storage).domains() else []
         kinds = ("strength", "reliability")
-        of_domains = [self.at.table_csv(f"{k}_{d}") for k in kinds for d in classification.domains]
+        strong = self.simulated(classification.domains)
+        of_domains = [
+            self.at.table_csv(f"{kind}_{domain}")
+            for kind in kinds
+            for domain in (strong if kind == "strength" else classification.domains)
+        ]
         tables = [file for name in names for file in self.at.table(name)]
         return tables + of_domains + anomaly.strength_tables()
 
     def audit(self) -> list[str]:
         """The audit's table."""
-        return self.at.table("audit")
+        return self.at.table("audit") if self.simulated(self.config.domains) else []
 
     def figures(self) -> list[str]:
         """Figures of every task."""

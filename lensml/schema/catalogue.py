@@ -82,6 +82,8 @@ def resolve(name: str, entries: Entries, files: Mapping[str, Any]) -> dict[str, 
         "population": _part("populations", domain, origins, entries, files),
     }
     kinds = {"domains": name, "instruments": domain.instrument, "populations": domain.population}
+    if domain.files is not None:
+        resolved["files"] = domain.files.model_dump()
     changes = [where for kind, key in kinds.items() for where in _changed_by(files, kind, key)]
     _check_whole(resolved, (changes or [file])[-1])
     return resolved

@@ -131,11 +131,15 @@ class Config(ConfigFile):
     def limit_domains(self) -> list[str]:
         """Domains whose physical limit is computed: without noise there is none."""
         names = self.domains if self.limit.domains == "all" else self.limit.domains
-        return [n for n in names if self.resolved[n].instrument.noise != "none"]
+        known = [n for n in names if self.resolved[n].instrument.noise != "none"]
+        return [n for n in known if self.resolved[n].files is None]
 
     def attributed(self, key: Literal["domains", "encoders", "seeds"]) -> list:
         """Domains, encoders or seeds of the classifier whose maps are made."""
-        return listed(getattr(self.attribution, key)) or list(getattr(self.classifier, key))
+        if asked := listed(getattr(self.attribution, key)):
+            return asked
+        own = list(getattr(self.classifier, key))
+        return own if key != "domains" else [n for n in own if self.resolved[n].files is None]
 
     def domain(self, name: str) -> Domain:
         """A resolved domain."""

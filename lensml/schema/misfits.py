@@ -11,6 +11,7 @@ from lensml.schema.anomaly import HIDDEN_FLUX
 from lensml.schema.asked_encoders import Refusal, halvings, of_every_run, unfit
 from lensml.schema.attribution import unmapped
 from lensml.schema.errors import Origins
+from lensml.schema.files import files_problems
 from lensml.schema.fit import unfittable
 from lensml.schema.harmonise import harmonise_problems
 from lensml.schema.misspecification import misspecification_problems
@@ -48,6 +49,7 @@ def misfits(config: Any, origins: Origins, refusal: Refusal | None = None) -> li
         *harmonise_problems(config, origins),
         *sweep_problems(config, origins),
         *misspecification_problems(config, origins),
+        *files_problems(config, origins),
     ]
 
 

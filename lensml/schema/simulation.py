@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from lensml.schema.base import (
     Count,
@@ -16,6 +16,7 @@ from lensml.schema.base import (
     check_one_of,
 )
 from lensml.schema.bounds import mass, radius_of, reach, within
+from lensml.schema.files import ImageFiles
 from lensml.schema.priors import CountPrior, Disc, DiscThetaE, Position, Prior
 
 CENTER = ("center_x", "center_y")
@@ -309,12 +310,17 @@ class DomainFile(Section):
     num_pix: Annotated[int, Field(ge=8, le=1024)]
     supersampling_factor: Annotated[int, Field(ge=1, le=16)]
     refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1
+    files: ImageFiles | None = None  # images that others made, instead of simulated ones
     instrument_changes: dict[str, Any] = Field(default_factory=dict)
     population_changes: dict[str, Any] = Field(default_factory=dict)
 
 
 class Domain(Section):
-    """An observing domain with its instrument and population resolved."""
+    """An observing domain with its instrument and population resolved.
+
+    Where its images are in files, these are what their smooth lenses are fitted with and what
+    their symmetry is taken from.
+    """
 
     name: Name
     num_pix: Annotated[int, Field(ge=8, le=1024)]  # pixels per axis
@@ -322,6 +328,15 @@ class Domain(Section):
     refinement_factor: Annotated[int, Field(ge=1, le=16)] = 1  # per ray, where brightness bends
     instrument: Instrument
     population: Population
+    files: ImageFiles | None = None
+
+    @model_serializer(mode="wrap")
+    def _simulated_as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Of a simulated domain the same as before there were files: stores name their domain."""
+        content: dict[str, Any] = handler(self)
+        if content.get("files") is None:
+            content.pop("files", None)
+        return content
 
 
 def beyond_the_field(domain: Domain) -> list[str]:

@@ -313,6 +313,16 @@ def _draw_galaxy(
     return {"source_galaxy": chosen, "source_scale": scale, "source_amp": flux / scale**2}
 
 
+def exposure_of(instrument: Instrument, *, seed: int) -> dict[str, float]:
+    """A camera's ``exposure_time`` (s, of all exposures) and ``background_rms`` (e-/s per pixel).
+
+    Args:
+        instrument: the camera.
+        seed: of the draw, where exposures differ from image to image.
+    """
+    return _draw_exposure(instrument, np.random.default_rng(seed))
+
+
 def _draw_exposure(instrument: Instrument, rng: np.random.Generator) -> dict[str, float]:
     exposure_time = draw(instrument.exposure_time, rng)
     rms = instrument.background_rms

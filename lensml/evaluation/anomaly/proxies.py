@@ -25,7 +25,8 @@ def make_proxies(store: str | Path, proxies: str | Path, spec: Proxies, *, seed:
     """Write the proxies of the first images of a store as a store of its own.
 
     The noise-free image is rendered again, distorted (:func:`displaced`), and gets noise of its
-    own by the camera's rule. Truth is that of the undistorted lens.
+    own by the camera's rule. Truth is that of the undistorted lens. Images of files are distorted
+    as they are, noise and all.
 
     Args:
         store: of the class ``no_sub``, not one that detectors are trained or tested on.
@@ -36,8 +37,14 @@ def make_proxies(store: str | Path, proxies: str | Path, spec: Proxies, *, seed:
     opened = open_store(store)
     n = min(spec.n_images, len(opened))
     rng = np.random.default_rng(seed)
+    domain = domain_of(opened)
+    scale = domain.instrument.pixel_scale
+    if domain.files is not None:  # nobody knows them without noise: it is displaced with the rest
+        images = opened.image[np.arange(n)]
+        distorted = np.stack([displaced(image, scale, spec, rng) for image in images])
+        _write(Path(proxies), distorted.astype(np.float32), opened)
+        return
     clean, variance = rendered_again(opened, n)
-    scale = domain_of(opened).instrument.pixel_scale
     distorted = np.stack([displaced(image, scale, spec, rng) for image in clean])
     exposure = opened.truth["exposure_time"][:n, None, None]
     variance += (np.maximum(distorted, 0) - np.maximum(clean, 0)) / exposure

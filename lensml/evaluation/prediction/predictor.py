@@ -290,7 +290,8 @@ def predict_into(
             record.add(new)
     record.finish()
     found = pd.read_csv(output, usecols=["verdict"])["verdict"]
-    return {verdict: int((found == verdict).sum()) for verdict in (WITHIN, OUTSIDE, UNUSABLE)}
+    counted = found.to_numpy(str)
+    return {name: int(np.count_nonzero(counted == name)) for name in (WITHIN, OUTSIDE, UNUSABLE)}
 
 
 def _shown(tables: Iterable[pd.DataFrame], sources: Sequence[Source]) -> Iterator[pd.DataFrame]:

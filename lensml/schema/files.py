@@ -1,0 +1,84 @@
+"""Domains whose images lie in files that others made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from lensml.schema.base import Positive, Section, check_one_of
+
+if TYPE_CHECKING:
+    from lensml.schema.errors import Origins
+
+
+class ImageFiles(Section):
+    """Where images lie and what they are called there; exactly one of folder and table is given.
+
+    A folder has ``<split>/<class>/`` or ``<class>/`` below it, with npy, npz, FITS or grey PNG
+    files of one image or many. A table is a CSV file with columns ``image`` (a path beside it,
+    ``many.npy[3]`` for one of many) and ``class``, and where it is known ``split``, ``group`` (the
+    lens: images of one stay in one split), ``background_rms`` and ``exposure_time``.
+    """
+
+    folder: str | None = None
+    table: str | None = None
+    classes: dict[Literal["no_sub", "cdm", "vortex"], Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict
+    )  # what a class is called there; its own name where it is left out
+    flux_scale: Positive = 1.0  # e-/s per unit of the files
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        return check_one_of(self, "folder", "table")
+
+
+def files_problems(config: Any, origins: Origins) -> list[str]:
+    """What cannot be done with images of which nothing but noise and exposure is known.
+
+    Args:
+        config: every section of the configuration, domains resolved.
+        origins: files of the configuration.
+    """
+    imported = [name for name, domain in config.resolved.items() if domain.files is not None]
+    asked = {
+        "classifier.paired_batches": (
+            config.classifier.paired_batches and config.classifier.domains,
+            "classes do not share lens systems; allowed is false",
+        ),
+        "regression.domains": (config.regression.domains, "it has no truth to regress"),
+        "limit.domains": (
+            config.limit.domains != "all" and config.limit.domains,
+            "it cannot be simulated",
+        ),
+        "attribution.domains": (
+            config.attribution.domains != "all" and config.attribution.domains,
+            "it has no truth to compare with",
+        ),
+    }
+    lines = [
+        origins.line(key, f"'{name}' consists of files: {problem}", value=getattr_of(config, key))
+        for key, (domains, problem) in asked.items()
+        for name in imported
+        if domains and name in domains
+    ]
+    return lines + _light(config, origins, imported)
+
+
+def getattr_of(config: Any, key: str) -> Any:
+    """Value of a dotted key."""
+    section, name = key.split(".")
+    return getattr(getattr(config, section), name)
+
+
+def _light(config: Any, origins: Origins, imported: list[str]) -> list[str]:
+    lines = []
+    for name in imported:
+        light = config.resolved[name].population.lens_light
+        if light is not None and light.treatment == "subtracted":
+            problem = (
+                "its population has lens light subtracted, of which files say nothing; allowed is "
+                "a population without lens light, or with lens light that is kept"
+            )
+            lines.append(origins.line(f"catalogue.domains.{name}.population", problem))
+    return lines
