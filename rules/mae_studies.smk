@@ -74,8 +74,7 @@ use rule plot as plot_sweep with:
 rule sweep:
     """Settings of the masked autoencoder, one at a time: table and figure."""
     input:
-        at.table("sweep"),
-        at.figure("sweep"),
+        lambda w: sweep.results(),
 
 
 use rule train_variant as train_started with:
@@ -187,3 +186,4 @@ rule pretraining:
     """The masked autoencoder as the start of a classifier: table and figure."""
     input:
         of_study("pretraining", [*at.table("pretraining"), *at.figure("pretraining")]),
+        lambda w: pretraining.results(),

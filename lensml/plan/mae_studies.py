@@ -10,9 +10,16 @@ from lensml.plan.classification import Row
 from lensml.plan.datasets import Datasets, dump
 from lensml.plan.layout import filled
 from lensml.schema.anomaly import Scoring
-from lensml.schema.pretraining import STARTS, mae_encoder, pretraining_recipe
+from lensml.schema.pretraining import STARTS, few_labels, mae_encoder, pretraining_recipe
 from lensml.schema.steps import steps_of
-from lensml.schema.sweep import N_TRAIN, Factor, configured, retrained, swept
+from lensml.schema.sweep import (
+    N_TRAIN,
+    Factor,
+    configured,
+    misfits_of_sweep,
+    retrained,
+    swept,
+)
 
 SCRATCH = "scratch"
 
@@ -35,6 +42,16 @@ class Sweep(Datasets):
             for value in values
         ]
         return {f"{factor}-{value}": (factor, value) for factor, value in pairs}
+
+    def results(self) -> list[str]:
+        """Table and figure.
+
+        Raises:
+            ValueError: a run cannot have one of the values.
+        """
+        for factor, value, reason in misfits_of_sweep(self.config):
+            raise ValueError(f"sweep.vary.{factor} = {value}: {reason}")
+        return [*self.at.table("sweep"), *self.at.figure("sweep")]
 
     def scoring(self, wildcards: Any) -> Scoring:
         """The masked autoencoder of a run and its scoring."""
@@ -100,6 +117,19 @@ class Pretraining(Datasets):
     def labelled(self, split: str) -> Callable[[Any], int]:
         """Images of every class that a run may use: a share of those of a split."""
         return lambda wildcards: self._share(float(wildcards.fraction), split)
+
+    def results(self) -> list[str]:
+        """Table and figure.
+
+        Raises:
+            ValueError: a share of the labels leaves next to nothing of so few images.
+        """
+        simulation = self.config.simulation
+        fewest = min(simulation.n_train, simulation.n_val)
+        for fraction in self.config.pretraining.fractions:
+            if round(fraction * fewest) < 2:
+                raise ValueError(f"pretraining.fractions = {fraction}: {few_labels(fewest)}")
+        return [*self.at.table("pretraining"), *self.at.figure("pretraining")]
 
     def _share(self, fraction: float, split: str) -> int:
         return max(round(fraction * self.config.simulation.count(split)), 2)

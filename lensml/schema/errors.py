@@ -126,6 +126,11 @@ class Origins:
                     return name
         return next(reversed(list(self.files)), "configuration")
 
+    def chosen(self, *path: str) -> bool:
+        """Whether anyone but the default configuration, which is the first file, holds a key."""
+        others = list(self.files.values())[1:] if len(self.files) > 1 else self.files.values()
+        return any(_lookup(tree, path)[0] for tree in others)
+
     def line(self, key: str, problem: str, *, value: object = None, at: str | None = None) -> str:
         """One line about a key: ``file: key = value: problem``.
 

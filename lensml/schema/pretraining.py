@@ -54,6 +54,11 @@ def pretraining_recipe(pretraining: Pretraining, classifier: ClassifierRecipe) -
     return ClassifierRecipe.model_validate(deep_merge(recipe, changes))
 
 
+def few_labels(n: int) -> str:
+    """What is wrong with a share that leaves next to nothing of ``n`` images."""
+    return f"leaves fewer than 2 images per class of {n} for training or validation"
+
+
 def pretraining_problems(config: Any, origins: Origins) -> list[str]:
     """What is wrong in the section, one line each.
 
@@ -64,12 +69,13 @@ def pretraining_problems(config: Any, origins: Origins) -> list[str]:
     section = config.pretraining
     lines = unlisted_domain("pretraining.domain", config, origins)
     fewest = min(config.simulation.n_train, config.simulation.n_val)
-    for fraction in section.fractions:
-        if round(fraction * fewest) < 2:
-            problem = (
-                f"leaves fewer than 2 images per class of {fewest} for training or validation"
-            )
-            lines.append(origins.line("pretraining.fractions", problem, value=fraction))
+    # Of a study that nobody spoke of, too small a dataset is a problem when it is asked for.
+    if origins.chosen("pretraining", "fractions"):
+        lines += [
+            origins.line("pretraining.fractions", few_labels(fewest), value=fraction)
+            for fraction in section.fractions
+            if round(fraction * fewest) < 2
+        ]
     try:
         pretraining_recipe(section, config.classifier)
     except ValidationError as error:

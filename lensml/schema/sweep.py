@@ -77,18 +77,27 @@ def sweep_problems(config: Any, origins: Origins) -> list[str]:
         config: with the sections sweep, anomaly, simulation, network_input and its domains.
         origins: files of the configuration.
     """
-    sweep, lines = config.sweep, unlisted_domain("sweep.domain", config, origins)
-    if lines:
+    lines = unlisted_domain("sweep.domain", config, origins)
+    # Values that nobody chose are judged when the sweep is asked for.
+    if lines or not origins.chosen("sweep"):
         return lines
+    return [
+        origins.line(f"sweep.vary.{factor}", reason, value=value)
+        for factor, value, reason in misfits_of_sweep(config)
+    ]
+
+
+def misfits_of_sweep(config: Any) -> list[tuple[Factor, Any, str]]:
+    """Values that a run cannot have, with their factor and the reason."""
+    sweep = config.sweep
     domain = sweep.domain or (config.anomaly.domains or config.domains)[0]
     size = config.network_input.img_size(config.resolved[domain].num_pix)
-    for factor, values in sweep.vary.items():
-        for value in values:
-            lines += [
-                origins.line(f"sweep.vary.{factor}", reason, value=value)
-                for reason in _reasons(config, factor, value, size)
-            ]
-    return lines
+    return [
+        (factor, value, reason)
+        for factor, values in sweep.vary.items()
+        for value in values
+        for reason in _reasons(config, factor, value, size)
+    ]
 
 
 def _reasons(config: Any, factor: Factor, value: Any, size: int) -> list[str]:
