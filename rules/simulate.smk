@@ -5,10 +5,10 @@ rule simulate_block:
     output:
         chunk=f"{at.any_store}/image/c/{{block}}/0/0",
         part="<results>/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
-    wildcard_constraints:
-        domain="|".join(map(re.escape, data.simulated(CFG.resolved))) or "nothing to simulate",
     log:
         "<logs>/simulate_block/{domain}/{substructure}/{split}/{block}.log",
+    wildcard_constraints:
+        domain="|".join(map(re.escape, data.simulated(CFG.resolved))) or "nothing to simulate",
     conda:
         "../envs/simulate.yaml"
     threads: 1
@@ -28,10 +28,10 @@ rule import_block:
     output:
         chunk=f"{at.any_store}/image/c/{{block}}/0/0",
         part="<results>/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
-    wildcard_constraints:
-        domain="|".join(map(re.escape, data.imported)) or "nothing to import",
     log:
         "<logs>/import_block/{domain}/{substructure}/{split}/{block}.log",
+    wildcard_constraints:
+        domain="|".join(map(re.escape, data.imported)) or "nothing to import",
     conda:
         "../envs/simulate.yaml"
     threads: 1

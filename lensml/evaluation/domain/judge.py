@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 from zipfile import BadZipFile
@@ -17,9 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from lensml.data.files import write_atomic
+from lensml.data.store import open_store
 from lensml.evaluation.domain.facts import FACTS, facts_of
 from lensml.evaluation.domain.verdict import Judge
-from lensml.fit.observed import observe
+from lensml.fit.observed import Observed, observe, observed
 from lensml.fit.smooth import SmoothFitter
 from lensml.fit.starts import Reference
 from lensml.schema.fit import Fit
@@ -67,6 +68,7 @@ def ordinary_images(
     *,
     seed: int,
     n_images: int = N_IMAGES,
+    datasets: str | Path | None = None,
 ) -> Ordinary:
     """Facts of a domain's validation images: kept in a folder, or measured and kept there.
 
@@ -79,8 +81,10 @@ def ordinary_images(
             another.
         seed: of the run.
         n_images: of a class.
+        datasets: folder of the stores, for a domain of files; others are drawn.
 
     Raises:
+        DamagedStoreError: the stores of a domain of files are not there.
         ValueError: no Sersic profile fits the domain's sources.
     """
     about = [VERSION, n_images, domain.model_dump(mode="json"), substructures, spec.model_dump()]
@@ -88,7 +92,8 @@ def ordinary_images(
     path = Path(folder) / f"{domain.name}-{digest}.npz"
     kept = _read(path)
     if kept is None:
-        kept = _measured(domain, substructures, spec, reference, seed, n_images)
+        images = _images_of(domain, datasets, seed, n_images)
+        kept = _measured(domain, substructures, spec, reference, images)
         arrays = {each.name: getattr(kept, each.name) for each in fields(kept)}
         write_atomic(path, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
     return kept
@@ -102,26 +107,40 @@ def _read(path: Path) -> Ordinary | None:
         return None
 
 
+def _images_of(
+    domain: Domain, datasets: str | Path | None, seed: int, n_images: int
+) -> Callable[[str], Observed]:
+    """Validation images of a class: those of a store where nobody can draw them."""
+    if domain.files is None:
+        return lambda name: observe(domain, name, n=n_images, seed=seed, split=SPLIT)[1]
+    folder = Path(datasets or "") / domain.name
+
+    def stored(name: str) -> Observed:
+        store = open_store(folder / name / f"{SPLIT}.zarr")
+        return observed(store, 0, min(n_images, len(store)))
+
+    return stored
+
+
 def _measured(
     domain: Domain,
     substructures: list[str],
     spec: Fit,
     reference: Reference,
-    seed: int,
-    n_images: int,
+    images_of: Callable[[str], Observed],
 ) -> Ordinary:
     fitter = SmoothFitter(domain, spec)
     scale = domain.instrument.pixel_scale
     facts, evidence, exposures = [], np.zeros(0), []
     for substructure in tqdm(substructures, desc=f"images of {domain.name}", disable=None):
-        _, images = observe(domain, substructure, n=n_images, seed=seed, split=SPLIT)
+        images = images_of(substructure)
         fitted = list(fitter.fit(images, reference))
         facts.append(facts_of(images, fitted, scale))
         exposures.append((images.background_rms, images.exposure_time))
         if substructure == substructures[0]:
             evidence = np.array([f.explained.evidence if f.explained else np.nan for f in fitted])
     found = np.concatenate(facts)
-    labels = np.repeat(np.arange(len(substructures)), n_images)
+    labels = np.repeat(np.arange(len(substructures)), [len(each) for each in facts])
     known = np.isfinite(found).all(axis=1)
     rms, time = np.median(np.concatenate(exposures, axis=1), axis=1)
     return Ordinary(found[known], labels[known], evidence, np.array(rms), np.array(time))

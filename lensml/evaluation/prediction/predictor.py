@@ -89,6 +89,7 @@ class Predictor:
             reference,
             root / "verdict",
             seed=config.seed,
+            datasets=root / "datasets",
         )
         fitter = SmoothFitter(domain, config.fit)
         return cls(classifiers, fitter, reference, ordinary, ordinary.judge())
