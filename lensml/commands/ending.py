@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lensml.data.checksums import FOLDER
 from lensml.tables import over_seeds
 
 MACRO, ANY = "roc_auc_ovr_macro", "roc_auc_any"  # headlines of their tables
@@ -25,9 +26,15 @@ def success(results: Path, since: float) -> list[str]:
     where = f"lensml: tables in {results / 'tables'}, figures in {results / 'figures'}"
     how = [
         "  all of it on one page: the same command with --report report.html",
-        f"  check files at any time: lensml verify {results}",
+        f"  check files at any time: lensml verify {_recorded(results)}",
     ]
     return [where, *(f"  {line}" for line in lines), *how]
+
+
+def _recorded(results: Path) -> Path:
+    """The folder whose records are of a run: a named run's lie above it."""
+    own = [folder for folder in (results, *results.parents) if (folder / FOLDER).is_dir()]
+    return own[0] if own else results
 
 
 def headlines(results: Path, since: float = 0.0) -> list[str]:

@@ -186,13 +186,17 @@ class StretchedImages:
             raise ValueError(f"a pool without labels has no truth: {name}")
         return _column(self._stores, self._sizes, name)
 
+    def knows(self, name: str) -> bool:
+        """Whether a column of the truth is there: of images of files hardly any is."""
+        return self._labelled and all(name in store.truth for store in self._stores)
+
     @property
     def group(self) -> np.ndarray | None:
         """Galaxy that every image has as its source, (N,); None where sources are drawn anew.
 
         A split holds few galaxies, and its images are no more independent than these are.
         """
-        if not self._labelled or any("source_galaxy" not in s.truth for s in self._stores):
+        if not self.knows("source_galaxy"):
             return None
         galaxy = self.truth("source_galaxy")
         return galaxy if (galaxy >= 0).all() else None

@@ -52,6 +52,13 @@ def test_every_table_that_was_made_has_its_headline(tmp_path):
     ]
 
 
+def test_the_records_of_a_named_run_lie_above_it(tmp_path):
+    named = tmp_path / "results" / "mine"
+    table(named, "audit", [{"domain": "euclid", "pass": True}])
+    (tmp_path / "results" / ".checksums").mkdir()
+    assert success(named, BEGAN)[-1].endswith(f"lensml verify {tmp_path}/results")
+
+
 def test_tables_of_an_earlier_run_are_not_told_as_new(tmp_path):
     table(tmp_path, "audit", [{"domain": "euclid", "pass": True}], made=BEGAN - 1)
     assert success(tmp_path, BEGAN) == []

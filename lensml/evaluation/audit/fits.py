@@ -74,7 +74,7 @@ def quality(run: Mapping[str, str], spec: Evaluation, *, seed: int) -> list[Meas
         rows.append(Measured(f"n_{name}", n, n, n, len(fits), np.full(len(weights), n)))
     if modelled.any():
         rows.append(_median(chi2, weights, spec))
-    if modelled.any() and run["substructure"] == "no_sub":
+    if modelled.any() and run["substructure"] == "no_sub" and "theta_E" in images.truth:
         rows += _pulls(fits, images.truth, weights, spec)
     return rows
 

@@ -55,13 +55,14 @@ def write_scores(
     """Write anomaly scores (N,) of labelled images as ``scores.csv``.
 
     Flux (in units of the background's rms) and Einstein radius (arcsec, of lens and substructure
-    together, which tells no class) stand beside them, so that
-    what is owed to these can be told from the rest.
+    together, which tells no class; of simulated images) stand beside them, so that what is owed to
+    these can be told from the rest.
     """
     table = _identity(images, classes)
     table["score"] = score
     table["flux"] = total_flux(images)
-    table["theta_E_total"] = images.truth("theta_E_total")
+    if images.knows("theta_E_total"):
+        table["theta_E_total"] = images.truth("theta_E_total")
     write_csv(output, table)
 
 
