@@ -12,7 +12,11 @@ from lensml.plan.layout import filled, score_files
 # Method -> its scores, the first of them its headline.
 BASELINES = {"pca": ["residual", "chi2"], "total_flux": ["flux"]}
 FITTED = {"smooth_fit": ["arc_low_1", "chi2"], "potential_filter": ["evidence", "z"]}
-OF_TRUTH = ("strength", "found")  # figures of what is known of simulated images alone
+OF_TRUTH = (
+    "strength",
+    "found",
+    "reconstructions",
+)  # figures of what is known of simulated images alone
 SUPERVISED = "supervised"
 
 

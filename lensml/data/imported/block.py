@@ -9,6 +9,7 @@ import numpy as np
 
 from lensml.data.imported.listing import Entry, entries_of
 from lensml.data.imported.reading import array_of
+from lensml.data.observed.errors import UnusableImageError
 from lensml.data.observed.noise import border_rms
 from lensml.data.store_writer import write_block
 from lensml.schema.simulation import Domain
@@ -93,10 +94,10 @@ def _image(entry: Entry, num_pix: int) -> np.ndarray:
 def _rms(entry: Entry, image: np.ndarray, scale: float) -> float:
     if entry.background_rms is not None:
         return entry.background_rms * scale
-    found = border_rms(image, np.ones(image.shape, bool))
-    if not found > 0:
+    try:
+        return border_rms(image, np.ones(image.shape, bool))
+    except UnusableImageError as error:
         raise ValueError(
-            f"{entry.group}: its border has no noise; give background_rms in the table, or set "
+            f"{entry.group}: {error}; give background_rms in a table, or set "
             "instrument_changes.noise: none if the images have none"
-        )
-    return found
+        ) from None
