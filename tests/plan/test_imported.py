@@ -1,0 +1,85 @@
+"""Domains of files: what is asked of them, and what cannot be."""
+
+from __future__ import annotations
+
+import pytest
+from toy.configuration import configured
+
+from lensml import plan
+from lensml.schema import ConfigError
+
+MINE = {
+    "description": "Images in files",
+    "instrument": "euclid_vis",
+    "population": "deeplense_varied",
+    "num_pix": 64,
+    "supersampling_factor": 3,
+    "files": {"folder": "data"},
+}
+ALONE = {
+    "domains": ["mine", "hst"],
+    "tasks": ["classification", "anomaly"],
+    "classifier": {"domains": ["mine"], "paired_batches": False},
+    "anomaly": {"domains": ["mine"]},
+}
+
+
+def mine(changes: dict | None = None, **domain: object):
+    catalogue = {"catalogue": {"domains": {"mine": {**MINE, **domain}}}}
+    return configured({**ALONE, **catalogue, **(changes or {})})
+
+
+def test_the_truth_is_asked_of_simulated_domains_alone():
+    results = plan.Results(mine())
+    assert results.simulated(["mine", "hst"]) == ["hst"]
+    asked = [*results.tables(), *results.figures()]
+    assert not [file for file in asked if "strength" in file or "found" in file]
+    assert any("reliability_mine" in file for file in asked)
+    rows = [{"domain": "mine"}, {"domain": "hst"}]
+    assert plan.Datasets(mine()).audits(rows, "domain") == ["results/audit/hst.csv"]
+    assert plan.Limit(mine()).domains == ["hst"]
+    assert mine().attributed("domains") == []
+    assert plan.Observed(mine()).judged_domains() == []
+
+
+def test_of_files_alone_nothing_is_audited():
+    assert plan.Results(mine({"domains": ["mine"]})).audit() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"classifier": {"domains": ["mine"]}}, "classifier.paired_batches = True: 'mine'"),
+        ({"limit": {"domains": ["mine"]}}, "limit.domains = ['mine']: 'mine' consists of files"),
+        ({"attribution": {"domains": ["mine"]}}, "attribution.domains = ['mine']: 'mine'"),
+        (
+            {"tasks": ["classification", "regression"], "regression": {"domains": ["mine"]}},
+            "'mine' consists of files: it has no truth to regress",
+        ),
+    ],
+)
+def test_what_files_cannot_give_is_one_line(changes, problem):
+    with pytest.raises(ConfigError) as caught:
+        mine(changes)
+    assert any(problem in line for line in caught.value.lines), caught.value.lines
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ({}, "give exactly one of folder and table, found neither"),
+        ({"folder": "a", "table": "b"}, "give exactly one of folder and table, found both"),
+        ({"folder": "a", "classes": {"axion": "a"}}, "no_sub"),
+        ({"folder": "a", "flux_scale": 0.0}, "flux_scale"),
+    ],
+)
+def test_where_files_lie_is_said_once(files, problem):
+    with pytest.raises(ConfigError) as caught:
+        mine(files=files)
+    assert problem in "\n".join(caught.value.lines)
+
+
+def test_light_that_was_subtracted_is_not_known_of_files():
+    with pytest.raises(ConfigError) as caught:
+        mine(population="realistic")
+    assert "lens light subtracted, of which files say nothing" in "\n".join(caught.value.lines)
