@@ -71,7 +71,12 @@ def made(folder):
 def test_every_task_has_its_table(made):
     folder, change = made
     tables = {path.stem for path in (folder / "results/tables").glob("*.csv")}
-    assert tables == {"classification", "anomaly", "fits", "reliability_mine"}  # no truth, no audit
+    assert tables == {
+        "classification",
+        "anomaly",
+        "fits",
+        "reliability_mine",
+    }  # no truth, no audit
     found = pd.read_csv(folder / "results/tables/anomaly.csv")
     assert {"mae", "smooth_fit", "potential_filter", "pca"} <= set(found["method"])
     assert planned(folder, "tables", overlays=[change]) == {}

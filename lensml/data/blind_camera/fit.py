@@ -59,14 +59,15 @@ class Fit:
         camera: of the target.
         errors: standard deviations by parameter: ``pixel`` and ``psf`` relative, ``zero_point`` in
             magnitudes, ``wing_share``, ``wing_width`` over the core's; 0 where it was given.
-        chi2, dof, p_value: of the match of the spectra.
+        chi2, dof, p_value: of the match of the spectra, see
+            :class:`lensml.data.blind_camera.match.Matched`.
         refusal: why the camera is not to be used; None where it is.
     """
 
     camera: Camera
     errors: dict[str, float]
     chi2: float
-    dof: int
+    dof: float
     p_value: float
     refusal: str | None
 
@@ -228,7 +229,7 @@ def _refusal(found: Matched, match: Match) -> str | None:
     sizes = "sizes, shapes or lenses" if found.parameters.free[2] else "sizes, shapes, brightness"
     return (
         f"the populations differ by what no camera can make ({sizes}): with the best one chi^2 is "
-        f"{found.chi2:.0f} of {found.dof} degrees of freedom, and the target departs in "
+        f"{found.chi2:.0f} of {found.dof:.0f} degrees of freedom, and the target departs in "
         f"{_worst('mean profile', found.residual[:N_FREQUENCIES], match)} and in "
         f"{_worst('power', found.residual[N_FREQUENCIES:], match)}"
     )

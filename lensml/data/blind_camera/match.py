@@ -73,15 +73,15 @@ class Matched:
     Attributes:
         parameters: that were found.
         covariance: of the free ones.
-        chi2: of what is left.
-        dof: numbers that were matched less those that were fitted.
+        chi2: of what is left, scaled such that it has ``dof`` degrees of freedom in the mean.
+        dof: numbers that sampling moves about, less those that were fitted.
         residual: (2 N_FREQUENCIES,) in units of its standard deviation, the profile first.
     """
 
     parameters: Parameters
     covariance: np.ndarray
     chi2: float
-    dof: int
+    dof: float
     residual: np.ndarray
 
     @property
@@ -116,13 +116,15 @@ class Match:
             found = self._least(current)
             current = current.at(found.x)
             covariance = np.linalg.pinv(found.jac.T @ found.jac)
-        root = np.linalg.cholesky(self._covariance(current))
+        sampled, floor = self._covariances(current)
+        root = np.linalg.cholesky(sampled + floor)
         whitened = self._whitened(current, root)
+        scale, dof = _moments(sampled, root)
         return Matched(
             parameters=current,
             covariance=covariance,
-            chi2=float(whitened @ whitened),
-            dof=2 * N_FREQUENCIES - int(start.free.sum()),
+            chi2=float(whitened @ whitened) / scale,
+            dof=dof - int(start.free.sum()),
             residual=self._residual(current) / np.sqrt(np.square(root).sum(1)),
         )
 
@@ -167,6 +169,11 @@ class Match:
 
     def _covariance(self, parameters: Parameters) -> np.ndarray:
         """Of the residual: sampling of either domain, and what the model leaves aside."""
+        sampled, floor = self._covariances(parameters)
+        return sampled + floor
+
+    def _covariances(self, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+        """Both parts of it."""
         camera = parameters.camera(self.camera, self.num_pix)
         ratio = self._ratio(camera)
         source = self.source.at(self.frequency * self.camera.pixel_scale)
@@ -174,7 +181,7 @@ class Match:
         sampled = _covariance_of_mean(target) + _covariance_of_mean(source * ratio)
         amplitude = np.sqrt(np.abs(self._expected(camera)[N_FREQUENCIES:]))
         floor = SYSTEMATIC * np.append(amplitude, 2 * amplitude**2)
-        return self.repeats * sampled + np.diag(floor**2)
+        return self.repeats * sampled, np.diag(floor**2)
 
 
 def frequencies(source: Camera, ratio: float) -> np.ndarray:
@@ -199,3 +206,20 @@ def _covariance_of_mean(groups: np.ndarray) -> np.ndarray:
     """Of the mean of (G, D) groups, such that its inverse is unbiased (Hartlap et al. 2007)."""
     n, d = groups.shape
     return np.cov(groups.T) / n * (n - 1) / (n - d - 2)
+
+
+def _moments(sampled: np.ndarray, root: np.ndarray) -> tuple[float, float]:
+    """Scale and degrees of freedom of the chi^2 of a model that is right.
+
+    What the model may leave aside is a tolerance, no noise: directions in which it is all there is
+    add nothing to chi^2. It is then a sum of squares of unlike weights, which has mean and
+    variance of ``scale`` times a chi^2 distribution (Satterthwaite 1946).
+
+    Args:
+        sampled: (D, D) covariance by sampling.
+        root: (D, D) lower Cholesky factor of the covariance that whitens, the tolerance included.
+    """
+    half = solve_triangular(root, sampled, lower=True)
+    weights = np.linalg.eigvalsh(solve_triangular(root, half.T, lower=True))
+    total, squares = weights.sum(), np.square(weights).sum()
+    return float(squares / total), float(total**2 / squares)

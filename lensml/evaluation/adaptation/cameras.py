@@ -19,9 +19,9 @@ CAPTION = (
     "it, beside the camera that took them. pixel_off, psf_off: fitted over true, less 1, of the "
     "pixel's side and of the FWHM of the whole point spread function; zero_point_off: fitted less "
     "true; each ± the standard deviation that the fit states. chi2: of the match of mean profiles "
-    "and power spectra, of so many degrees of freedom; far below them, the stated errors are "
-    "larger than what they are of. A camera is refused where the spectra differ by what no camera "
-    "can make: then its numbers are not used."
+    "and power spectra, of so many degrees of freedom, those that sampling moves about. A camera "
+    "is refused where the spectra differ by what no camera can make: then its numbers are not "
+    "used."
 )
 
 
@@ -80,6 +80,6 @@ def _text(row: Mapping[str, Any]) -> dict[str, str]:
         "pixel_off": percent("pixel"),
         "psf_off": percent("psf"),
         "zero_point_off": "{:+.4f} ± {:.4f} mag".format(*zero_point),
-        "chi2": f"{row['chi2']:.1f} of {row['dof']}",
+        "chi2": f"{row['chi2']:.1f} of {row['dof']:.1f}",
         "verdict": f"refused: {row['refusal']}" if row["refusal"] else "accepted",
     }

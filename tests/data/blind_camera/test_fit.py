@@ -112,8 +112,24 @@ def test_a_camera_that_is_known_can_be_checked(source):
     right = fitted(source, target, Given(0.08, 0.15, 26.0))
     wrong = fitted(source, target, Given(0.084, 0.15, 26.0))
     assert right.refusal is None
-    assert right.dof == wrong.dof == 48
+    assert right.dof == pytest.approx(wrong.dof, rel=0.1)
     assert wrong.refusal is not None
+
+
+def test_chi2_is_that_of_its_degrees_of_freedom():
+    """Neither a tolerance of the model nor correlated frequencies make it too good to refuse."""
+    target, found = CAMERAS["smaller_pixels"], []
+    given = Given(target.pixel_scale, target.psf[0].fwhm, target.zero_point)
+    for seed in range(12):
+        samples = [
+            observed(skies(N, 10 * seed + k), camera, 10 * seed + 5 + k)
+            for k, camera in enumerate((SOURCE, target), start=101)
+        ]
+        found.append(fit_camera(SOURCE, *samples, given=given))
+    ratio = np.array([fit.chi2 / fit.dof for fit in found])
+    expected = np.sqrt(2 / found[0].dof / len(found))
+    assert abs(ratio.mean() - 1) < 4 * expected
+    assert min(fit.p_value for fit in found) > 1e-3
 
 
 def test_images_of_one_lens_count_less(source):

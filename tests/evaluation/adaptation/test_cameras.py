@@ -21,7 +21,7 @@ def row(folder: Path, name: str, refusal: str | None = None) -> dict[str, object
     """A fit whose pixels are 1 % and whose PSF is 5 % larger, fainter by 0.02 mag."""
     scale, fwhm, zero_point = HST
     psf = (Gaussian(1.0, 1.05 * fwhm),)
-    fit = Fit(Camera(1.01 * scale, psf, zero_point + 0.02, 64), ERRORS, 40.0, 45, 0.7, refusal)
+    fit = Fit(Camera(1.01 * scale, psf, zero_point + 0.02, 64), ERRORS, 40.0, 45.0, 0.7, refusal)
     fit.write(folder / name)
     domains = {name: configured({}).domain(name).model_dump() for name in ("euclid", "hst")}
     return {
@@ -50,7 +50,8 @@ def test_what_a_fit_is_off_by_stands_beside_its_error(tables):
 def test_a_reader_is_told_which_fits_are_used(tables):
     text = tables[1].read_text()
     assert (
-        "| +1.00 ± 0.20 % | +5.00 ± 1.00 % | +0.0200 ± 0.0050 mag | 40.0 of 45 | accepted" in text
+        "| +1.00 ± 0.20 % | +5.00 ± 1.00 % | +0.0200 ± 0.0050 mag | 40.0 of 45.0 | accepted"
+        in text
     )
     assert "refused: the populations differ" in text
     assert all(path.stat().st_size for path in tables)
