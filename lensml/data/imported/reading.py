@@ -21,7 +21,8 @@ from PIL import Image
 
 FITS_ENDINGS = (".fits", ".fits.gz", ".fit")
 ENDINGS = (".npy", ".npz", *FITS_ENDINGS, ".png")
-IMAGE_KEYS = ("image", "images")  # of an npz
+IMAGE_KEYS = ("image", "images")  # of an npz, where it has other arrays beside
+BESIDE = ("background_rms", "exposure_time", "noise_map")  # what an npz may say of its images
 HARMLESS = {  # what an array of arrays and numbers is pickled from
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
@@ -124,7 +125,8 @@ def _image_among(content: Any, path: Path) -> np.ndarray:
 
 def _npz(path: Path, key: str | None) -> np.ndarray:
     with np.load(path) as archive:
-        keys = [key] if key else [k for k in IMAGE_KEYS if k in archive.files] or archive.files
+        named = [k for k in IMAGE_KEYS if k in archive.files]
+        keys = [key] if key else named or [k for k in archive.files if k not in BESIDE]
         if len(keys) != 1 or keys[0] not in archive.files:
             held = ", ".join(archive.files) or "nothing"
             raise ValueError(f"{path}: holds {held}; that of the images is to be called 'image'")

@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 
+from lensml.data.imported.reading import FITS_ENDINGS, array_of
 from lensml.data.observed.errors import UnusableImageError
 from lensml.data.observed.planes import read_plane
 from lensml.data.observed.scale import scale_of
 from lensml.data.store import open_store
 from lensml.fit.observed import observed
 
-ENDINGS = (".npy", ".npz", ".fits", ".fits.gz", ".fit")
-FITS_ENDINGS = (".fits", ".fits.gz", ".fit")
-IMAGE_KEYS = ("image", "images")  # of an npz
+ENDINGS = (".npy", ".npz", *FITS_ENDINGS)  # a picture has no e-/s
 NOISE_MAP = "noise_map"  # rms of every pixel, e-/s
 KNOWN = ("background_rms", "exposure_time")  # e-/s per pixel, s
+APART = (*KNOWN, NOISE_MAP)  # arrays of an npz that are no images
 SAME_SCALE = 1.02  # ratio of pixel scales below which they are one
 
 
@@ -191,28 +191,18 @@ def _read(source: Source, size: int, pixel_scale: float) -> Iterator[Batch]:
 def _content(path: Path, pixel_scale: float) -> tuple[np.ndarray, dict[str, Any]]:
     """Images of a file, and what it says of them."""
     name = path.name.lower()
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    if name.endswith(".npy"):
-        try:
-            return np.load(path, mmap_mode="r"), {}
-        except ValueError as error:
-            if "object" not in str(error):
-                raise
-            raise ValueError("holds Python objects, which are not read: save numbers") from None
-    if name.endswith(".npz"):
-        return _from_npz(path)
+    if path.is_file() and not name.endswith(ENDINGS):
+        raise ValueError(f"{path}: allowed are {', '.join(ENDINGS)} and stores")
     if name.endswith(FITS_ENDINGS):
         return _from_fits(path, pixel_scale), {}
-    raise ValueError(f"{path}: allowed are {', '.join(ENDINGS)} and stores")
+    images = array_of(path)
+    if not name.endswith(".npz"):
+        return images, {}
+    with np.load(path) as archive:
+        return images, {key: archive[key] for key in APART if key in archive.files}
 
 
 def _batches(path: Path, images: np.ndarray, known: dict[str, Any], size: int) -> Iterator[Batch]:
-    if images.dtype.kind not in "fiu" or images.ndim not in (2, 3):
-        raise ValueError(
-            f"holds {images.dtype} of shape {images.shape}; allowed are numbers of shape (H, W) "
-            "or (N, H, W)"
-        )
     noise: np.ndarray | None = known.get(NOISE_MAP)
     if noise is not None and noise.shape != images.shape:
         raise ValueError(f"its noise map has shape {noise.shape}, the image {images.shape}")
@@ -232,19 +222,6 @@ def _batches(path: Path, images: np.ndarray, known: dict[str, Any], size: int) -
             times[rows],
             noise_map=None if noise is None else np.asarray(noise[rows], dtype=float),
         )
-
-
-def _from_npz(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
-    with np.load(path) as archive:
-        apart = (*KNOWN, NOISE_MAP)
-        keys = [key for key in archive.files if key not in apart]
-        named = [key for key in IMAGE_KEYS if key in keys] or keys
-        if len(named) != 1:
-            raise ValueError(
-                f"holds {', '.join(archive.files) or 'nothing'}; that of the images is to be "
-                "called 'image'"
-            )
-        return archive[named[0]], {key: archive[key] for key in apart if key in archive.files}
 
 
 def _from_fits(path: Path, pixel_scale: float) -> np.ndarray:

@@ -68,7 +68,7 @@ def test_the_blocks_make_no_difference(domain, tmp_path, noise):
     spec = of_files(domain, tmp_path)
     first, second = (imported(spec, tmp_path / name, rows=n) for name, n in (("a", 3), ("b", 4)))
     images = [open_store(path).image[np.arange(4)] for path in (first, second)]
-    np.testing.assert_array_equal(*images)
+    np.testing.assert_array_equal(images[0], images[1])
 
 
 def test_without_noise_the_cameras_own_is_the_unit(domain, tmp_path, noise):

@@ -105,18 +105,20 @@ def test_what_cannot_be_read_is_a_batch_with_its_reason(tmp_path):
     (tmp_path / "cut.npz").write_bytes(b"PK")
     sky = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -5e-5, "CDELT2": 5e-5}
     write_fits(tmp_path / "other_pixels.fits", IMAGE, **sky)
+    (tmp_path / "picture.png").write_bytes(b"")
     np.save(tmp_path / "good.npy", IMAGE)
     reasons = {
-        "object.npy": "holds Python objects, which are not read",
+        "object.npy": "holds Python objects, none of which is an image",
         "cube.npy": r"holds float64 of shape (2, 3, 4, 5); allowed are numbers of shape (H, W)",
         "text.fits": "cannot be read",
         "odd.npz": "holds a, b; that of the images is to be called 'image'",
         "cut.npz": "",
         "other_pixels.fits": "its header says 0.18 arcsec per pixel",
         "gone.npy": "there is no such file",
+        "picture.png": "allowed are .npy, .npz, .fits",
     }
     found = read(*(tmp_path / name for name in [*reasons, "good.npy"]))
-    assert [len(batch) for batch in found] == [1] * 8
+    assert [len(batch) for batch in found] == [1] * 9
     for batch, (name, reason) in zip(found, reasons.items(), strict=False):
         assert batch.names == [str(tmp_path / name)]
         assert batch.problem
