@@ -161,25 +161,23 @@ class Datasets:
         """Everything that the images of a store depend on, except their number."""
         simulation = self.config.simulation
         return {
-            "domain": dump(self.config.domain(wildcards.domain)),
-            "substructure": wildcards.substructure,
-            "split": wildcards.split,
-            "seed": self.config.seed,
-            "images_per_block": simulation.images_per_block,
+            **self._of_store(wildcards),
             "engine": simulation.engine,
             "precision": simulation.precision,
         }
 
     def import_params(self, wildcards: Any) -> dict[str, Any]:
         """Everything that the stored images of files depend on, but for the files."""
-        simulation = self.config.simulation
+        counts = {split: self.config.simulation.count(split) for split in SPLITS}
+        return {**self._of_store(wildcards), "counts": counts}
+
+    def _of_store(self, wildcards: Any) -> dict[str, Any]:
         return {
             "domain": dump(self.config.domain(wildcards.domain)),
             "substructure": wildcards.substructure,
             "split": wildcards.split,
             "seed": self.config.seed,
-            "images_per_block": simulation.images_per_block,
-            "counts": {split: simulation.count(split) for split in SPLITS},
+            "images_per_block": self.config.simulation.images_per_block,
         }
 
     def files_of(self, wildcards: Any) -> list[str]:
