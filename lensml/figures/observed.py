@@ -33,7 +33,8 @@ def plot_observed(
     Args:
         examples: .npz file with ``pixel_scale``, arcsec, and if there is a lens, ``lens`` and
             ``statement`` (N,) str; ``image`` (N, H, W) in the network's stretched units;
-            ``p_<class>`` and ``p_<class>_std`` (N,), NaN of one seed; ``residual`` (N, H, W) in
+            ``p_<class>`` (N,), NaN of a lens that has none, and ``p_<class>_std`` (N,), NaN of one
+            seed; ``residual`` (N, H, W) in
             units of the noise's rms, where there is a masked autoencoder.
         classes: whose probabilities are drawn.
         title: above all panels.
@@ -97,11 +98,15 @@ def _image_looks(images: np.ndarray, style: Style) -> list[ScalarMappable]:
 
 
 def _draw_probabilities(ax: Axes, arrays: dict, i: int, classes: Sequence[str]) -> None:
+    text = textwrap.fill(_plain(str(arrays["statement"][i])), WRAP)
+    ax.set_title(text, fontsize="small", loc="left")
+    if not np.isfinite([arrays[f"p_{name}"][i] for name in classes]).all():
+        ax.set_axis_off()
+        ax.text(0, 0.5, "no probabilities", color="0.4", transform=ax.transAxes)
+        return
     for k, name in enumerate(classes):
         value, spread = arrays[f"p_{name}"][i], arrays[f"p_{name}_std"][i]
         ends = [[min(spread, value)], [min(spread, 1 - value)]] if np.isfinite(spread) else None
         ax.barh(k, value, xerr=ends, color=COLORS.get(name, "0.5"), height=0.6)
     ax.set_yticks(range(len(classes)), [readable(name) for name in classes])
     ax.set(xlim=(0, 1), ylim=(len(classes) - 0.5, -0.5))
-    text = textwrap.fill(_plain(str(arrays["statement"][i])), WRAP)
-    ax.set_title(text, fontsize="small", loc="left")

@@ -46,6 +46,7 @@ FACTS = {
     "flat_pixels": "pixels that all have the image's largest value",
 }
 DARK = 0.5  # signal over noise of the model: pixels below it are away from the arcs
+FEWEST = 0.1  # of the pixels, which are taken to be away from the arcs at least
 MIDDLE = 0.35  # arcsec, where a lens galaxy would be bright
 BORDER = 6  # pixels along the edges
 SMALLEST = 1e-6
@@ -81,10 +82,11 @@ def _residual_facts(
 ) -> dict[str, float]:
     model, rms = fit.model.astype(float), float(images.background_rms[i])
     noise = np.sqrt(rms**2 + np.maximum(model, 0) / images.exposure_time[i])
-    dark = model < DARK * noise
+    signal = model / noise
+    dark = signal < max(DARK, np.quantile(signal, FEWEST))  # where light is all over, the faintest
     residual = fit.residual.astype(float)
     smooth = 3 * uniform_filter(residual, 3)[dark]
-    n = max(int(dark.sum()), 1)
+    n = int(dark.sum())
     near = _radius(len(model), pixel_scale) < MIDDLE
     statistics = dict(zip(STATISTICS, fit.statistics, strict=True))
     return {

@@ -26,7 +26,7 @@ from lensml.fit.starts import Reference
 from lensml.schema.fit import Fit
 from lensml.schema.simulation import Domain
 
-VERSION = 1  # of the facts
+VERSION = 2  # of the facts
 N_IMAGES = 400  # of a class
 SPLIT = "val"  # networks were not trained on it
 
