@@ -34,8 +34,8 @@ def plot_observed(
         examples: .npz file with ``pixel_scale``, arcsec, and if there is a lens, ``lens`` and
             ``statement`` (N,) str; ``image`` (N, H, W) in the network's stretched units;
             ``p_<class>`` (N,), NaN of a lens that has none, and ``p_<class>_std`` (N,), NaN of one
-            seed; ``residual`` (N, H, W) in
-            units of the noise's rms, where there is a masked autoencoder.
+            seed; ``residual`` (N, H, W) in units of the noise's rms, where there is a masked
+            autoencoder.
         classes: whose probabilities are drawn.
         title: above all panels.
         style: look of the figure.
