@@ -28,7 +28,7 @@ def judge() -> Judge:
 def test_of_either_class_no_more_are_refused_than_is_said(judge, shift):
     fresh = drawn(4000, 2, shift)
     refused = np.mean([not verdict.within for verdict in judge.judge(fresh)])
-    assert 0.005 < refused < 1.8 * FALSE_ALARMS
+    assert 0.4 * FALSE_ALARMS < refused < 1.8 * FALSE_ALARMS
 
 
 def test_what_lies_between_the_classes_is_refused(judge):
