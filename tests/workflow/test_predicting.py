@@ -85,20 +85,23 @@ def test_a_folder_with_broken_files_has_a_row_for_each(run, stores, predicted, t
     np.save(folder / "nan.npy", np.where(images[0] > images[0].mean(), np.nan, images[0]))
     np.save(folder / "small.npy", images[0][:20, :20])
     np.save(folder / "noise.npy", np.random.default_rng(0).normal(size=images[0].shape))
+    np.save(folder / "flat.npy", np.zeros_like(images[0]))
     (folder / "text.fits").write_text("no image")
     found = command(run, folder, "-o", output)
     assert found.returncode == 1, found.stderr
     assert "Traceback" not in found.stderr
-    assert found.stdout.strip().endswith("8 images, 4 within, 1 outside, 3 unusable")
+    assert found.stdout.strip().endswith("9 images, 4 within, 1 outside, 4 unusable")
     table = pd.read_csv(output).set_index("image")
     verdicts = {Path(name).name: table.loc[name, "verdict"] for name in table.index}
     assert {verdicts[f"good.npz[{i}]"] for i in range(4)} == {"within"}
     assert verdicts["noise.npy"] == "outside"
     reasons = {Path(name).name: table.loc[name, "reason"] for name in table.index}
     assert reasons["small.npy"] == "20 x 20 pixels; the networks take 64 x 64"
+    assert reasons["flat.npy"] == "its noise is not known"
     assert reasons["nan.npy"] == "pixels that are not finite"
     assert "cannot be read" in reasons["text.fits"]
-    first = table[[f"p_{name}" for name in CLASSES]].to_numpy()[: len(images)]
+    good = [f"{folder}/good.npz[{i}]" for i in range(len(images))]
+    first = table.loc[good, [f"p_{name}" for name in CLASSES]].to_numpy()
     same = predicted.iloc[len(predicted) // 3 :][[f"p_{name}" for name in CLASSES]].iloc[:4]
     np.testing.assert_allclose(first, same, atol=1e-5)
 

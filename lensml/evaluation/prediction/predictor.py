@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from lensml.data.observed.errors import UnusableImageError
 from lensml.data.observed.noise import border_rms
 from lensml.evaluation.classification.loading import (
     LoadedClassifier,
@@ -306,15 +307,23 @@ def _shown(tables: Iterable[pd.DataFrame], sources: Sequence[Source]) -> Iterato
 def _observed(batch: Batch, rms: float | None, exposure_time: float) -> Observed:
     """Images with their noise, from what is known and else from their borders."""
     known = np.where(np.isfinite(batch.background_rms), batch.background_rms, rms or np.nan)
-    everything = np.ones(batch.images.shape[1:], bool)
     for i in np.flatnonzero(~np.isfinite(known)):
-        image = batch.images[i].astype(float)
-        known[i] = border_rms(image, everything) if np.isfinite(image).all() else np.nan
+        known[i] = _rms_at_the_border(batch.images[i].astype(float))
     times = np.where(np.isfinite(batch.exposure_time), batch.exposure_time, exposure_time)
     light = batch.subtracted
     if batch.noise_map is not None:
         light = _light_behind(batch.noise_map, batch.images, known, times)
     return Observed(batch.images, known.astype(np.float32), times.astype(np.float32), light)
+
+
+def _rms_at_the_border(image: np.ndarray) -> float:
+    """NaN of an image that has no noise there, or pixels that are not finite."""
+    if not np.isfinite(image).all():
+        return np.nan
+    try:
+        return border_rms(image, np.ones(image.shape, bool))
+    except UnusableImageError:
+        return np.nan
 
 
 def _light_behind(
