@@ -66,7 +66,8 @@ def entries_of(
         FileNotFoundError: a folder is missing.
         ValueError: there are too few images; says how many there are.
     """
-    name = dict[str, str](files.classes).get(substructure, substructure)
+    called: dict[str, str] = {**files.classes}
+    name = called.get(substructure, substructure)
     given = _in_table(files.table, name) if files.table else _in_folders(files.folder, name)
     where = f"{files.table or files.folder}: class '{name}'"
     if split in given:
