@@ -116,5 +116,5 @@ use rule plot as plot_gallery with:
     params:
         code=code("figures.gallery"),
         made_by="figures.gallery:plot_gallery",
-        title=lambda w: f"{CFG.domain(w.domain).population.description}, {CFG.labels[w.domain]}",
+        title=lambda w: data.title(w.domain),
         figures=FIGURE_STYLE,

@@ -49,9 +49,10 @@ def plot_gallery(
 
     Args:
         examples: .npz file with ``image`` (N, H, W), e-/s; ``label`` (N,) str; ``background_rms``
-            (N,), e-/s; ``theta_E`` (N,), arcsec; ``m_sub_total`` (N,), Msun; ``pixel_scale``,
-            arcsec; ``perturber_offset`` (N + 1,) int, rows of image i are offset[i]:offset[i+1] of
-            ``perturber_x``, ``perturber_y`` (arcsec), ``perturber_mass`` (Msun),
+            (N,), e-/s; ``theta_E`` (N,), arcsec, and ``m_sub_total`` (N,), Msun, NaN where not
+            known; ``pixel_scale``, arcsec; ``perturber_offset`` (N + 1,) int, rows of image i are
+            offset[i]:offset[i+1] of ``perturber_x``, ``perturber_y`` (arcsec),
+            ``perturber_mass`` (Msun),
             ``perturber_length`` (arcsec) and ``perturber_angle`` (rad), both NaN for points.
         title: above all panels.
         style: look of the figure.
@@ -166,7 +167,8 @@ def _write_caption(ax: Axes, arrays: Mapping[str, np.ndarray], i: int, style: St
         "transform": ax.transAxes,
         "path_effects": OUTLINE,
     }
-    ax.text(0.96, 0.04, rf"$\theta_E$ = {theta_e:.2f}$''$", ha="right", va="bottom", **look)
+    if np.isfinite(theta_e):  # of images of files nobody knows it
+        ax.text(0.96, 0.04, rf"$\theta_E$ = {theta_e:.2f}$''$", ha="right", va="bottom", **look)
     if mass > 0:
         text = rf"$M_\mathrm{{sub}} = 10^{{{np.log10(mass):.1f}}}\,M_\odot$"
         ax.text(0.04, 0.96, text, ha="left", va="top", **look)

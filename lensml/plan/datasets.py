@@ -166,6 +166,13 @@ class Datasets:
             "precision": simulation.precision,
         }
 
+    def title(self, domain: str) -> str:
+        """What images of a domain show, as a title has it."""
+        label = self.config.labels[domain]
+        if domain in self.imported:
+            return label
+        return f"{self.config.domain(domain).population.description}, {label}"
+
     def import_params(self, wildcards: Any) -> dict[str, Any]:
         """Everything that the stored images of files depend on, but for the files."""
         counts = {split: self.config.simulation.count(split) for split in SPLITS}

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import matplotlib.image
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from toy.configuration import ROOT
 from toy.drawings import COMPARED, DRAWINGS, draw_for_comparison, draw_history_mae
 from toy.figure_tables import (
@@ -82,6 +84,27 @@ def test_other_classes_models_and_two_classes_are_drawn_too(tmp_path: Path):
         plot({"resnet": [path]}, title="", style=STYLE, output=output)
     assert readable("wdm") == "wdm"
     assert len(set(colors_of(["no_sub", "cdm", "wdm", "sidm"]).values())) == 4
+
+
+def test_of_images_of_files_no_radius_is_written(tmp_path: Path, monkeypatch):
+    path = write_gallery(tmp_path / "examples.npz", n=2)
+    written: list[str] = []
+    text = Axes.text
+
+    def noted(self: Axes, x: float, y: float, s: str, **look: Any) -> Any:
+        written.append(s)
+        return text(self, x, y, s, **look)
+
+    monkeypatch.setattr(Axes, "text", noted)
+    figures.plot_gallery(path, title="", style=STYLE, output=[tmp_path / "a.png"])
+    assert sum("theta_E" in s for s in written) == 6
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    arrays |= {name: np.full(6, np.nan) for name in ("theta_E", "m_sub_total")}
+    np.savez(path, **arrays)
+    written.clear()
+    figures.plot_gallery(path, title="", style=STYLE, output=[tmp_path / "b.png"])
+    assert written == []
 
 
 def test_a_gallery_draws_chains_of_points_and_classes_of_unequal_size(tmp_path: Path):

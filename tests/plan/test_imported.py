@@ -34,6 +34,10 @@ def test_the_truth_is_asked_of_simulated_domains_alone():
     assert results.simulated(["mine", "hst"]) == ["hst"]
     asked = [*results.tables(), *results.figures()]
     assert not [file for file in asked if "strength" in file or "found" in file]
+    assert (results.title("mine"), results.title("hst")) == (
+        "mine",
+        "DeepLense substructure on varied lenses, HST",
+    )
     assert any("reliability_mine" in file for file in asked)
     rows = [{"domain": "mine"}, {"domain": "hst"}]
     assert plan.Datasets(mine()).audits(rows, "domain") == ["results/audit/hst.csv"]
