@@ -185,5 +185,4 @@ use rule plot as plot_pretraining with:
 rule pretraining:
     """The masked autoencoder as the start of a classifier: table and figure."""
     input:
-        of_study("pretraining", [*at.table("pretraining"), *at.figure("pretraining")]),
-        lambda w: pretraining.results(),
+        of_study("pretraining", pretraining.results),

@@ -56,6 +56,7 @@ def create_array(
     chunks: tuple[int, ...],
     dtype: Any,
     dimensions: Sequence[str] | None = None,
+    attributes: Mapping[str, Any] | None = None,
 ) -> zarr.Array:
     """An array of a dataset: plain bytes and a crc32c, NaN where nothing is written.
 
@@ -64,6 +65,7 @@ def create_array(
         name: in the store.
         shape, chunks, dtype: of the array.
         dimensions: names that xarray asks for, one per axis.
+        attributes: of the array, written at once: a full disk leaves no other metadata.
     """
     kind = np.dtype(dtype).kind
     return zarr.create_array(
@@ -77,6 +79,7 @@ def create_array(
         compressors=[Crc32cCodec()],
         fill_value=np.nan if kind == "f" else 0,
         dimension_names=dimensions,
+        attributes=dict(attributes or {}),
         zarr_format=3,
         overwrite=True,
     )
@@ -248,8 +251,7 @@ def write_metadata(
     """
     content: dict[str, Any] = {}
     chunks = (rows, *shape[1:])
-    array = create_array(MemoryStore(content), name, shape, chunks, "<f4", dimensions)
-    array.attrs.update(dict(attributes))
+    create_array(MemoryStore(content), name, shape, chunks, "<f4", dimensions, attributes)
     write_bytes(store / name / "zarr.json", content[f"{name}/zarr.json"].to_bytes())
 
 
@@ -272,7 +274,7 @@ def write_column(
     folder = name.rpartition("/")[0]
     place = group.require_group(folder) if folder else group
     rows = (max(len(column), 1),)
-    array = create_array(place.store, name, column.shape, rows, column.dtype, dimensions)
-    array.attrs.update(dict(attributes))
+    about = (dimensions, attributes)
+    array = create_array(place.store, name, column.shape, rows, column.dtype, *about)
     if len(column):
         array[...] = column

@@ -11,7 +11,10 @@ from xdist.scheduler import LoadScopeScheduling
 # Whole runs of the workflow, the longest first. Each is a unit of its own; so is every test of
 # the others in tests/workflow/, which share nothing but the finished run.
 LONG = ("test_slurm.py", "test_kills.py", "test_storage.py")
-TOGETHER = {"test_slurm.py", "test_storage.py", "test_harmonised.py"}  # a file's tests share a run
+TOGETHER = {  # a file's tests share a run
+    *("test_slurm.py", "test_storage.py", "test_harmonised.py"),
+    *("test_imported.py", "test_predicting.py"),
+}
 MOST = 6  # cores that are used: a process takes a gigabyte
 SPARE = 1  # processes beyond the cores, as some tests wait for others' jobs
 
