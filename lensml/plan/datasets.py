@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from lensml.plan.layout import Layout, filled, manifest_of, packed_of
@@ -188,9 +189,17 @@ class Datasets:
         }
 
     def files_of(self, wildcards: Any) -> list[str]:
-        """Where the images of a domain of files lie: its table, or its folder."""
+        """Where the images of a class lie: a table, or the class's folder.
+
+        A folder is new where a file was added or taken away.
+        """
         files = self.config.domain(wildcards.domain).files
-        return [] if files is None else [files.table or files.folder or ""]
+        if files is None or files.table:
+            return [files.table] if files and files.table else []
+        called: dict[str, str] = {**files.classes}
+        name = called.get(wildcards.substructure, wildcards.substructure)
+        of_split = Path(files.folder or "") / wildcards.split / name
+        return [str(of_split if of_split.is_dir() else Path(files.folder or "") / name)]
 
     def block_range(self, wildcards: Any) -> dict[str, int]:
         """Images of a block: only the last one changes when a dataset grows."""

@@ -79,7 +79,8 @@ class Observed(Datasets):
     def _judged(self, names: list[str]) -> list[dict[str, Any]]:
         domains = [self.config.domain(name) for name in names]
         fittable = [d for d in domains if d.population.source.galaxies is None]
-        return [dump(d) for d in fittable if d.files is None]
+        noisy = [d for d in fittable if d.instrument.noise != "none"]
+        return [dump(d) for d in noisy if d.files is None]
 
     def grid(self) -> dict[str, float]:
         """Pixels that the networks know."""

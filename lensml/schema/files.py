@@ -41,34 +41,27 @@ def files_problems(config: Any, origins: Origins) -> list[str]:
         origins: files of the configuration.
     """
     imported = [name for name, domain in config.resolved.items() if domain.files is not None]
-    asked = {
-        "classifier.paired_batches": (
-            config.classifier.paired_batches and config.classifier.domains,
-            "classes do not share lens systems; allowed is false",
-        ),
-        "regression.domains": (config.regression.domains, "it has no truth to regress"),
-        "limit.domains": (
-            config.limit.domains != "all" and config.limit.domains,
-            "it cannot be simulated",
-        ),
-        "attribution.domains": (
-            config.attribution.domains != "all" and config.attribution.domains,
-            "it has no truth to compare with",
-        ),
-    }
+    sections = (
+        (config.regression, "regression.domains", "it has no truth to regress"),
+        (config.limit, "limit.domains", "it cannot be simulated"),
+        (config.attribution, "attribution.domains", "it has no truth to compare with"),
+    )
     lines = [
-        origins.line(key, f"'{name}' consists of files: {problem}", value=getattr_of(config, key))
-        for key, (domains, problem) in asked.items()
+        origins.line(key, f"'{name}' consists of files: {problem}", value=section.domains)
+        for section, key, problem in sections
         for name in imported
-        if domains and name in domains
+        if section.domains != "all" and name in section.domains
     ]
-    return lines + _light(config, origins, imported)
+    return lines + _paired(config, origins, imported) + _light(config, origins, imported)
 
 
-def getattr_of(config: Any, key: str) -> Any:
-    """Value of a dotted key."""
-    section, name = key.split(".")
-    return getattr(getattr(config, section), name)
+def _paired(config: Any, origins: Origins, imported: list[str]) -> list[str]:
+    problem = "consists of files: classes do not share lens systems; allowed is false"
+    return [
+        origins.line("classifier.paired_batches", f"'{name}' {problem}", value=True)
+        for name in imported
+        if config.classifier.paired_batches and name in config.classifier.domains
+    ]
 
 
 def _light(config: Any, origins: Origins, imported: list[str]) -> list[str]:

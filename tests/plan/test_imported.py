@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from toy.configuration import configured
 
@@ -44,6 +46,33 @@ def test_the_truth_is_asked_of_simulated_domains_alone():
     assert plan.Limit(mine()).domains == ["hst"]
     assert mine().attributed("domains") == []
     assert plan.Observed(mine()).judged_domains() == []
+
+
+def test_a_class_is_imported_anew_where_its_own_folder_changes(tmp_path):
+    config = mine(files={"folder": str(tmp_path), "classes": {"cdm": "sphere"}})
+    datasets = plan.Datasets(config)
+    job = SimpleNamespace(domain="mine", substructure="cdm", split="test")
+    assert datasets.files_of(job) == [f"{tmp_path}/sphere"]
+    (tmp_path / "test" / "sphere").mkdir(parents=True)
+    assert datasets.files_of(job) == [f"{tmp_path}/test/sphere"]
+    table = plan.Datasets(mine(files={"table": "images.csv"}))
+    assert table.files_of(job) == ["images.csv"]
+
+
+def test_images_without_noise_are_not_judged():
+    config = mine({"classifier": {"domains": ["model_ii"]}, "domains": ["mine", "model_ii"]})
+    assert [d["name"] for d in plan.Observed(config).judged_domains()] == ["model_ii"]
+    changed = {"catalogue": {"domains": {"model_ii": {"instrument_changes": {"noise": "none"}}}}}
+    quiet = configured(
+        {
+            "domains": ["model_ii"],
+            "classifier": {"domains": ["model_ii"]},
+            "tasks": ["classification"],
+            **changed,
+        }
+    )
+    with pytest.raises(ValueError, match="no smooth lens can be fitted"):
+        plan.Observed(quiet).verdict_table()
 
 
 def test_of_files_alone_nothing_is_audited():

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from lensml.data.files import write_atomic
+from lensml.data.manifest import manifest_path
 from lensml.data.store import open_store
 from lensml.evaluation.domain.facts import FACTS, facts_of
 from lensml.evaluation.domain.verdict import Judge
@@ -26,9 +27,10 @@ from lensml.fit.starts import Reference
 from lensml.schema.fit import Fit
 from lensml.schema.simulation import Domain
 
-VERSION = 2  # of the facts
+VERSION = 3  # of the facts
 N_IMAGES = 400  # of a class
 SPLIT = "val"  # networks were not trained on it
+FEWEST = 10  # fitted images of a class, by which others can be judged
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Ordinary:
     Attributes:
         facts: (N, F), all classes together; finite.
         labels: (N,) int, class of each.
+        n_classes: of the domain, those included of which no image was fitted.
         evidence: (M,) of those without substructure, that a potential explains what is left; NaN
             without a filter.
         background_rms: e-/s per pixel, median.
@@ -46,6 +49,7 @@ class Ordinary:
 
     facts: np.ndarray
     labels: np.ndarray
+    n_classes: np.ndarray  # ()
     evidence: np.ndarray
     background_rms: np.ndarray  # ()
     exposure_time: np.ndarray  # ()
@@ -55,7 +59,16 @@ class Ordinary:
 
         Args:
             without: facts that are not looked at.
+
+        Raises:
+            ValueError: lenses were fitted to too few images of a class.
         """
+        counts = np.bincount(self.labels, minlength=self.n_classes)
+        if counts.min() < FEWEST:
+            raise ValueError(
+                f"lenses were fitted to {counts.min()} validation images of a class, by which no "
+                f"other image can be judged; {FEWEST} are needed, in e-/s with the camera's noise"
+            )
         return Judge.of(self.facts, self.labels, FACTS, without=without)
 
 
@@ -84,10 +97,17 @@ def ordinary_images(
         datasets: folder of the stores, for a domain of files; others are drawn.
 
     Raises:
-        DamagedStoreError: the stores of a domain of files are not there.
-        ValueError: no Sersic profile fits the domain's sources.
+        FileNotFoundError: the stores of a domain of files are not there.
+        ValueError: no Sersic profile fits the domain's sources, or its images have no noise.
     """
+    if domain.instrument.noise == "none":
+        raise ValueError(
+            f"{domain.name}: its images have no noise, in whose units lenses are fitted"
+        )
     about = [VERSION, n_images, domain.model_dump(mode="json"), substructures, spec.model_dump()]
+    if domain.files is not None:  # what lies in the files may become another
+        stores = (_store(datasets, domain, name) for name in substructures)
+        about.append([manifest_path(store).read_text() for store in stores])
     digest = hashlib.sha256(json.dumps([*about, seed], sort_keys=True).encode()).hexdigest()[:16]
     path = Path(folder) / f"{domain.name}-{digest}.npz"
     kept = _read(path)
@@ -113,13 +133,16 @@ def _images_of(
     """Validation images of a class: those of a store where nobody can draw them."""
     if domain.files is None:
         return lambda name: observe(domain, name, n=n_images, seed=seed, split=SPLIT)[1]
-    folder = Path(datasets or "") / domain.name
 
     def stored(name: str) -> Observed:
-        store = open_store(folder / name / f"{SPLIT}.zarr")
+        store = open_store(_store(datasets, domain, name))
         return observed(store, 0, min(n_images, len(store)))
 
     return stored
+
+
+def _store(datasets: str | Path | None, domain: Domain, substructure: str) -> Path:
+    return Path(datasets or "") / domain.name / substructure / f"{SPLIT}.zarr"
 
 
 def _measured(
@@ -143,4 +166,11 @@ def _measured(
     labels = np.repeat(np.arange(len(substructures)), [len(each) for each in facts])
     known = np.isfinite(found).all(axis=1)
     rms, time = np.median(np.concatenate(exposures, axis=1), axis=1)
-    return Ordinary(found[known], labels[known], evidence, np.array(rms), np.array(time))
+    return Ordinary(
+        facts=found[known],
+        labels=labels[known],
+        n_classes=np.array(len(substructures)),
+        evidence=evidence,
+        background_rms=np.array(rms),
+        exposure_time=np.array(time),
+    )

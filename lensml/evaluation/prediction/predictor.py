@@ -76,8 +76,8 @@ class Predictor:
 
         Raises:
             FileNotFoundError: there is no trained network in the folder.
-            ValueError: they are no classifiers of images as they are, or the domain's sources are
-                such that no lens can be fitted.
+            ValueError: they are no classifiers of images as they are, or no lens can be fitted to
+                images of their domain, by which others would be judged.
         """
         classifiers = [load(folder) for folder in runs_in(run)]
         root, config = configuration_of(run)

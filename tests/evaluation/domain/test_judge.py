@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,34 @@ def test_facts_are_measured_once(seen_domain, tmp_path, monkeypatch):
     assert float(again.exposure_time) == float(first.exposure_time) > 0
     kept.write_bytes(kept.read_bytes()[:100])
     np.testing.assert_array_equal(of(seen_domain, tmp_path).facts, first.facts)
+
+
+def test_other_files_have_other_facts(domain, tmp_path, monkeypatch):
+    mine, measured = domain("euclid", files={"folder": "data"}), []
+    facts = Ordinary(*(np.zeros(1) for _ in fields(Ordinary)))
+    monkeypatch.setattr(module, "_measured", lambda *_: measured.append(1) or facts)
+    manifests = [tmp_path / "datasets/euclid" / name / "val.manifest.json" for name in CLASSES]
+    for path in manifests:
+        path.parent.mkdir(parents=True)
+        path.write_text("{}")
+    spec = fit_spec(n_reference=60)
+    reference = draw_reference(mine, n=60, seed=1)
+    where = {"seed": 1, "datasets": tmp_path / "datasets"}
+    for n_measured, content in ((1, "{}"), (2, '{"n_images": 3}'), (2, '{"n_images": 3}')):
+        manifests[1].write_text(content)
+        ordinary_images(mine, CLASSES, spec, reference, tmp_path / "kept", **where)
+        assert len(measured) == n_measured
+
+
+def test_too_few_images_judge_nobody(seen_domain, tmp_path):
+    with pytest.raises(ValueError, match="fitted to 6 validation images of a class"):
+        of(seen_domain, tmp_path).judge()
+
+
+def test_images_without_noise_are_refused(domain, tmp_path):
+    quiet = domain("euclid", instrument={"noise": "none"})
+    with pytest.raises(ValueError, match="euclid: its images have no noise"):
+        of(quiet, tmp_path)
 
 
 def test_other_fits_have_facts_of_their_own(seen_domain, tmp_path):
