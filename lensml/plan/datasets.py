@@ -194,12 +194,15 @@ class Datasets:
         A folder is new where a file was added or taken away.
         """
         files = self.config.domain(wildcards.domain).files
-        if files is None or files.table:
-            return [files.table] if files and files.table else []
+        if files is None:
+            return []
+        if files.folder is None:
+            return [files.table or ""]
         called: dict[str, str] = {**files.classes}
-        name = called.get(wildcards.substructure, wildcards.substructure)
-        of_split = Path(files.folder or "") / wildcards.split / name
-        return [str(of_split if of_split.is_dir() else Path(files.folder or "") / name)]
+        substructure, root = str(wildcards.substructure), Path(files.folder)
+        name = called.get(substructure, substructure)
+        of_split = root / wildcards.split / name
+        return [str(of_split if of_split.is_dir() else root / name)]
 
     def block_range(self, wildcards: Any) -> dict[str, int]:
         """Images of a block: only the last one changes when a dataset grows."""

@@ -59,6 +59,17 @@ def test_a_class_is_imported_anew_where_its_own_folder_changes(tmp_path):
     assert table.files_of(job) == ["images.csv"]
 
 
+def test_studies_that_nobody_spoke_of_refuse_when_they_are_asked_for():
+    sizes = {"simulation": {"n_train": 100, "n_val": 50, "n_test": 50}}
+    small = mine({**sizes, "domains": ["mine"]})
+    with pytest.raises(ValueError, match=r"pretraining\.fractions = 0\.01: leaves fewer than 2"):
+        plan.Pretraining(small).results()
+    assert plan.Sweep(small).results()
+    odd = mine({"anomaly": {"domains": ["mine"], "mae": {"patch_size": 5}}}, num_pix=60)
+    with pytest.raises(ValueError, match=r"sweep\.vary\.patch_size = 8: must divide"):
+        plan.Sweep(odd).results()
+
+
 def test_images_without_noise_are_not_judged():
     config = mine({"classifier": {"domains": ["model_ii"]}, "domains": ["mine", "model_ii"]})
     assert [d["name"] for d in plan.Observed(config).judged_domains()] == ["model_ii"]
