@@ -60,11 +60,20 @@ def plot_found(
                 box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1.5}
                 row[2].text(0.04, 0.96, words, transform=row[2].transAxes, va="top", bbox=box)
         label_sky_axes(axes, [readable(str(label)) for label in arrays["label"]])
-        for look, columns, aspect, label in (
-            (left, axes[:, 1], 15, "residual over\nnoise rms"),
-            (mass, axes[:, 2:], 30, "convergence of a pixel"),
+        for look, columns, aspect, label, ticks in (
+            (left, axes[:, 1], 15, "residual over\nnoise rms", None),
+            (mass, axes[:, 2:], 30, "convergence of a pixel", _decades(high)),
         ):
-            figure.colorbar(
-                look, ax=columns, label=label, location="bottom", aspect=aspect, extend="both"
-            )
+            look_of_bar = {"location": "bottom", "aspect": aspect, "extend": "both"}
+            figure.colorbar(look, ax=columns, label=label, ticks=ticks, **look_of_bar)
         save(figure, output)
+
+
+def _decades(high: float) -> list[float]:
+    """Powers of ten up to ``high`` where colours are logarithmic, on either side of 0.
+
+    Those within the linear part would touch its 0.
+    """
+    exponents = np.arange(np.ceil(np.log10(LINEAR)), np.floor(np.log10(high)) + 1)
+    above = [float(10**e) for e in exponents] or [LINEAR]
+    return [*(-value for value in reversed(above)), 0.0, *above]
