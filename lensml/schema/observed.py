@@ -54,7 +54,7 @@ LensName = Annotated[str, BeforeValidator(_text_of_name), AfterValidator(_check_
 class ObservedLens(Section):
     """One cut-out and what is known of it."""
 
-    image: str  # .fits or .npy, background subtracted or even
+    image: str  # .fits or .npy, background subtracted or even; or a folder with data.fits
     hdu: Hdu | None = None  # null: the only image of the file, or its SCI
     noise_map: str | None = None  # of every pixel, .fits or .npy
     noise_hdu: Hdu | None = None
@@ -65,6 +65,8 @@ class ObservedLens(Section):
     psf_hdu: Hdu | None = None
     psf_pixel_scale: Positive | None = None  # arcsec; null: from its header, else the image's
     center: Center | None = None  # x, y in pixels counted from 0; null: the middle
+    mask: str | None = None  # .fits or .npy, not 0 where a model of the lens leaves pixels out
+    mask_hdu: Hdu | None = None
 
     @model_validator(mode="after")
     def _one_psf(self) -> Self:
@@ -78,8 +80,8 @@ class ObservedLens(Section):
 
 
 def files_of(lens: ObservedLens) -> list[str]:
-    """Every file that is read for a lens, each once: image, noise map, PSF."""
-    files = (lens.image, lens.noise_map, lens.psf)
+    """Every file that is read for a lens, each once: image, noise map, PSF, mask."""
+    files = (lens.image, lens.noise_map, lens.psf, lens.mask)
     return list(dict.fromkeys(file for file in files if file is not None))
 
 
@@ -88,6 +90,9 @@ class Observed(Section):
 
     domain: Name | None  # null: the first of classifier.domains
     n_reference: Count  # images per class of the domain that a cut-out is compared with
+    n_mocks: Annotated[
+        int, Field(ge=0)
+    ]  # of every modelled lens, in which the potential filter is run too
     lenses: Annotated[dict[LensName, ObservedLens], BeforeValidator(_check_distinct)]
 
 
@@ -99,10 +104,6 @@ def observed_problems(config: Any, origins: Origins) -> list[str]:
         origins: files of the configuration.
     """
     domain, trained = config.observed.domain, config.classifier.domains
-    if config.observed.lenses and config.network_input.fitted:
-        channels = config.network_input.channels
-        reason = "observed cut-outs are not fitted: networks that score them see [image] alone"
-        return [origins.line("network_input.channels", reason, value=channels)]
     if domain is None or domain in trained:
         return []
     return [unlisted("observed.domain", domain, "classifier.domains", trained, origins)]
