@@ -353,4 +353,4 @@ use rule plot as plot_criteria with:
 rule criteria:
     """How well criteria without labels order adapted runs by their accuracy: table and figure."""
     input:
-        lambda w: adaptation.criteria_results(),
+        refusing(adaptation.criteria_results),

@@ -205,7 +205,7 @@ def of_study(study, files):
         problems = unfit(asked_encoders.of_study(CFG, study), origins, refusal)
         if problems:
             give_up(problems)
-        return files() if callable(files) else files
+        return refusing(files)(wildcards) if callable(files) else files
 
     return found
 

@@ -79,7 +79,7 @@ use rule tabulate as tabulate_development with:
     params:
         code=code("evaluation.adaptation.development"),
         made_by="evaluation.adaptation.development:tabulate_development",
-        runs=lambda w: development.rows(),
+        runs=refusing(development.rows),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
 
@@ -87,4 +87,4 @@ use rule tabulate as tabulate_development with:
 rule development:
     """Trials of adaptation's settings: table, and the best as an overlay (development.pairs)."""
     input:
-        lambda w: development.results(),
+        refusing(development.results),

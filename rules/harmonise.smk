@@ -133,4 +133,4 @@ use rule tabulate as tabulate_cameras with:
 rule cameras:
     """Cameras of the targets of every pair as a blind fit finds them, beside the true ones: a table."""
     input:
-        lambda w: harmony.cameras_table(),
+        refusing(harmony.cameras_table),

@@ -74,7 +74,7 @@ use rule plot as plot_sweep with:
 rule sweep:
     """Settings of the masked autoencoder, one at a time: table and figure."""
     input:
-        lambda w: sweep.results(),
+        refusing(sweep.results),
 
 
 use rule train_variant as train_started with:

@@ -33,12 +33,12 @@ NOTE = (
     "splines, the lens's light as Gaussians; coordinates in arcsec from the cut-out's middle, "
     "errors from the curvature at the best model, which knows no other. chi2: of the arcs over "
     "that of blank sky. explained: share of what the light of the lens leaves. statement: 'a "
-    "lens' is said where an arc is measurable, lies about the Einstein radius on both sides of it, "
-    "and no other solution is as probable; these limits were set on few lenses and are no rates. "
-    "ln E: evidence that small extra potentials bring, of lenses with an adequate model alone, and "
-    "the 95th percentile of the same in {n} refitted mocks without any. clump, hole: the most "
-    "significant single clump of mass, and the most significant lack of one, which nature does "
-    "not have. A clump is no detection where a hole is as significant."
+    "lens' is said where an arc is measurable, lies about the Einstein radius on both sides of "
+    "it, and no other solution is as probable; these limits were set on few lenses and are no "
+    "rates. ln E: evidence that small extra potentials bring, of lenses with an adequate model "
+    "alone, and the 95th percentile of the same in {n} refitted mocks without any. clump, hole: "
+    "the most significant single clump of mass, and the most significant lack of one, which "
+    "nature does not have. A clump is no detection where a hole is as significant."
 )
 
 log = logging.getLogger(__name__)

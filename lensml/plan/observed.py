@@ -54,7 +54,7 @@ class Observed(Datasets):
         Raises:
             ValueError: the networks see fits of smooth lenses, which cut-outs have none of.
         """
-        if self.config.network_input.fitted:
+        if self.lenses and self.config.network_input.fitted:
             raise ValueError(
                 f"network_input.channels = {list(self.config.network_input.channels)}: observed "
                 "cut-outs are not fitted as a domain's images are: networks that score them see "

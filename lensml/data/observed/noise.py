@@ -23,7 +23,8 @@ DEGREE = 3  # of the polynomial that light varies by along the border; what is l
 ROUNDS = 3  # of fitting it, each without what the last one left outside of the noise
 ROUNDING = 1e-10  # of the border's background: less is no noise
 FLAGGED = 1e4  # variance above so many times the map's tenth percentile marks a pixel without data
-FEW = 4.0  # times by which a map's rms may differ from the border's: 3.5 in drizzled JWST images
+FEW = 3.0  # times by which a map's rms may differ from the border's
+MANY = 4.0  # the same where no other kind of map would agree: 3.5 in drizzled JWST images
 LAGS = 3  # pixels over which drizzling correlates noise
 CLIP = 4.0  # rms beyond which a pixel of the border is no noise
 SIGNIFICANT = 4.0  # standard errors of a correlation
@@ -189,6 +190,8 @@ def _check(expected: float, measured: float, kind: NoiseKind) -> None:
     likely = min(off, key=lambda name: off[name])
     if off[likely] <= np.log(FEW):
         advice = f"it looks like noise_kind: {likely}"
+    elif abs(np.log(expected) - np.log(measured)) <= np.log(MANY):
+        return
     else:
         advice = "it fits no kind; if its scale is arbitrary, noise_kind: weight"
     raise UnusableImageError(
