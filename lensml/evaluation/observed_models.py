@@ -167,10 +167,13 @@ def _potential(
     }
     row |= {f"clump_{key}": value for key, value in clump.items()}
     row |= {f"hole_{key}": value for key, value in hole.items()}
-    convergence, error, axis = analysis.convergence(found.amplitude)
-    peak = np.unravel_index(convergence.argmax(), convergence.shape)
-    row |= {"peak_x": float(axis[peak[1]]), "peak_y": float(axis[peak[0]])}
-    arrays = {"convergence": convergence, "convergence_error": error, "convergence_axis": axis}
+    arrays = {"log_evidence": np.array(found.log_evidence)}
+    if found.log_evidence > 0:
+        convergence, error, axis = analysis.convergence(found.amplitude)
+        peak = np.unravel_index(convergence.argmax(), convergence.shape)
+        row |= {"peak_x": float(axis[peak[1]]), "peak_y": float(axis[peak[0]])}
+        arrays |= {"convergence": convergence, "convergence_error": error}
+        arrays["convergence_axis"] = axis
     return row, arrays
 
 

@@ -25,8 +25,9 @@ def plot_observed_model(
         examples: .npz file, empty of a lens without a model: ``image``, ``arcs`` (image less the
             lens's light), ``model`` of the arcs and ``residual`` (h, w) over the noise, their
             ``extent`` (4,) arcsec, ``source`` (m, m) of peak one with ``source_extent``,
-            ``theta_E`` and ``center`` (2,), arcsec; where the potential filter was run,
-            ``convergence`` and ``convergence_error`` (k, k) with ``convergence_axis`` (k,).
+            ``theta_E`` and ``center`` (2,), arcsec; ``log_evidence`` where the potential filter
+            was run, and where it is above 0 ``convergence`` and ``convergence_error`` (k, k)
+            with ``convergence_axis`` (k,).
         title: above all panels.
         style: look of the figure.
         output: files to write, .png or .pdf.
@@ -106,11 +107,12 @@ def _source(figure: Figure, ax: Axes, arrays: Mapping[str, np.ndarray], style: S
 
 
 def _convergence(figure: Figure, ax: Axes, arrays: Mapping[str, np.ndarray], style: Style) -> None:
-    ax.set_title("extra convergence")
     if "convergence" not in arrays:
         ax.set_axis_off()
-        ax.text(0.5, 0.5, "not looked for:\nno adequate model of a lens", ha="center", va="center")
+        why = "no evidence of any" if "log_evidence" in arrays else "no adequate model of a lens"
+        ax.text(0.5, 0.5, f"extra convergence:\n{why}", ha="center", va="center")
         return
+    ax.set_title("extra convergence")
     axis, found = arrays["convergence_axis"], arrays["convergence"]
     ends = [axis[0], axis[-1], axis[0], axis[-1]]
     top = float(np.abs(found).max()) or 1.0

@@ -309,7 +309,7 @@ def write_observed_model(path: Path, *, filtered: bool = True) -> Path:
     }
     if filtered:
         maps = {"convergence": rng.normal(size=(41, 41)), "convergence_error": np.ones((41, 41))}
-        arrays |= maps | {"convergence_axis": np.linspace(-2, 2, 41)}
+        arrays |= maps | {"convergence_axis": np.linspace(-2, 2, 41), "log_evidence": np.array(3)}
     np.savez(path, **arrays)
     return path
 
