@@ -79,8 +79,8 @@ def _file() -> dict:
 
 
 def prose_of(text: str) -> str:
-    """A document without blocks of code and addresses, in one line, with one kind of minus."""
-    text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
+    """A document without code, addresses and tables of keys, in a line, with one kind of minus."""
+    text = re.sub(r"```.*?```|<!-- keys of .*?<!-- end of keys -->", " ", text, flags=re.DOTALL)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return re.sub(r"\s+", " ", text.replace("−", "-"))
 
