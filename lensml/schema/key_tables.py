@@ -1,4 +1,4 @@
-"""The tables of config/README.md: a row per key, its default, what it may be and what it means."""
+"""The tables of config/README.md: a row per key, what it means, its default, what it may be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lensml.schema.json_schema import CHANGES
 # A table stands between these. It is of a section of the configuration, by its dotted name, or of
 # a section of the catalogue, by the name of its class.
 TABLE = re.compile(r"(<!-- keys of (\S+) -->\n).*?(<!-- end of keys -->)", re.DOTALL)
-HEADING = "| key | default | allowed | meaning |\n| --- | --- | --- | --- |"
+HEADING = "| key | meaning | default | allowed |\n| --- | --- | --- | --- |"
 LONGEST = 30  # characters of a default
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 WORDS = {
@@ -82,7 +82,7 @@ def _row(prefix: str, key: str, node: Node, shipped: Any) -> str:
     default = ""
     if isinstance(shipped, Mapping) and key in shipped:
         default = _short(shipped[key])
-    cells = (f"`{prefix}{key}`", default, _allowed(node), node.get("description", ""))
+    cells = (f"`{prefix}{key}`", node["description"], default, _allowed(node))
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 

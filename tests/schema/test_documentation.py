@@ -56,10 +56,9 @@ def test_a_key_of_the_base_is_described_in_what_is_derived_from_it():
 def test_a_row_has_default_bounds_and_meaning():
     rows = table("fit", SCHEMA, read_yaml(DEFAULT)).splitlines()
     (row,) = [row for row in rows if row.startswith("| `potential.n_modes`")]
-    cells = [cell.strip() for cell in row.split(" | ")]
-    assert cells[1] == "`8`"
-    assert cells[2] == "whole number ≥ 1, ≤ 16"
-    assert cells[3].startswith("Waves across the field")
+    cells = [cell.strip(" |") for cell in row.split(" | ")]
+    assert cells[1].startswith("Waves across the field")
+    assert cells[2:] == ["`8`", "whole number ≥ 1, ≤ 16"]
 
 
 def test_a_table_of_no_section_is_refused():

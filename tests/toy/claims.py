@@ -182,7 +182,8 @@ def unclaimed(name: str, prose: str) -> list[str]:
 def documents() -> list[str]:
     """Guides in which results may be quoted."""
     names = ["README.md", "config/README.md", "CONTRIBUTING.md"]
-    return names + [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
+    pages = [p for p in sorted((ROOT / "docs").rglob("*.md")) if RECORDS not in p.parents]
+    return names + [path.relative_to(ROOT).as_posix() for path in pages]
 
 
 def tables_to_read() -> list[Path]:
