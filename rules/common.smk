@@ -210,6 +210,18 @@ def of_study(study, files):
     return found
 
 
+def refusing(files):
+    """What a target asks for, as an input function; why there is nothing to make, in one line."""
+
+    def found(wildcards):
+        try:
+            return files()
+        except ValueError as error:
+            give_up([str(error)])
+
+    return found
+
+
 def write_resolved(text):
     """Keep the configuration beside the results that it makes."""
     from lensml.data.checksums import record_outputs

@@ -27,6 +27,7 @@ CATEGORIES = {  # a figure's folder or a table's name -> heading
     "study": "Studies",
     "search_trials": "Studies",
     "observed": "Observed lenses",
+    "observed_models": "Observed lenses",
     "verdicts": "Observed lenses",
     "benchmark": "Speed",
     "fit_speed": "Speed",

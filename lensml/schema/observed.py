@@ -55,7 +55,10 @@ class ObservedLens(Section):
     """One cut-out and what is known of it."""
 
     image: str
-    """`.fits` or `.npy`, one plane, background subtracted or even."""
+    """A folder with `data.fits` and, where they are, `noise_map.fits`, `psf.fits`,
+    `mask_extra_galaxies.fits` and the `pixel_scale` of an `info.json`; or `.fits` or `.npy`, one
+    plane, background subtracted or even.
+    """
     hdu: Hdu | None = None
     """Extension by number, name, or `[SCI, 2]`; `null`: the primary image, else the only one, else
     the one called SCI.
@@ -86,6 +89,12 @@ class ObservedLens(Section):
     """
     center: Center | None = None
     """`[x, y]` of the lens in pixels counted from 0; `null`: the middle."""
+    mask: str | None = None
+    """`.fits` or `.npy`, not 0 where a model of the lens leaves pixels out: neighbours, a second
+    arc; `null`: light that no model explains is masked, and the picture shows where.
+    """
+    mask_hdu: Hdu | None = None
+    """Extension of the mask, as `hdu`."""
 
     @model_validator(mode="after")
     def _one_psf(self) -> Self:
@@ -99,8 +108,8 @@ class ObservedLens(Section):
 
 
 def files_of(lens: ObservedLens) -> list[str]:
-    """Every file that is read for a lens, each once: image, noise map, PSF."""
-    files = (lens.image, lens.noise_map, lens.psf)
+    """Every file that is read for a lens, each once: image, noise map, PSF, mask."""
+    files = (lens.image, lens.noise_map, lens.psf, lens.mask)
     return list(dict.fromkeys(file for file in files if file is not None))
 
 
@@ -112,6 +121,10 @@ class Observed(Section):
     n_reference: Count
     """Images per class of the domain's training and validation sets that a cut-out is compared
     with.
+    """
+    n_mocks: Annotated[int, Field(ge=0)]
+    """Of `snakemake observed_models`: mocks of every lens with an adequate model, in which the
+    potential filter is run as in the lens; 0 for none.
     """
     lenses: Annotated[dict[LensName, ObservedLens], BeforeValidator(_check_distinct)]
     """Name: keys of a cut-out. Any name will do; put one in quotes that begins with 0 or that YAML
@@ -127,10 +140,6 @@ def observed_problems(config: Any, origins: Origins) -> list[str]:
         origins: files of the configuration.
     """
     domain, trained = config.observed.domain, config.classifier.domains
-    if config.observed.lenses and config.network_input.fitted:
-        channels = config.network_input.channels
-        reason = "observed cut-outs are not fitted: networks that score them see [image] alone"
-        return [origins.line("network_input.channels", reason, value=channels)]
     if domain is None or domain in trained:
         return []
     return [unlisted("observed.domain", domain, "classifier.domains", trained, origins)]

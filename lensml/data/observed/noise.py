@@ -23,7 +23,7 @@ DEGREE = 3  # of the polynomial that light varies by along the border; what is l
 ROUNDS = 3  # of fitting it, each without what the last one left outside of the noise
 ROUNDING = 1e-10  # of the border's background: less is no noise
 FLAGGED = 1e4  # variance above so many times the map's tenth percentile marks a pixel without data
-FEW = 3.0  # times by which a map's rms may differ from the border's
+FEW = 4.0  # times by which a map's rms may differ from the border's: 3.5 in drizzled JWST images
 LAGS = 3  # pixels over which drizzling correlates noise
 CLIP = 4.0  # rms beyond which a pixel of the border is no noise
 SIGNIFICANT = 4.0  # standard errors of a correlation
@@ -36,10 +36,13 @@ class Noise:
     Attributes:
         variance: (H, W) of every pixel in the image's unit squared; finite where data are.
         correlation: (2 LAGS + 1, 2 LAGS + 1) of two pixels by their distance, 1 in the middle.
+        claimed: variance that the map says over this one: above 1 of a drizzled image whose map
+            is of pixels that share nothing, which is closer to what a smooth signal sees.
     """
 
     variance: np.ndarray
     correlation: np.ndarray
+    claimed: float = 1.0
 
 
 def border_of(known: np.ndarray) -> np.ndarray:
@@ -166,10 +169,11 @@ def noise_of(
     relative = without_light(image, border) / np.sqrt(np.where(known, variance, 1.0))
     correlation = correlation_of(relative, border)
     variance = np.where(known, variance, middle)
+    kept = 1.0
     if np.count_nonzero(correlation) > 1:
         # Maps of drizzled images often say what the rms of a pixel would be without correlation.
-        variance = variance * min(rms**2 / middle, 1.0)
-    return Noise(variance, correlation)
+        kept = min(rms**2 / middle, 1.0)
+    return Noise(variance * kept, correlation, 1 / kept)
 
 
 def _check(expected: float, measured: float, kind: NoiseKind) -> None:
