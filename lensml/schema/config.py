@@ -73,36 +73,73 @@ Run = Annotated[Name, AfterValidator(_free)]
 class ConfigFile(Section):
     """What a configuration file holds."""
 
-    run: Run | None = None  # results in results/<run>, so that several lie side by side
+    run: Run | None = None
+    """`null`, or a name: results, logs and states of this configuration go to `results/<run>/` and
+    so on, beside those of others.
+    """
     seed: Annotated[int, Field(ge=0, lt=2**63)]
+    """Of the simulation and of the bootstrap; training seeds are listed where they are used."""
     tasks: Annotated[list[Task], Field(min_length=1), AfterValidator(check_unique)]
+    """What a plain run makes. What a task runs on (`adaptation.pairs`, `anomaly.domains`,
+    `regression.domains`) counts only if the task is listed, so that an overlay for one task says
+    nothing of the others.
+    """
     domains: UniqueNames
+    """Domains to simulate, by the name of their file."""
     substructures: Annotated[list[Substructure], Field(min_length=2), AfterValidator(check_unique)]
+    """Classes: `no_sub` (smooth lens), `cdm` (subhalos), `vortex` (line mass). `no_sub` comes
+    first.
+    """
     simulation: Simulation
+    """How many images are simulated, and by which engine."""
     network_input: NetworkInput
+    """What enters a network: channels, their scales, and how much of the images."""
     encoders: dict[Name, Encoder]
+    """Networks by a name of your choice."""
     classifier: Classifier
+    """Which classifiers are trained, and how."""
     regression: Regression
+    """The encoders' second task: how much substructure, and which axion."""
     adaptation: Adaptation
+    """From a labelled camera to an unlabelled one."""
     development: Development
+    """Settings of adaptation, searched on targets that are not reported."""
     fit: Fit
+    """A smooth lens fitted to every image."""
     anomaly: Anomaly
+    """Substructure as an anomaly, without labels."""
     evaluation: Evaluation
+    """Intervals and operating points of the tables."""
     audit: Audit
+    """Tests for leaks in the datasets."""
     benchmark: Benchmarks
+    """Speed: `snakemake benchmark --cores 1`."""
     limit: Limit
+    """Bounds on the AUC that any method can reach: `snakemake limit`."""
     misspecification: Misspecification
+    """Fits that believe something wrong: `snakemake misspecification`."""
     attribution: Attribution
+    """Where classifiers look: `snakemake attribution`."""
     zoo: Zoo
+    """Encoders at equal compute: `snakemake zoo`."""
     ablation: Ablation
+    """Parts of the recipe, one at a time: `snakemake ablation`."""
     scaling: Scaling
+    """Number of training images at equal steps: `snakemake scaling`."""
     sweep: Sweep
+    """Settings of the masked autoencoder, one at a time: `snakemake sweep`."""
     observed: Observed
+    """Observed lenses that trained networks score: `snakemake observed`."""
     pretraining: Pretraining
+    """A masked autoencoder as the start of a classifier: `snakemake pretraining`."""
     search: Search
+    """Hyperparameters on validation images: `snakemake search`."""
     figures: Figures
+    """Look of the figures."""
     compute: Compute
+    """Where training runs."""
     catalogue: Catalogue = Catalogue()
+    """Changes to the shipped cameras, populations and domains, or new ones."""
 
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:

@@ -22,11 +22,19 @@ class ImageFiles(Section):
     """
 
     folder: str | None = None
+    """Has `<split>/<class>/` or `<class>/` below it, with npy, npz, FITS or grey PNG files of one
+    image or many.
+    """
     table: str | None = None
+    """A CSV file with columns `image` (a path beside it, `many.npy[3]` for one of many) and
+    `class`, and where it is known `split`, `group`, `background_rms` and `exposure_time`.
+    """
     classes: dict[Literal["no_sub", "cdm", "vortex"], Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict
-    )  # what a class is called there; its own name where it is left out
-    flux_scale: Positive = 1.0  # e-/s per unit of the files
+    )
+    """What a class is called there; its own name where it is left out."""
+    flux_scale: Positive = 1.0
+    """e-/s per unit of the files."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
