@@ -127,12 +127,13 @@ def _pictured(model: LensModel) -> dict[str, np.ndarray]:
     used = best.task.used
     axes = [axis[part] for axis, part in zip(_axes(field), (columns, rows), strict=True)]
     spacing, m = best.grid[2], best.m
+    extent = _extent(axes[0], axes[1], field.pixel_scale)
     return {
         "image": field.image[cut] / np.median(field.noise[cut]),
         "arcs": ((field.image - best.lens_light) / field.noise)[cut],
         "model": (best.arcs / field.noise)[cut],
         "residual": np.where(used, left / field.noise, np.nan)[cut],
-        "extent": _extent(*axes, field.pixel_scale),
+        "extent": extent,
         "source": best.nodes / np.abs(best.nodes).max(),
         "source_extent": np.repeat(best.grid[:2], 2) + np.array([0, 1, 0, 1]) * (m - 1) * spacing,
         "theta_E": np.array(best.mass[0]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
@@ -36,12 +37,13 @@ class Blur:
     def __init__(self, psf: np.ndarray, n: int) -> None:
         self._n, self._half = n, psf.shape[0] // 2
         self._size = next_fast_len(n + psf.shape[0] - 1, real=True)
-        self._kernel = rfft2(psf, (self._size, self._size))
+        self._kernel = np.asarray(rfft2(psf, (self._size, self._size)))
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Of images (..., n, n); beyond the edges is nothing."""
         size, kept = (self._size, self._size), slice(self._half, self._half + self._n)
-        return irfft2(rfft2(image, size) * self._kernel, size)[..., kept, kept]
+        blurred: Any = irfft2(np.asarray(rfft2(image, size)) * self._kernel, size)
+        return blurred[..., kept, kept]
 
 
 @dataclass(frozen=True)

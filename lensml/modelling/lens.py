@@ -125,7 +125,8 @@ def stray_light(task: Task, fit: SersicLens) -> np.ndarray:
         light = (field.image - task.light.image)[spot].sum()
         if spot.sum() >= STRAY_PIXELS and outside and fit.arcs[spot].sum() < 0.25 * light:
             out |= spot
-    return binary_dilation(out, iterations=max(round(0.1 / field.pixel_scale), 1)) & (out.any())
+    wider: Any = binary_dilation(out, iterations=max(round(0.1 / field.pixel_scale), 1))
+    return wider
 
 
 def _distinct(fits: Sequence[SersicLens]) -> list[SersicLens]:

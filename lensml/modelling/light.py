@@ -9,6 +9,7 @@ ellipticity of every Gaussian, linear columns that the fits of the lens may use.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -131,7 +132,9 @@ def significance_above(field: Field, model: np.ndarray) -> np.ndarray:
 
 def _clip(field: Field, light: LensLight, used: np.ndarray, reach: float) -> np.ndarray:
     core = max(CORE, 3 * field.pixel_scale)
-    clipped = binary_dilation((light.significance > ABOVE) & (field.radius > core), iterations=2)
+    clipped: Any = binary_dilation(
+        (light.significance > ABOVE) & (field.radius > core), iterations=2
+    )
     inner = used & (field.radius < reach / 2)
     if (inner & ~clipped).sum() >= FEWEST * inner.sum():
         return clipped

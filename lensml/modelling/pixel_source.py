@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import blas, cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, get_blas_funcs, toeplitz
 
 from lensml.modelling.field import Blur
 from lensml.modelling.kernel import blurred_nodes, source_at
@@ -147,9 +147,7 @@ class PixelSource:
         (Lindgren et al. 2011), over the profile's brightness to a power.
         """
         m = self.m
-        line = sparse.diags_array(
-            [np.full(m, 2.0), np.full(m - 1, -1.0), np.full(m - 1, -1.0)], offsets=[0, 1, -1]
-        )
+        line = sparse.csr_array(toeplitz(np.r_[2.0, -1.0, np.zeros(m - 2)]))
         one = sparse.eye_array(m)
         operator = sparse.kron(line, one) + sparse.kron(one, line)
         operator = (operator + sparse.eye_array(m * m) / CORRELATION**2).tocsr()
@@ -168,7 +166,8 @@ class PixelSource:
         shape = (self.grid, self.m, rays.per_axis**2, rays.pixels, self.rows, rays.n)
         blurred_nodes(*positions, *shape, self.psf, self.weight, nodes)
         matrix = np.concatenate([nodes, self.columns], 1)
-        normal = blas.ssyrk(1.0, matrix.T, lower=1).astype(float)  # its lower half is enough
+        product: Any = get_blas_funcs("syrk", [matrix])
+        normal = product(1.0, matrix.T, lower=1).astype(float)  # its lower half is enough
         projected = (self.data.astype(np.float32) @ matrix).astype(float)
         return Solution(np.empty(0), None, matrix, normal, projected, positions, np.inf)
 
