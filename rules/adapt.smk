@@ -290,6 +290,21 @@ use rule plot as plot_adaptation_summary with:
         figures=FIGURE_STYLE,
 
 
+use rule plot as plot_pairs with:
+    input:
+        tables=[at.table_csv("adaptation")],
+    output:
+        output=pictured("adaptation/pairs"),
+    log:
+        "<logs>/plot_pairs.log",
+    params:
+        code=code("figures.pairs"),
+        made_by="figures.pairs:plot_pairs",
+        labels={name: CFG.labels[name] for pair in adaptation.pairs for name in pair},
+        title="Adaptation without labels, on the target's test images",
+        figures=FIGURE_STYLE,
+
+
 use rule plot as plot_history_adda with:
     input:
         histories=adaptation.adda_histories,

@@ -17,6 +17,7 @@ from lensml.schema.training import BASELINE
 REFERENCE = "source_only"  # what every method is compared with
 ORACLE = "oracle"
 UNTRAINED = (REFERENCE,)  # methods without weights of their own
+STAGES = {REFERENCE, HARMONISED, "adda", ORACLE}  # of the figure of every pair
 SEES_LABELS = (ORACLE, "adda_test_selected")  # of the target
 
 
@@ -264,12 +265,18 @@ class Adaptation(Datasets):
         """Names of the figures."""
         kinds = ["roc", "confusion", "summary"]
         kinds += ["history", "embedding"] if "adda" in self.config.adaptation.methods else []
-        return [
+        names = [
             f"adaptation/{kind}_{source}_{target}_{encoder}"
             for source, target in self.pairs
             for encoder in self.config.adaptation.encoders
             for kind in kinds
         ]
+        return [*names, *(["adaptation/pairs"] if self._on_the_way else [])]
+
+    @property
+    def _on_the_way(self) -> bool:
+        """Whether a network of a pair is one of those that the figure of every pair shows."""
+        return bool(self.pairs) and bool(STAGES & set(self.config.adaptation.methods))
 
     def all_weights(self) -> list[str]:
         """Weights of every run that has some."""
