@@ -365,6 +365,21 @@ use rule plot as plot_criteria with:
         figures=FIGURE_STYLE,
 
 
+# Jobs that were given labels of a target: of a run's pairs, of the criteria, of development.
+use rule tabulate as tabulate_label_reads with:
+    input:
+        made=lambda w: list(dict.fromkeys(row["file"] for row in label_reads.rows(w.task))),
+    output:
+        outputs=tabled("label_reads_{task}"),
+        run="<results>/tables/label_reads_{task}_run.json",
+    log:
+        "<logs>/tabulate_label_reads/{task}.log",
+    params:
+        code=code("evaluation.adaptation.label_reads"),
+        made_by="evaluation.adaptation.label_reads:tabulate_label_reads",
+        reads=lambda w: label_reads.rows(w.task),
+
+
 rule criteria:
     """How well criteria without labels order adapted runs by their accuracy: table and figure."""
     input:

@@ -259,7 +259,8 @@ class Adaptation(Datasets):
         """
         if not self.pairs:
             raise ValueError("adaptation.pairs is empty: criteria are compared on adapted runs")
-        return [*self.at.table("criteria"), *self.at.figure("adaptation/criteria")]
+        tables = [*self.at.table("criteria"), *self.at.table("label_reads_criteria")]
+        return [*tables, *self.at.figure("adaptation/criteria")]
 
     def figures(self) -> list[str]:
         """Names of the figures."""
@@ -350,4 +351,5 @@ class Development(Datasets):
                 "development.pairs is empty: name sources and targets whose labels may be used "
                 "(config/development.yaml does)"
             )
-        return [*self.at.table("development"), f"{self.at.root}/development/best.yaml"]
+        tables = [*self.at.table("development"), *self.at.table("label_reads_development")]
+        return [*tables, f"{self.at.root}/development/best.yaml"]
