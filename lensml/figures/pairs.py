@@ -52,7 +52,7 @@ class Line:
     @property
     def height(self) -> int:
         """Rows that it takes: a stage each, and one for what others say."""
-        return self.rows["method"].nunique() + bool(self.published)
+        return len(set(self.rows["method"])) + bool(self.published)
 
 
 def plot_pairs(
@@ -135,7 +135,7 @@ def _parts(path: Path) -> Iterator[tuple[tuple[str, str, str], pd.DataFrame, dic
 
 def _seeds(rows: pd.DataFrame) -> str:
     """How many, and whether an interval is of systems alone where there are several."""
-    n = of_seeds(rows)["seed"].nunique()
+    n = len(set(of_seeds(rows)["seed"]))
     together = len(of_seeds(rows)) < len(rows)
     return (
         "(1 seed)"
@@ -169,12 +169,14 @@ def _draw(ax: Axes, lines: Sequence[Line], metric: str, shapes: Mapping[str, str
 
 def _draw_line(ax: Axes, line: Line, metric: str, top: float, shapes: Mapping[str, str]) -> None:
     keys = [*KEYS, "metric"]
-    means = over_seeds(line.rows, keys).groupby(["metric", "method"])[INTERVAL].mean()
+    rows = over_seeds(line.rows, keys)
+    rows = rows.loc[rows["metric"] == metric]
+    means = {str(stage): own[INTERVAL].mean() for stage, own in rows.groupby("method")}
     stages = [stage for stage in STAGES if stage in set(line.rows["method"])]
     way = [
-        (*means.loc[(metric, stage)], top + k, stage)
+        (*means[stage].to_numpy(float), top + k, stage)
         for k, stage in enumerate(stages)
-        if (metric, stage) in means.index
+        if stage in means
     ]
     ax.plot([step[0] for step in way], [step[3] for step in way], color="0.7", linewidth=0.8)
     for value, low, high, y, stage in way:

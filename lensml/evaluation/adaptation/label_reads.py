@@ -48,11 +48,11 @@ def summarised(table: pd.DataFrame) -> pd.DataFrame:
     """A row per pair and kind of job, with the methods it was about and how many jobs it were."""
     rows = [
         {
-            **dict(zip(GROUPED, map(str, key), strict=True)),
+            **{name: str(own[name].iloc[0]) for name in GROUPED},
             "methods": ", ".join(filter(None, map(str, dict.fromkeys(own["method"])))) or "–",
             "jobs": str(own["file"].nunique()),
         }
-        for key, own in table.groupby(GROUPED, sort=False)
+        for _, own in table.groupby(GROUPED, sort=False)
     ]
     return pd.DataFrame(rows)
 
