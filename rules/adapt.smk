@@ -290,6 +290,21 @@ use rule plot as plot_adaptation_summary with:
         figures=FIGURE_STYLE,
 
 
+use rule plot as plot_pairs with:
+    input:
+        tables=[at.table_csv("adaptation")],
+    output:
+        output=pictured("adaptation/pairs"),
+    log:
+        "<logs>/plot_pairs.log",
+    params:
+        code=code("figures.pairs"),
+        made_by="figures.pairs:plot_pairs",
+        labels={name: CFG.labels[name] for pair in adaptation.pairs for name in pair},
+        title="Adaptation without labels, on the target's test images",
+        figures=FIGURE_STYLE,
+
+
 use rule plot as plot_history_adda with:
     input:
         histories=adaptation.adda_histories,
@@ -348,6 +363,21 @@ use rule plot as plot_criteria with:
         labels={name: CFG.labels[name] for pair in adaptation.pairs for name in pair},
         title="Criteria without labels of the target",
         figures=FIGURE_STYLE,
+
+
+# Jobs that were given labels of a target: of a run's pairs, of the criteria, of development.
+use rule tabulate as tabulate_label_reads with:
+    input:
+        made=lambda w: list(dict.fromkeys(row["file"] for row in label_reads.rows(w.task))),
+    output:
+        outputs=tabled("label_reads_{task}"),
+        run="<results>/tables/label_reads_{task}_run.json",
+    log:
+        "<logs>/tabulate_label_reads/{task}.log",
+    params:
+        code=code("evaluation.adaptation.label_reads"),
+        made_by="evaluation.adaptation.label_reads:tabulate_label_reads",
+        reads=lambda w: label_reads.rows(w.task),
 
 
 rule criteria:

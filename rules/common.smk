@@ -81,6 +81,7 @@ results = plan.Results(CFG, IN_STORAGE)
 classification = plan.Classification(CFG, IN_STORAGE)
 adaptation = plan.Adaptation(CFG, IN_STORAGE)
 harmony = plan.Harmony(CFG, IN_STORAGE)
+label_reads = plan.LabelReads(CFG, IN_STORAGE)
 development = plan.Development(CFG, IN_STORAGE)
 anomaly = plan.Anomaly(CFG, IN_STORAGE)
 sweep = plan.Sweep(CFG, IN_STORAGE)
@@ -128,6 +129,7 @@ wildcard_constraints:
     block=r"\d+",
     seed=r"\d+",
     encoder="|".join(map(re.escape, CFG.encoders)),
+    task="adaptation|criteria|development",
     study="zoo|ablation|scaling|search",
     worker=r"\d+",
     trial=r"\d+",

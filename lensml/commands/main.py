@@ -1,4 +1,4 @@
-"""The command ``lensml``: checks, and predictions; Snakemake does the work."""
+"""The command ``lensml``: checks, predictions, figures of runs; Snakemake does the work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,31 @@ def parser() -> argparse.ArgumentParser:
         "that it needs is missing.",
     )
     _add_predict(commands)
+    _add_pairs(commands)
     return top
+
+
+def _add_pairs(commands: Any) -> None:
+    pairs = commands.add_parser(
+        "pairs",
+        help="draw the pairs of domains of several runs' tables of adaptation in one figure",
+        description="Draw AUC and accuracy on the target of every pair, from the source's "
+        "classifier to the oracle, of tables of several runs in one figure. Exit status 1: a "
+        "table or configuration file is wrong; a line says what.",
+    )
+    pairs.add_argument(
+        "tables", nargs="+", type=Path, metavar="TABLE", help="results/tables/adaptation.csv"
+    )
+    pairs.add_argument(
+        "--configfile",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="files whose labels of domains and look of figures count, after config/config.yaml",
+    )
+    pairs.add_argument(
+        "-o", "--output", type=Path, default=Path("pairs.png"), help="%(default)s, or a .pdf"
+    )
 
 
 def _add_predict(commands: Any) -> None:
@@ -106,6 +130,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
         return predict(given.run, given.images, given.output, **known)
+    if given.command == "pairs":
+        from lensml.commands.pairs import report as draw
+
+        return draw(given.tables, given.configfile, given.output)
     from lensml.commands.doctor import report as diagnose
 
     return diagnose()

@@ -14,6 +14,7 @@ CATEGORIES = {  # a figure's folder or a table's name -> heading
     "transfer": "Classification",
     "adaptation": "Adaptation",
     "criteria": "Adaptation",
+    "label_reads": "Adaptation",
     "cameras": "Adaptation",
     "development": "Adaptation",
     "anomaly": "Anomalies",

@@ -147,6 +147,12 @@ def draw_adaptation_summary(folder: Path, style: Style, output: Sequence[Path]) 
     )
 
 
+def draw_pairs(folder: Path, style: Style, output: Sequence[Path]) -> None:
+    tables = [write_adaptation(folder / f"{name}.csv") for name in ("here", "there")]
+    labels = {"euclid": "Euclid", "hst": "HST"}
+    figures.plot_pairs(tables, labels=labels, title="pairs", style=style, output=output)
+
+
 def draw_criteria(folder: Path, style: Style, output: Sequence[Path]) -> None:
     table = write_criteria(folder / "criteria.csv")
     labels = {"euclid": "Euclid", "hst": "HST", "jwst": "JWST"}
