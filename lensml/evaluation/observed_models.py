@@ -41,6 +41,12 @@ NOTE = (
     "nature does not have. A clump is no detection where a hole is as significant."
 )
 
+# Columns that come first; the others by the alphabet.
+FIRST = (
+    *("lens", "statement", "reason", "against", "model"),
+    *(name + end for name in NAMES for end in ("", "_error")),
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -72,6 +78,7 @@ def model_observed(
         facts = facts_of(model)
         known |= _row(model, facts)
         arrays = _pictured(model)
+        log.info("small potentials: %.1f s of CPU", time.process_time() - started)
         if not known["against"] and known["model"] == "adequate":
             found, more = _potential(model, n_mocks, seed)
             known, arrays = known | found, arrays | more
@@ -187,6 +194,7 @@ def tabulate_observed_models(rows: Sequence[str], outputs: Sequence[str], *, n_m
         n_mocks: of every lens.
     """
     table = pd.DataFrame([json.loads(Path(path).read_text()) for path in rows])
+    table = table[[*FIRST, *sorted(set(table) - set(FIRST))]] if "model" in table else table
     summary = pd.DataFrame([_texts(row) for row in table.to_dict("records")])
     note = NOTE.format(n=n_mocks)
     write_formats(outputs, table, summary, f"Models of observed lenses. {note}")
