@@ -276,7 +276,8 @@ class Adaptation(Section):
     is refused, with its reason, where the populations differ. Whether to bring cameras together
     tells the table's caption, without a label: not where the source's classifier is as sure of
     the target's pool as of source images, by information maximisation (`methods` with
-    `source_only` and `source_harmonised`). Needs `network_input.channels: [image]` and images with noise.
+    `source_only` and `source_harmonised`). Needs `network_input.channels: [image]` and images
+    with noise.
     """
     max_im_loss: NonNegative
     """Of the gate: by how many nats information maximisation (entropy of the mean prediction less
