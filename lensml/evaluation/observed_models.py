@@ -19,11 +19,11 @@ from lensml.data.observed import UnusableImageError
 from lensml.evaluation.statistics.predictions import write_examples
 from lensml.evaluation.statistics.tables import write_formats
 from lensml.modelling.field import read_field
-from lensml.modelling.lens import LensModel, model_lens
+from lensml.modelling.lens import LensModel, model_field
 from lensml.modelling.mass import NAMES
 from lensml.modelling.mocks import mock_evidence
 from lensml.modelling.potential import Filter
-from lensml.modelling.verdict import Facts, adequacy, facts_of, reasons_against
+from lensml.modelling.verdict import Facts, adequacy, facts_of, reasons_against, statement_of
 from lensml.schema.observed import ObservedLens
 
 STAGES = 4  # that are told of while a lens is modelled
@@ -74,7 +74,7 @@ def model_observed(
                 bar.update()
                 log.info("%s: %.1f s of CPU", stage, time.process_time() - started)
 
-            model = model_lens(read_field(lens), advance)
+            model = model_field(read_field(lens), advance)
         facts = facts_of(model)
         known |= _row(model, facts)
         arrays = _pictured(model)
@@ -94,31 +94,16 @@ def model_observed(
 
 
 def _row(model: LensModel, facts: Facts) -> dict[str, Any]:
-    best = model.best
     against = reasons_against(model, facts)
-    quality = adequacy(facts)
-    row: dict[str, Any] = {"against": "; ".join(against), "model": quality}
-    for k, parameter in enumerate(NAMES):
-        row[parameter] = float(best.mass[k])
-        row[f"{parameter}_error"] = float(best.errors[k])
+    row: dict[str, Any] = {"against": "; ".join(against), "model": adequacy(facts)}
+    for name, (value, error) in model.parameters.items():
+        row |= {name: value, f"{name}_error": error}
     measured = asdict(facts) | {"chi2_ratio": facts.chi2_ratio, "explained": facts.explained}
     row |= {key: float(value) if np.isfinite(value) else None for key, value in measured.items()}
     row["pixel_scale"] = model.field.pixel_scale
     row["way"] = model.candidates[0].way
-    row["statement"] = statement(against, quality)
+    row["statement"] = statement_of(model, facts)
     return row
-
-
-def statement(against: Sequence[str], quality: str) -> str:
-    """What may be said, in words.
-
-    Args:
-        against: reasons against a lens.
-        quality: of the smooth model.
-    """
-    if against:
-        return f"not said to be a lens: {against[0]}"
-    return f"a lens; smooth model {quality}"
 
 
 def _pictured(model: LensModel) -> dict[str, np.ndarray]:

@@ -163,3 +163,11 @@ def adequacy(facts: Facts) -> str:
     if facts.chi2_ratio <= ADEQUATE:
         return "adequate"
     return "marginal" if facts.chi2_ratio <= MARGINAL else "inadequate"
+
+
+def statement_of(lens: LensModel, facts: Facts) -> str:
+    """What may be said of a lens, in words."""
+    against = reasons_against(lens, facts)
+    if against:
+        return f"not said to be a lens: {against[0]}"
+    return f"a lens; smooth model {adequacy(facts)}"

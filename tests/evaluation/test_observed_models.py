@@ -9,11 +9,8 @@ import pytest
 from toy.cutouts import noisy, write
 from toy.modelled import MASS, RMS, SCALE, arcs_of, empty_field, light_of, psf_image, with_image
 
-from lensml.evaluation.observed_models import (
-    model_observed,
-    statement,
-    tabulate_observed_models,
-)
+import lensml
+from lensml.evaluation.observed_models import model_observed, tabulate_observed_models
 from lensml.schema.observed import ObservedLens
 
 EXAMPLE = Path(__file__).parents[2] / "config" / "catalogue" / "lenses" / "slacs0946+1006"
@@ -73,11 +70,11 @@ def test_pure_noise_is_no_lens(tmp_path):
     assert row["reason"] or row["statement"].startswith("not said to be a lens: ")
 
 
-def test_what_speaks_against_comes_first():
-    assert statement(["shear of 0.31", "more"], "adequate") == (
-        "not said to be a lens: shear of 0.31"
-    )
-    assert statement([], "marginal") == "a lens; smooth model marginal"
+def test_what_is_said_of_a_cutout_must_be_known(tmp_path):
+    with pytest.raises(ValueError, match="pixelscale"):
+        lensml.model_lens(tmp_path / "a.fits", pixelscale=0.1)
+    with pytest.raises(ValueError, match="there is no such file"):
+        lensml.model_lens(tmp_path / "a.fits", pixel_scale=0.1)
 
 
 @pytest.mark.slow
