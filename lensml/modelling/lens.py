@@ -29,7 +29,7 @@ from lensml.modelling.sersic import (
 from lensml.schema.observed import ObservedLens
 
 SCANNED = (0.65, 0.75, 0.85, 0.95, 1.05, 1.15, 1.3)  # of the main ring's radius
-SCAN_NODES, SCAN_STEPS = 28, 8
+SCAN_NODES, SCAN_STEPS = 24, 6
 NODES, STEPS = 36, 12
 KEPT = {"sersic": 2, "pixels": 2}  # starts of either way that are refined
 DISTINCT = 0.04  # relative difference of theta_E of two solutions that are not one
