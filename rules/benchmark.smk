@@ -73,7 +73,7 @@ rule benchmark_workflow:
         **needs(4000, 60),
     params:
         code=code("evaluation.speed.workflow"),
-        snakefile=str(workflow.main_snakefile),
+        snakefile=f"{HERE}/Snakefile",
         configs=CONFIG_FILES,
         domain=CFG.domains[0],
         n_stores=len(CFG.domains) * len(CLASSES),

@@ -6,16 +6,16 @@ import sys
 import time
 from pathlib import Path
 
-# Jobs import lensml from this checkout whether or not it is installed.
-sys.path.insert(0, workflow.basedir)
-inherited = dict(os.environ).get("PYTHONPATH")
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inherited])))
+# Where this workflow lies, which may be a module of another one (docs/module.md). Its package is
+# imported from there, whether or not it is installed.
+HERE = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(HERE))
 
 from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
-from lensml import plan
+from lensml import __version__, plan
 from lensml.plan.classification import flat
 from lensml.plan.code import hash_of_code
 from lensml.plan.datasets import dump
@@ -30,6 +30,17 @@ from lensml.schema.asked_encoders import unfit
 from lensml.schema.config import origins_of, resolved_text
 from lensml.schema.simulation import SPLITS
 from lensml.schema.studies import SHIPPED
+from lensml.shipped import importable_from, version_problem
+
+if stale := version_problem(HERE, __version__):
+    sys.exit(stale)
+
+# Jobs import the same package, in whatever environment they run.
+FOUND_FIRST = [
+    str(importable_from(HERE, Path(".snakemake/lensml"))),
+    dict(os.environ).get("PYTHONPATH"),
+]
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, FOUND_FIRST)))
 
 
 def checked_config():
@@ -37,7 +48,7 @@ def checked_config():
     try:
         return read_config(
             CONFIG_FILES,
-            catalogue_dir=Path(workflow.basedir) / "config" / "catalogue",
+            catalogue_dir=HERE / "config" / "catalogue",
             command_line=COMMAND_LINE,
             refusal=refusal if workflow.is_main_process else None,  # a job's was tried before it
         )
@@ -53,9 +64,7 @@ def give_up(problems):
 
 
 # Later ones win.
-CONFIG_FILES = list(
-    dict.fromkeys([f"{workflow.basedir}/config/config.yaml", *map(str, workflow.configfiles)])
-)
+CONFIG_FILES = list(dict.fromkeys([f"{HERE}/config/config.yaml", *map(str, workflow.configfiles)]))
 COMMAND_LINE = dict(workflow.config_settings.config)
 CFG = checked_config()
 CLASSES = CFG.substructures
