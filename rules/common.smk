@@ -49,8 +49,8 @@ def checked_config():
         return read_config(
             CONFIG_FILES,
             catalogue_dir=HERE / "config" / "catalogue",
-            command_line=COMMAND_LINE,
             refusal=refusal if workflow.is_main_process else None,  # a job's was tried before it
+            **GIVEN,
         )
     except ConfigError as error:
         give_up(error.lines)
@@ -63,9 +63,14 @@ def give_up(problems):
     sys.exit(1)
 
 
-# Later ones win.
-CONFIG_FILES = list(dict.fromkeys([f"{HERE}/config/config.yaml", *map(str, workflow.configfiles)]))
-COMMAND_LINE = dict(workflow.config_settings.config)
+# Later ones win. As a module, this workflow knows what its statement hands over, and no file.
+DEFAULT = f"{HERE}/config/config.yaml"
+if workflow.modifier.is_main_snakefile():
+    CONFIG_FILES = list(dict.fromkeys([DEFAULT, *map(str, workflow.configfiles)]))
+    GIVEN = {"command_line": dict(workflow.config_settings.config)}
+else:
+    CONFIG_FILES = [DEFAULT]
+    GIVEN = {"module": dict(config)}
 CFG = checked_config()
 CLASSES = CFG.substructures
 STARTED = time.time()
@@ -106,6 +111,15 @@ pathvars:
     results=CFG.results,
     logs=CFG.results.replace("results", "logs", 1),
 
+
+if moved := workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.get("results")):
+    if moved != CFG.results:
+        give_up(
+            [
+                f"prefix or pathvars of the module = {moved}: its results lie in {CFG.results}; "
+                "to keep them apart, give its configuration the key 'run' with a name"
+            ]
+        )
 
 # Before numpy or torch start: jobs share the cores, so none may take them all.
 for variable in (
@@ -210,7 +224,7 @@ def of_study(study, files):
     """What a study's own target asks for, as an input function; refused where its encoders fail."""
 
     def found(wildcards):
-        origins = origins_of(CONFIG_FILES, COMMAND_LINE)
+        origins = origins_of(CONFIG_FILES, **GIVEN)
         problems = unfit(asked_encoders.of_study(CFG, study), origins, refusal)
         if problems:
             give_up(problems)
