@@ -58,19 +58,19 @@ rule all:
 
 
 rule datasets:
-    """The Zarr datasets."""
+    """Simulated and imported images of every domain, class and split: Zarr datasets."""
     input:
         data.all_manifests(),
 
 
 rule models:
-    """The weights of every network."""
+    """Every network that the tasks ask for, trained: weights."""
     input:
         results.weights(),
 
 
 rule tables:
-    """Every table, the audit's among them."""
+    """Every table of the tasks and the audit's."""
     input:
         results.tables(),
         results.audit(),
@@ -83,6 +83,6 @@ rule audit:
 
 
 rule figures:
-    """Every figure."""
+    """Every figure of the tasks."""
     input:
         results.figures(),
