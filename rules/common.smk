@@ -9,7 +9,12 @@ from pathlib import Path
 # Where this workflow lies, which may be a module of another one (docs/module.md). Its package is
 # imported from there, whether or not it is installed.
 HERE = Path(str(workflow.current_basedir)).parent
-sys.path.insert(0, str(HERE))
+if HERE.is_dir():
+    sys.path.insert(0, str(HERE))
+else:  # at GitHub, say: configuration and catalogue are those of the lensml that is installed
+    from lensml.shipped import workflow_folder
+
+    HERE = workflow_folder()
 
 from typing import get_args
 

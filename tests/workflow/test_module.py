@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import pytest
 import yaml
+from toy.configuration import ROOT
 from toy.outer import outer_workflow, run
 from toy.smoke_run import jobs_of, planned
 
 from lensml.commands.verify import verify_results
+from lensml.shipped import PARTS
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -31,6 +35,31 @@ def test_an_outer_workflow_simulates_a_dataset_and_trusts_it(tmp_path, monkeypat
     assert (made["seed"], made["run"]) == (7, "inner")
     verdict = verify_results(tmp_path / "results")
     assert (verdict.stores, verdict.problems, verdict.unrecorded) == (1, [], [])
+
+
+def test_a_module_may_lie_in_a_repository_elsewhere(tmp_path):
+    """As snakedeploy has it: rules of a repository, and a lensml that is installed."""
+    repository = tmp_path / "repository"
+    for part in PARTS:
+        copied = repository / "lenses" / part
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, copied)
+    commit(repository)
+    snakefile = outer_workflow(tmp_path) / "Snakefile"
+    elsewhere = f"git+file://{repository}/lenses/Snakefile@main"
+    snakefile.write_text(snakefile.read_text().replace(str(ROOT / "Snakefile"), elsewhere))
+    # Snakemake 9.27 cannot look for changed scripts in a repository on disk: code is no trigger.
+    done = run(tmp_path, "-n", "lensml_tables", "--rerun-triggers", "mtime", "params", "input")
+    assert done.returncode == 0, done.stderr
+    assert jobs_of(done.stdout + done.stderr)["lensml_simulate_block"] == 24
+
+
+def commit(repository):
+    """Everything in a folder as the one commit of its branch main."""
+    who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    for command in (("init", "-qb", "main"), ("add", "-A"), (*who, "commit", "-qm", "all")):
+        subprocess.run(["git", *command], cwd=repository, check=True)
 
 
 def test_a_mistake_in_what_is_handed_over_is_one_line(tmp_path):
