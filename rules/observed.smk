@@ -2,6 +2,7 @@
 
 
 rule score_observed:
+    """Observed cut-outs, scored by networks and judged by whether they are like the domain's."""
     input:
         files=observed.files(),
         train=data.seen(observed.domain, "train"),
@@ -41,6 +42,7 @@ rule score_observed:
 
 
 use rule plot as plot_observed with:
+    """Observed cut-outs with what networks say of them."""
     input:
         examples="<results>/observed/examples.npz",
     output:
@@ -56,7 +58,7 @@ use rule plot as plot_observed with:
 
 
 rule observed:
-    """Observed cut-outs (observed.lenses): table and figure."""
+    """Observed cut-outs (observed.lenses), scored by trained networks: table and figure."""
     input:
         refusing(observed.scored),
 
@@ -119,6 +121,7 @@ rule observed_models:
 
 
 use rule tabulate as tabulate_verdicts with:
+    """How often a domain's own images are refused, and corrupted ones: a table."""
     output:
         outputs=tabled("verdicts"),
     log:

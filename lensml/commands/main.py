@@ -1,4 +1,4 @@
-"""The command ``lensml``: checks, predictions, figures of runs; Snakemake does the work."""
+"""The command ``lensml``: a project, checks, predictions, figures; Snakemake does the work."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="lensml", description=__doc__, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"lensml {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init = commands.add_parser(
+        "init",
+        help="write a folder with the workflow in it, to run and to change",
+        description="Write a project: Snakefile, rules, configuration and profiles of the lensml "
+        "that is installed. There, snakemake --cores 2 is the default run.",
+    )
+    init.add_argument("folder", type=Path, help="empty, or not there yet")
     verify = commands.add_parser(
         "verify",
         help="check every dataset and file of a results folder against what was recorded",
@@ -117,6 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 if something is wrong.
     """
     given = parser().parse_args(arguments)
+    if given.command == "init":
+        from lensml.commands.init import report as init
+
+        return init(given.folder)
     if given.command == "verify":
         from lensml.commands.verify import report
 

@@ -32,7 +32,13 @@ from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.sweep import Sweep
 from lensml.schema.training import Audit, Classifier, Compute, Evaluation, Figures
-from lensml.schema.yaml_reader import KIND_KEYS, deep_merge, from_command_line, read_yaml
+from lensml.schema.yaml_reader import (
+    KIND_KEYS,
+    deep_merge,
+    from_command_line,
+    from_workflow,
+    read_yaml,
+)
 
 Substructure = Literal["no_sub", "cdm", "vortex"]
 Task = Literal["classification", "adaptation", "anomaly", "regression"]
@@ -46,6 +52,7 @@ RUNS_ON = {
 REFERRED = {"domains", "encoders", "seeds", "pairs", "substructures", "tasks", "catalogue"}
 REPAIRS = 5  # rounds; a section's own mistakes can hide those of the whole
 COMMAND_LINE = "--config"
+MODULE = "config of the module"
 Problems = Callable[[Any, Origins], list[str]]
 
 
@@ -188,6 +195,7 @@ def read_config(
     *,
     catalogue_dir: Path,
     command_line: Mapping[str, Any] | None = None,
+    module: Mapping[str, Any] | None = None,
     refusal: Refusal | None = None,
 ) -> Config:
     """Read configuration files, merge them in their order, and check the result.
@@ -196,12 +204,13 @@ def read_config(
         files: the first is the default configuration, which is right by itself.
         catalogue_dir: folder with ``instruments/``, ``populations/`` and ``domains/``.
         command_line: what ``--config`` gave, which wins.
+        module: what another workflow says of it as its module, in place of a file.
         refusal: tries to build a model of timm; without it these are taken to be right.
 
     Raises:
         ConfigError: one line per problem.
     """
-    origins = origins_of(files, command_line)
+    origins = origins_of(files, command_line, module)
     merged: dict[str, Any] = {}
     for content in origins.files.values():
         merged = deep_merge(merged, content)
@@ -209,9 +218,11 @@ def read_config(
 
 
 def origins_of(
-    files: Sequence[str | Path], command_line: Mapping[str, Any] | None = None
+    files: Sequence[str | Path],
+    command_line: Mapping[str, Any] | None = None,
+    module: Mapping[str, Any] | None = None,
 ) -> Origins:
-    """What configuration files and the command line say, each by itself.
+    """What configuration files, another workflow and the command line say, each by itself.
 
     Raises:
         ConfigError: a line per file that cannot be read.
@@ -224,6 +235,8 @@ def origins_of(
             lines += error.lines
     if lines:
         raise ConfigError(lines)
+    if module:
+        contents[MODULE] = from_workflow(module)
     if command_line:
         contents[COMMAND_LINE] = from_command_line(dict(command_line))
     return Origins(contents)
