@@ -1,6 +1,6 @@
 from lensml.data.store import open_store as open_store
 from lensml.evaluation.classification.loading import load as load
 from lensml.evaluation.prediction import predict as predict
-from lensml.modelling.lens import model_lens as model_lens
+from lensml.modelling.observed import model_lens as model_lens
 
 __version__: str

@@ -303,6 +303,7 @@ use rule plot as plot_adaptation_summary with:
 
 
 use rule plot as plot_pairs with:
+    """Every pair of domains in one figure, from source only to the oracle."""
     input:
         tables=[at.table_csv("adaptation")],
     output:
@@ -383,6 +384,7 @@ use rule plot as plot_criteria with:
 
 # Jobs that were given labels of a target: of a run's pairs, of the criteria, of development.
 use rule tabulate as tabulate_label_reads with:
+    """Which jobs were given labels of a target, what for and when."""
     input:
         made=lambda w: list(dict.fromkeys(row["file"] for row in label_reads.rows(w.task))),
     output:

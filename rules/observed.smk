@@ -64,6 +64,7 @@ rule observed:
 
 
 rule model_observed:
+    """An observed lens modelled at its own pixels: a row, and arrays for its picture."""
     input:
         files=lambda w: observed.files_of_lens(w.key),
     output:
@@ -88,6 +89,7 @@ rule model_observed:
 
 
 use rule tabulate as tabulate_observed_models with:
+    """Table of modelled lenses."""
     input:
         rows=observed.models(),
     output:
@@ -101,6 +103,7 @@ use rule tabulate as tabulate_observed_models with:
 
 
 use rule plot as plot_observed_model with:
+    """An observed lens, its model, what is left of it, its source and an extra convergence."""
     input:
         examples=f"{at.observed_model}.npz",
     output:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.ndimage import binary_dilation, label
 
 from lensml.modelling.arcs import Rings, find_rings
-from lensml.modelling.field import Blur, Field, read_field
+from lensml.modelling.field import Blur, Field
 from lensml.modelling.light import LensLight, changes_of_light, fit_light, significance_above
 from lensml.modelling.mass import NAMES
 from lensml.modelling.pixel_source import PixelSource
@@ -26,7 +25,6 @@ from lensml.modelling.sersic import (
     first_source,
     fit_from_rings,
 )
-from lensml.schema.observed import ObservedLens
 
 SCANNED = (0.65, 0.75, 0.85, 0.95, 1.05, 1.15, 1.3)  # of the main ring's radius
 SCAN_NODES, SCAN_STEPS = 24, 6
@@ -57,25 +55,6 @@ class Candidate:
     def like_a_lens(self) -> bool:
         """Whether its arcs lie about the Einstein radius."""
         return ARC_RADII[0] <= self.arc_radius <= ARC_RADII[1]
-
-
-def model_lens(image: str | Path, **known: Any) -> LensModel:
-    """Model an observed lens from its files.
-
-    Args:
-        image: FITS or npy file, or a folder with ``data.fits``, ``noise_map.fits``, ``psf.fits``.
-        known: of the cut-out, as in the configuration: ``noise_map``, ``psf`` or ``psf_fwhm``,
-            ``pixel_scale`` (arcsec), ``hdu``, ``center``, ``mask`` and so on, see
-            :class:`lensml.schema.observed.ObservedLens`.
-
-    Returns:
-        the model: ``parameters``, ``best.arcs``, ``best.nodes``, ``statement``.
-
-    Raises:
-        ValueError: a file cannot be used, something is said that is not known of a cut-out, or no
-            start leads to a lens.
-    """
-    return model_field(read_field(ObservedLens.model_validate({"image": str(image), **known})))
 
 
 @dataclass(frozen=True)
@@ -109,13 +88,6 @@ class LensModel:
         """Name, as in lenstronomy where it has one -> value and error (angles in arcsec)."""
         pairs = zip(self.best.mass, self.best.errors, strict=True)
         return {n: (float(v), float(e)) for n, (v, e) in zip(NAMES, pairs, strict=True)}
-
-    @property
-    def statement(self) -> str:
-        """What may be said of it, in words."""
-        from lensml.modelling.verdict import facts_of, statement_of  # which judges models
-
-        return statement_of(self, facts_of(self))
 
 
 def model_field(field: Field, advance: Callable[[str], Any] = lambda _: None) -> LensModel:

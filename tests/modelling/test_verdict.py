@@ -33,7 +33,7 @@ def lens():
 def test_a_good_lens_has_nothing_against_it(lens):
     facts = facts_of(lens)
     assert reasons_against(lens, facts) == []
-    assert lens.statement == "a lens; smooth model adequate"
+    assert statement_of(lens, facts) == "a lens; smooth model adequate"
     assert facts.peak > 20
     assert facts.matched > 100
     assert 0.95 < facts.explained <= 1
