@@ -22,6 +22,11 @@ def workflow_folder() -> Path:
     return carried if carried.is_dir() else PACKAGE.parent
 
 
+def workflow_here() -> Path:
+    """Folder of the project that this is called in, or else what lensml was installed with."""
+    return Path.cwd() if Path(VERSION_FILE).is_file() else workflow_folder()
+
+
 def importable_from(workflow: Path, links: Path) -> Path:
     """Folder from which a job's Python imports this lensml, and nothing else of its environment.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lensml.models.refusal import refusal
 from lensml.schema import ConfigError, read_config
-from lensml.shipped import VERSION_FILE, workflow_folder
+from lensml.shipped import workflow_here
 
 
 def report(files: Sequence[Path], workflow: Path | None = None) -> int:
@@ -23,8 +23,7 @@ def report(files: Sequence[Path], workflow: Path | None = None) -> int:
         workflow: folder of the workflow, with its default configuration and catalogue: the
             project that this is called in, or else what lensml was installed with.
     """
-    if workflow is None:
-        workflow = Path.cwd() if Path(VERSION_FILE).is_file() else workflow_folder()
+    workflow = workflow or workflow_here()
     default = workflow / "config" / "config.yaml"
     try:
         read_config(

@@ -6,16 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lensml.commands.check import WORKFLOW
 from lensml.figures import Style, plot_pairs
 from lensml.schema import Config, ConfigError, read_config
 from lensml.schema.catalogue import read_catalogue
+from lensml.shipped import workflow_here
 
 TITLE = "Adaptation without labels, on the target's test images"
 
 
 def report(
-    tables: Sequence[Path], files: Sequence[Path], output: Path, workflow: Path = WORKFLOW
+    tables: Sequence[Path], files: Sequence[Path], output: Path, workflow: Path | None = None
 ) -> int:
     """Draw the figure, and print where it lies; the exit status.
 
@@ -23,9 +23,10 @@ def report(
         tables: of adaptation, a CSV file per run.
         files: overlays that declare domains of theirs, as ``--configfile`` would name them.
         output: .png or .pdf.
-        workflow: folder of the workflow, with its default configuration and catalogue.
+        workflow: folder of the workflow, with its default configuration and catalogue: the
+            project that this is called in, or else what lensml was installed with.
     """
-    config_dir = workflow / "config"
+    config_dir = (workflow or workflow_here()) / "config"
     try:
         config = read_config(
             [config_dir / "config.yaml", *files], catalogue_dir=config_dir / "catalogue"

@@ -178,9 +178,10 @@ def tabulate_observed_models(rows: Sequence[str], outputs: Sequence[str], *, n_m
         outputs: the .csv, .html, .md and .tex files to write.
         n_mocks: of every lens.
     """
-    table = pd.DataFrame([json.loads(Path(path).read_text()) for path in rows])
-    table = table[[*FIRST, *sorted(set(table) - set(FIRST))]] if "model" in table else table
-    summary = pd.DataFrame([_texts(row) for row in table.to_dict("records")])
+    found = [json.loads(Path(path).read_text()) for path in rows]
+    table, summary = pd.DataFrame(found), pd.DataFrame([_texts(row) for row in found])
+    if "model" in table:
+        table = table.reindex(columns=[*FIRST, *sorted(set(table) - set(FIRST))])
     note = NOTE.format(n=n_mocks)
     write_formats(outputs, table, summary, f"Models of observed lenses. {note}")
 
