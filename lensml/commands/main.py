@@ -61,7 +61,8 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument(
         "images",
         nargs="+",
-        help="npy, npz or FITS files, stores, folders, patterns, or CSV lists with a column image",
+        help="npy, npz, HDF5, Zarr or FITS files, stores, folders, patterns, or CSV lists with a "
+        "column image",
     )
     predict.add_argument(
         "-o", "--output", type=Path, default=Path("predictions.csv"), help="%(default)s"
@@ -75,6 +76,11 @@ def _add_predict(commands: Any) -> None:
         "--exposure-time",
         type=_positive,
         help="s, of images that do not say theirs (that of the classifier's domain)",
+    )
+    predict.add_argument(
+        "--array",
+        metavar="NAME",
+        help="array of the images in npz, HDF5 and Zarr files that hold many (image, or images)",
     )
 
 
@@ -105,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lensml.commands.predict import report as predict
 
         known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
-        return predict(given.run, given.images, given.output, **known)
+        return predict(given.run, given.images, given.output, array=given.array, **known)
     from lensml.commands.doctor import report as diagnose
 
     return diagnose()

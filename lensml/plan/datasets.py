@@ -189,7 +189,7 @@ class Datasets:
         }
 
     def files_of(self, wildcards: Any) -> list[str]:
-        """Where the images of a class lie: a table, or the class's folder.
+        """Where the images of a class lie: a table, an array with its labels, or a folder.
 
         A folder is new where a file was added or taken away.
         """
@@ -197,7 +197,8 @@ class Datasets:
         if files is None:
             return []
         if files.folder is None:
-            return [files.table or ""]
+            places = (files.table, files.array, files.labels_table)
+            return [place for place in places if place is not None]
         called: dict[str, str] = {**files.classes}
         substructure, root = str(wildcards.substructure), Path(files.folder)
         name = called.get(substructure, substructure)

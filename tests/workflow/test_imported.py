@@ -123,5 +123,6 @@ def test_too_few_files_are_counted_before_anything_is_trained(folder, tmp_path):
     # which blocks start before the first of them fails is not ordered
     logs = list((tmp_path / "logs/import_block/mine/cdm/train").glob("*.log"))
     said = "class 'sphere' has 90 images; asked for are 100 for 'train'"
-    assert logs and all(said in log.read_text() for log in logs)
+    assert logs
+    assert all(said in log.read_text() for log in logs)
     assert not (tmp_path / "results/datasets").exists()

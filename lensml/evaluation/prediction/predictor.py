@@ -166,7 +166,7 @@ class Predictor:
             return ""
         return (
             "the light of the lens was subtracted, and its photons' noise is not known: give a "
-            f"noise map ({NOISE_MAP} in an npz, or as a column of a list)"
+            f"noise map ({NOISE_MAP} beside the images in an npz, or as a column of a list)"
         )
 
     def _fill_fits(
@@ -230,6 +230,7 @@ def predict(
     *,
     background_rms: float | None = None,
     exposure_time: float | None = None,
+    array: str | None = None,
 ) -> pd.DataFrame:
     """What a run's classifiers say of images, a row for each.
 
@@ -240,6 +241,7 @@ def predict(
         background_rms: e-/s per pixel of images of which nothing says it; measured on their border
             if not given.
         exposure_time: s, likewise; the domain's if not given.
+        array: name of the array of images, in npz, HDF5 and Zarr files that hold many.
 
     Returns:
         ``image``, ``verdict`` (``within`` the networks' domain, ``outside``, or ``unusable``),
@@ -252,7 +254,7 @@ def predict(
         FileNotFoundError: no trained network, or no image is found.
         ValueError: see :meth:`Predictor.of`.
     """
-    sources = sources_of([images] if isinstance(images, str | Path) else images)
+    sources = sources_of([images] if isinstance(images, str | Path) else images, array)
     tables = Predictor.of(run).rows(
         sources, background_rms=background_rms, exposure_time=exposure_time
     )
@@ -266,12 +268,13 @@ def predict_into(
     *,
     background_rms: float | None = None,
     exposure_time: float | None = None,
+    array: str | None = None,
 ) -> dict[str, int]:
     """Write the table of :func:`predict` as CSV, batch by batch; a stopped run goes on.
 
     Args:
         output: .csv to write; nothing is there before the table is whole.
-        run, images, background_rms, exposure_time: see :func:`predict`.
+        run, images, background_rms, exposure_time, array: see :func:`predict`.
 
     Returns:
         Number of images by verdict.
@@ -279,10 +282,10 @@ def predict_into(
     Raises:
         FileNotFoundError, ValueError: as :func:`predict`.
     """
-    sources = sources_of(images)
+    sources = sources_of(images, array)
     predictor = Predictor.of(run)
     weights = [(str(path), path.stat().st_mtime_ns) for path in runs_in(Path(run).absolute())]
-    record = Record(output, predictor.columns(), [*weights, background_rms, exposure_time])
+    record = Record(output, predictor.columns(), [*weights, background_rms, exposure_time, array])
     tables = predictor.rows(
         sources, background_rms=background_rms, exposure_time=exposure_time, skip=record.done
     )
