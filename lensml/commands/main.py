@@ -56,7 +56,7 @@ def _add_predict(commands: Any) -> None:
         "run",
         type=Path,
         help="folder of a classifier, such as results/classification/euclid_l1/vit_conv_stem, "
-        "whose seeds are averaged",
+        "whose seeds are averaged, or of an exported one (its .onnx file)",
     )
     predict.add_argument(
         "images",

@@ -221,6 +221,14 @@ class Datasets:
         averaged = self.config.classifier.test_time_augmentation
         return self.symmetry(domain) if averaged else "none"
 
+    def judged_by(self, domain: str) -> dict[str, Any]:
+        """What it takes to tell whether an image is of a domain."""
+        return {
+            "domain": dump(self.config.domain(domain)),
+            "fit": dump(self.config.fit),
+            "seed": self.config.seed,
+        }
+
     def img_size(self, domain: str) -> int:
         """Pixels per axis that a network sees."""
         return self.config.network_input.img_size(self.config.domain(domain).num_pix)
