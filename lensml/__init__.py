@@ -14,6 +14,7 @@ _PUBLIC = {
     "load": "lensml.evaluation.classification.loading",
     "open_store": "lensml.data.store",
     "predict": "lensml.evaluation.prediction",
+    "push_to_hub": "lensml.evaluation.cards.hub",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command ``lensml``: checks, and predictions; Snakemake does the work."""
+"""The command ``lensml``: checks, predictions, uploads; Snakemake does the work."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
         "that it needs is missing.",
     )
     _add_predict(commands)
+    _add_push(commands)
     return top
 
 
@@ -56,7 +57,7 @@ def _add_predict(commands: Any) -> None:
         "run",
         type=Path,
         help="folder of a classifier, such as results/classification/euclid_l1/vit_conv_stem, "
-        "whose seeds are averaged, or of an exported one (its .onnx file)",
+        "whose seeds are averaged, or of one that was handed on (.onnx, .safetensors)",
     )
     predict.add_argument(
         "images",
@@ -82,6 +83,22 @@ def _add_predict(commands: Any) -> None:
         metavar="NAME",
         help="array of the images in npz, HDF5 and Zarr files that hold many (image, or images)",
     )
+
+
+def _add_push(commands: Any) -> None:
+    push = commands.add_parser(
+        "push",
+        help="upload a classifier with its model card to the Hugging Face Hub",
+        description="Upload weights that describe themselves, their description and model card, "
+        "as whoever is logged in there (hf auth login). Exit status 1: a file is missing or does "
+        "not belong to the others, or the Hub cannot be reached.",
+    )
+    push.add_argument(
+        "folder", type=Path, help="as snakemake model_cards writes it below results/cards"
+    )
+    push.add_argument("repo_id", metavar="OWNER/NAME", help="made, private, where there is none")
+    push.add_argument("--public", action="store_true", help="a new one is seen by everybody")
+    push.add_argument("--dry-run", action="store_true", help="check, and upload nothing")
 
 
 def _positive(text: str) -> float:
@@ -112,6 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
         return predict(given.run, given.images, given.output, array=given.array, **known)
+    if given.command == "push":
+        from lensml.commands.push import report as push
+
+        return push(given.folder, given.repo_id, public=given.public, dry_run=given.dry_run)
     from lensml.commands.doctor import report as diagnose
 
     return diagnose()

@@ -17,6 +17,7 @@ from toy.configuration import ROOT
 import lensml
 from lensml import plan
 from lensml.commands.main import main
+from lensml.evaluation.cards.writing import write_card
 from lensml.evaluation.classification.calibration import apply_temperature, read_temperature
 from lensml.evaluation.classification.export import export_classifier
 from lensml.schema import Config
@@ -98,7 +99,29 @@ def exported(finished, stores, tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("given", "file"), [("exported", "classifier.onnx")])
+@pytest.fixture(scope="module")
+def described(finished, tmp_path_factory) -> Path:
+    """The classifier's weights that describe themselves, and nothing of the run."""
+    folder = tmp_path_factory.mktemp("described")
+    files = {"weights": "model.safetensors", "config": "config.json", "card": "README.md"}
+    config = yaml.safe_load((finished / "results/config.yaml").read_text())
+    write_card(
+        str(finished / RUN / "weights.safetensors"),
+        {name: str(finished / RUN / f"{name}.json") for name in ("calibration", "run")},
+        str(finished / "results/tables/classification.csv"),
+        {name: str(folder / file) for name, file in files.items()},
+        audits=[],
+        domain="euclid",
+        encoder="vit_conv_stem",
+        seed=0,
+        **plan.Classification(Config.model_validate(config)).described("euclid"),
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "file"), [("exported", "classifier.onnx"), ("described", "model.safetensors")]
+)
 def test_what_was_handed_on_gives_the_same_rows(request, given, file, run, stores, predicted):
     folder = request.getfixturevalue(given)
     shutil.copytree(run.parents[2] / "verdict", folder / "verdict")  # a minute of judging

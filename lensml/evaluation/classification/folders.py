@@ -10,6 +10,7 @@ from lensml.schema import Config
 
 WEIGHTS, RECORD, CALIBRATION = "weights.safetensors", "run.json", "calibration.json"
 NETWORK = "classifier.onnx"  # of an export
+DESCRIBED, CONFIG, CARD = "model.safetensors", "config.json", "README.md"  # to be handed on
 
 
 def root_of(folder: str | Path) -> Path | None:
@@ -50,13 +51,21 @@ def exports_in(folder: str | Path) -> list[Path]:
     return _of_seeds(path, NETWORK)
 
 
+def described_in(folder: str | Path) -> list[Path]:
+    """Weights that describe themselves: the file, that of a folder, or those of all seeds."""
+    path = Path(folder)
+    if path.suffix == ".safetensors":
+        return [path] if path.is_file() else []
+    return _of_seeds(path, DESCRIBED)
+
+
 def networks_in(folder: str | Path) -> list[Path]:
-    """Whatever a folder has of trained classifiers: exported ones, or runs.
+    """Whatever a folder has of trained classifiers: exported, described, or runs.
 
     Raises:
         FileNotFoundError: it has none.
     """
-    return exports_in(folder) or runs_in(folder)
+    return exports_in(folder) or described_in(folder) or runs_in(folder)
 
 
 def _of_seeds(folder: Path, file: str) -> list[Path]:

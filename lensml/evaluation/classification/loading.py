@@ -12,12 +12,14 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
+from lensml.evaluation.cards.description import read_description
 from lensml.evaluation.classification.calibration import read_temperature
 from lensml.evaluation.classification.folders import (
     CALIBRATION,
     RECORD,
     WEIGHTS,
     configuration_of,
+    described_in,
 )
 from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY
 from lensml.evaluation.classification.trained import TrainedClassifier
@@ -48,13 +50,16 @@ def load(folder: str | Path) -> LoadedClassifier:
 
     Args:
         folder: of its run, such as ``results/classification/euclid/vit_conv_stem/seed0`` or an
-            adapted one's; ``config.yaml`` lies above it.
+            adapted one's; ``config.yaml`` lies above it. Or one with weights that describe
+            themselves, as ``snakemake model_cards`` writes them, or these weights alone.
 
     Raises:
         FileNotFoundError: there is no trained network in the folder.
         ValueError: no configuration lies above the folder, or it is no classifier, or one of
             images that were brought to a common camera.
     """
+    if described := described_in(folder):
+        return load_described(described[0])
     run = Path(folder).absolute()
     for name in (WEIGHTS, RECORD):
         if not (run / name).is_file():
@@ -89,6 +94,41 @@ def load(folder: str | Path) -> LoadedClassifier:
         pixel_scale=spec.instrument.pixel_scale,
         channels=tuple(network_input.channels),
         temperature=temperature,
+        module=module.eval(),
+    )
+
+
+def load_described(weights: str | Path) -> LoadedClassifier:
+    """A classifier of weights that describe themselves, of which nothing else is needed.
+
+    Raises:
+        ValueError: the file is damaged, or says too little of the network in it.
+    """
+    said = read_description(weights)
+    network_input = NetworkInput.model_validate(said["network_input"])
+    network = load_classifier(
+        str(weights),
+        encoder=TypeAdapter(Encoder).validate_python(said["encoder"]),
+        img_size=network_input.img_size(said["image_size"]),
+        num_classes=len(said["classes"]),
+        device=torch.device("cpu"),
+        in_chans=len(network_input.channels),
+    )
+    module = ExportedClassifier(
+        network,
+        network_input,
+        symmetry=said["symmetry"],
+        temperature=said["temperature"],
+        smallest=SMALLEST_PROBABILITY,
+    )
+    return LoadedClassifier(
+        domain=said["domain"],
+        classes=tuple(said["classes"]),
+        num_pix=said["image_size"],
+        pixel_scale=said["pixel_scale"],
+        channels=tuple(network_input.channels),
+        temperature=said["temperature"],
+        judged_by=said["judged_by"],
         module=module.eval(),
     )
 

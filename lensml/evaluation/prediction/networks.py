@@ -1,4 +1,4 @@
-"""Networks that predict, of torch or exported, and what it takes to judge images for them."""
+"""Networks that predict, from runs or handed on, and what it takes to judge images for them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def networks_of(run: str | Path) -> tuple[list[TrainedClassifier], JudgedBy]:
     """Classifiers, one per seed, and what images are judged by.
 
     Args:
-        run: folder of a trained classifier or of an exported one, the folder above, or the
-            ``.onnx`` file.
+        run: folder of a trained classifier, of an exported or of a described one, the folder
+            above, or the ``.onnx`` or ``.safetensors`` file.
 
     Raises:
         FileNotFoundError: there is no network.

@@ -69,8 +69,8 @@ class Predictor:
 
         Args:
             run: folder of one, such as ``results/classification/euclid_l1/vit_conv_stem/seed0``,
-                or the folder above, whose seeds are averaged; or of an exported one, or its
-                ``.onnx`` file.
+                or the folder above, whose seeds are averaged; or of one that was handed on, or
+                its ``.onnx`` or ``.safetensors`` file.
 
         Raises:
             FileNotFoundError: there is no trained network in the folder.
@@ -232,8 +232,8 @@ def predict(
     """What a run's classifiers say of images, a row for each.
 
     Args:
-        run: folder of a trained classifier, or the one above with its seeds; or of an exported
-            one, or its ``.onnx`` file, which onnxruntime runs instead of torch.
+        run: folder of a trained classifier, or the one above with its seeds; or of one that was
+            handed on, its ``.safetensors`` or its ``.onnx`` file, which onnxruntime runs.
         images: files, stores, folders, patterns or lists: see
             :func:`lensml.evaluation.prediction.files.sources_of`.
         background_rms: e-/s per pixel of images of which nothing says it; measured on their border
