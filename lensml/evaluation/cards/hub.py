@@ -60,7 +60,7 @@ def checked(folder: str | Path) -> list[Path]:
     said = json.loads((Path(folder) / CONFIG).read_text())["weights"]["sha256"]
     if checksum_of_file(Path(folder) / DESCRIBED)[1] != said:
         raise ValueError(f"{folder}: {DESCRIBED} is not what {CONFIG} describes")
-    if not ModelCard.load(Path(folder) / CARD).data.eval_results:
+    if not getattr(ModelCard.load(Path(folder) / CARD).data, "eval_results", None):
         raise ValueError(f"{folder}: {CARD} has no metrics in its front matter (model-index)")
     return files
 

@@ -52,7 +52,7 @@ def test_an_array_in_a_group_below_is_named_with_it(tmp_path):
 
 
 def test_a_zarr_array_needs_no_name(tmp_path):
-    zarr.save_array(tmp_path / "a.zarr", IMAGES)
+    zarr.create_array(tmp_path / "a.zarr", data=IMAGES)
     assert array_of(tmp_path / "a.zarr").shape == IMAGES.shape
 
 

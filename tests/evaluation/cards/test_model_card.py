@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -24,12 +25,12 @@ def folder(tmp_path, domain) -> Path:
 
 
 def test_the_front_matter_is_read_by_the_hub_s_library(folder):
-    data = ModelCard.load(folder / "README.md").data
+    data: Any = ModelCard.load(folder / "README.md").data
     assert (data.license, data.library_name) == ("mit", "lensml")
     assert data.pipeline_tag == "image-classification"
-    assert {"gravitational-lensing", "cnn"} <= set(data.tags or [])
+    assert {"gravitational-lensing", "cnn"} <= set(data.tags)
     assert data.model_name == "lensml-euclid-cnn-seed0"
-    results = {one.metric_type: one for one in data.eval_results or []}
+    results = {one.metric_type: one for one in data.eval_results}
     assert set(results) == {"roc_auc", "accuracy", "brier_score", "expected_calibration_error"}
     auc = results["roc_auc"]
     assert auc.metric_value == 0.8

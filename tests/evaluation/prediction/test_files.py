@@ -161,7 +161,7 @@ def test_the_array_of_the_images_can_be_named(tmp_path):
 
 def test_zarr_lies_in_folders_as_files_do(tmp_path):
     write_arrays(tmp_path / "a.zarr", image=STACK, label=[0, 1, 2])
-    zarr.save_array(tmp_path / "b.zarr", IMAGE)
+    zarr.create_array(tmp_path / "b.zarr", data=IMAGE)
     write_arrays(tmp_path / "c.h5", image=IMAGE)
     names = [name for batch in read(tmp_path) for name in batch.names]
     expected = [*(f"a.zarr[{i}]" for i in range(3)), "b.zarr", "c.h5"]
