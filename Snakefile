@@ -6,7 +6,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{workflow.current_basedir}/config/config.yaml"
 
 
 report: "docs/captions/workflow.rst"
@@ -59,19 +59,19 @@ rule all:
 
 
 rule datasets:
-    """The Zarr datasets."""
+    """Simulated and imported images of every domain, class and split: Zarr datasets."""
     input:
         data.all_manifests(),
 
 
 rule models:
-    """The weights of every network."""
+    """Every network that the tasks ask for, trained: weights."""
     input:
         results.weights(),
 
 
 rule tables:
-    """Every table, the audit's among them."""
+    """Every table of the tasks and the audit's."""
     input:
         results.tables(),
         results.audit(),
@@ -84,6 +84,6 @@ rule audit:
 
 
 rule figures:
-    """Every figure."""
+    """Every figure of the tasks."""
     input:
         results.figures(),

@@ -12,6 +12,7 @@ except PackageNotFoundError:  # imported from a source tree that was never insta
 # What is public besides: name -> module. Their types stand in __init__.pyi.
 _PUBLIC = {
     "load": "lensml.evaluation.classification.loading",
+    "model_lens": "lensml.modelling.lens",
     "open_store": "lensml.data.store",
     "predict": "lensml.evaluation.prediction",
     "push_to_hub": "lensml.evaluation.cards.hub",

@@ -44,6 +44,8 @@ def hash_of(text: str) -> str:
 def git_commit(digits: int = 40) -> str | None:
     """Commit of the source tree, with ``-dirty`` if it was changed; None outside a checkout."""
     root = Path(__file__).resolve().parents[1]
+    if not (root / "pyproject.toml").is_file():
+        return None  # installed, perhaps within the checkout of something else
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", f"--abbrev={digits}"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)

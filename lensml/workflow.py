@@ -55,7 +55,7 @@ def job(snakemake: Any) -> Iterator[None]:
         _localise(snakemake)
         yield
         for path in _packed(snakemake.output):
-            pack(packed_store(path), with_images=snakemake.rule != "seal_dataset")
+            pack(packed_store(path), with_images=not snakemake.rule.endswith("seal_dataset"))
         record_outputs(RESULTS, snakemake.output, snakemake.rule)
     except EXPECTED as error:
         if isinstance(error, OSError) and error.errno is not None and error.filename is None:

@@ -3,6 +3,7 @@
 
 
 rule adapt_adda:
+    """The target's encoder by ADDA, from a source classifier and a pool without labels."""
     input:
         source=adaptation.seen_to_train,
         target=adaptation.seen_pool,
@@ -33,6 +34,7 @@ rule adapt_adda:
 
 
 rule adapt_adabn:
+    """The source classifier with batch-norm statistics of the target's pool (AdaBN)."""
     input:
         target=adaptation.seen_pool,
         weights=adaptation.start,
@@ -57,6 +59,7 @@ rule adapt_adabn:
 
 
 rule adapt_jointly:
+    """A classifier by a joint method: source labels and the target's pool in one loss."""
     input:
         source=adaptation.seen_to_train,
         target=adaptation.seen_pool,
@@ -91,6 +94,7 @@ rule adapt_jointly:
 
 
 rule train_oracle:
+    """The upper reference: a classifier that goes on with the target's labels."""
     input:
         train=lambda w: data.seen(w.target, "train"),
         validation=lambda w: data.seen(w.target, "val"),
@@ -120,6 +124,7 @@ rule train_oracle:
 
 # The published protocol, to stand beside the rest: the step is chosen on labelled test images.
 rule select_on_test:
+    """The snapshot of an ADDA run that is best on labelled test images: the published protocol."""
     input:
         test=adaptation.seen_to_test,
         snapshots=f"{adaptation.of('adda')}/snapshots.safetensors",
@@ -144,6 +149,7 @@ rule select_on_test:
 
 
 rule predict_adapted:
+    """An adapted classifier's probabilities of the target's test images."""
     input:
         test=adaptation.seen_to_test,
         weights=adaptation.predicting_weights,
@@ -171,6 +177,7 @@ rule predict_adapted:
 
 
 rule embed_domains:
+    """Embeddings of both domains before and after ADDA, as a map in two dimensions."""
     input:
         source=lambda w: adaptation.seen_labelled(w, "source", "test"),
         target=adaptation.seen_to_test,
@@ -200,6 +207,7 @@ rule embed_domains:
 
 
 rule measure_criteria:
+    """Criteria of an adapted run that need no label of the target."""
     input:
         source=lambda w: adaptation.seen_labelled(w, "source", "val"),
         target=adaptation.seen_pool,
@@ -227,6 +235,7 @@ rule measure_criteria:
 
 
 use rule tabulate as tabulate_adaptation with:
+    """Every method from source to target: a table."""
     input:
         predictions=[row["path"] for row in adaptation.rows()],
         criteria=adaptation.criteria(adaptation.rows()),
@@ -245,6 +254,7 @@ use rule tabulate as tabulate_adaptation with:
 
 
 use rule plot as plot_roc_adaptation with:
+    """ROC curves of every method of a pair of domains."""
     input:
         files=lambda w: flat(adaptation.predictions(w)),
     output:
@@ -260,6 +270,7 @@ use rule plot as plot_roc_adaptation with:
 
 
 use rule plot as plot_confusion_adaptation with:
+    """Confusion matrices of every method of a pair of domains."""
     input:
         files=lambda w: flat(adaptation.predictions(w)),
     output:
@@ -275,6 +286,7 @@ use rule plot as plot_confusion_adaptation with:
 
 
 use rule plot as plot_adaptation_summary with:
+    """AUC of every method of a pair of domains with intervals."""
     input:
         table=at.table_csv("adaptation"),
     output:
@@ -290,7 +302,23 @@ use rule plot as plot_adaptation_summary with:
         figures=FIGURE_STYLE,
 
 
+use rule plot as plot_pairs with:
+    input:
+        tables=[at.table_csv("adaptation")],
+    output:
+        output=pictured("adaptation/pairs"),
+    log:
+        "<logs>/plot_pairs.log",
+    params:
+        code=code("figures.pairs"),
+        made_by="figures.pairs:plot_pairs",
+        labels={name: CFG.labels[name] for pair in adaptation.pairs for name in pair},
+        title="Adaptation without labels, on the target's test images",
+        figures=FIGURE_STYLE,
+
+
 use rule plot as plot_history_adda with:
+    """Losses of the ADDA runs of a pair of domains."""
     input:
         histories=adaptation.adda_histories,
     output:
@@ -305,6 +333,7 @@ use rule plot as plot_history_adda with:
 
 
 use rule plot as plot_embedding with:
+    """Embeddings of both domains before and after ADDA."""
     input:
         table=adaptation.embedding,
     output:
@@ -320,6 +349,7 @@ use rule plot as plot_embedding with:
 
 
 use rule tabulate as tabulate_criteria with:
+    """How well criteria without labels order adapted runs: a table."""
     input:
         predictions=[row["path"] for row in adaptation.judged()],
         criteria=[row["criterion_file"] for row in adaptation.judged()],
@@ -336,6 +366,7 @@ use rule tabulate as tabulate_criteria with:
 
 
 use rule plot as plot_criteria with:
+    """Criteria without labels beside the accuracy of adapted runs."""
     input:
         table=at.table_csv("criteria"),
     output:
@@ -350,7 +381,22 @@ use rule plot as plot_criteria with:
         figures=FIGURE_STYLE,
 
 
+# Jobs that were given labels of a target: of a run's pairs, of the criteria, of development.
+use rule tabulate as tabulate_label_reads with:
+    input:
+        made=lambda w: list(dict.fromkeys(row["file"] for row in label_reads.rows(w.task))),
+    output:
+        outputs=tabled("label_reads_{task}"),
+        run="<results>/tables/label_reads_{task}_run.json",
+    log:
+        "<logs>/tabulate_label_reads/{task}.log",
+    params:
+        code=code("evaluation.adaptation.label_reads"),
+        made_by="evaluation.adaptation.label_reads:tabulate_label_reads",
+        reads=lambda w: label_reads.rows(w.task),
+
+
 rule criteria:
     """How well criteria without labels order adapted runs by their accuracy: table and figure."""
     input:
-        lambda w: adaptation.criteria_results(),
+        refusing(adaptation.criteria_results),

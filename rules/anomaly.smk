@@ -2,6 +2,7 @@
 
 
 rule make_proxies:
+    """Smooth lenses of the validation split, distorted, as substructure that anyone may see."""
     input:
         manifest=lambda w: data.manifest(w.domain, "no_sub", "val"),
     output:
@@ -24,6 +25,7 @@ rule make_proxies:
 
 
 rule train_mae:
+    """A masked autoencoder, trained on smooth lenses alone."""
     input:
         train=lambda w: data.manifest(w.domain, "no_sub", "train"),
         validation=lambda w: data.manifest(w.domain, "no_sub", "val"),
@@ -50,6 +52,7 @@ rule train_mae:
 
 
 rule score_anomalies:
+    """Anomaly scores of a masked autoencoder, and examples of what it reconstructs."""
     input:
         scored=lambda w: anomaly.scored_manifests(w.domain),
         reference=lambda w: data.manifest(w.domain, "no_sub", "train"),
@@ -76,6 +79,7 @@ rule score_anomalies:
 
 
 rule score_pca:
+    """Anomaly scores of the baseline: the residual after projection on principal components."""
     input:
         train=lambda w: data.manifest(w.domain, "no_sub", "train"),
         scored=lambda w: anomaly.scored_manifests(w.domain),
@@ -98,6 +102,7 @@ rule score_pca:
 
 
 rule score_total_flux:
+    """Anomaly scores of the baseline: brightness."""
     input:
         scored=lambda w: anomaly.scored_manifests(w.domain),
     output:
@@ -117,6 +122,7 @@ rule score_total_flux:
 
 
 rule score_supervised:
+    """The ceiling of anomaly detection: a labelled classifier's probability of substructure."""
     input:
         predictions=anomaly.supervised_predictions,
         test=lambda w: data.manifests(w.domain, "test"),
@@ -138,6 +144,7 @@ rule score_supervised:
 
 
 rule render_convergence:
+    """The true convergence of the substructure in a few test images."""
     input:
         manifests=lambda w: data.manifests(w.domain, "test"),
     output:
@@ -158,6 +165,7 @@ rule render_convergence:
 
 
 use rule tabulate as tabulate_anomaly with:
+    """Every detector of anomalies: a table."""
     input:
         scores=[row["path"] for row in anomaly.rows()],
         proxies=[row["proxies"] for row in anomaly.rows() if row["proxies"]],
@@ -176,6 +184,7 @@ use rule tabulate as tabulate_anomaly with:
 
 
 use rule tabulate as tabulate_anomaly_strength with:
+    """AUC of detectors against the strength of the substructure: a table."""
     input:
         scores=lambda w: flat(anomaly.headline_scores(w.domain)),
         manifests=lambda w: data.manifests(w.domain, "test"),
@@ -193,6 +202,7 @@ use rule tabulate as tabulate_anomaly_strength with:
 
 
 use rule plot as plot_anomaly_strength with:
+    """AUC of detectors against the strength of the substructure."""
     input:
         table=at.table_csv("anomaly_strength_{domain}"),
     output:
@@ -207,6 +217,7 @@ use rule plot as plot_anomaly_strength with:
 
 
 use rule plot as plot_roc_anomaly with:
+    """ROC curves of the detectors of anomalies."""
     input:
         files=lambda w: flat(anomaly.headline_scores(w.domain)),
     output:
@@ -222,6 +233,7 @@ use rule plot as plot_roc_anomaly with:
 
 
 use rule plot as plot_score_distributions with:
+    """How the scores of every class are distributed."""
     input:
         files=lambda w: flat(anomaly.headline_scores(w.domain)),
     output:
@@ -237,6 +249,7 @@ use rule plot as plot_score_distributions with:
 
 
 use rule plot as plot_history_mae with:
+    """Losses of the masked autoencoders of a domain."""
     input:
         histories=lambda w: anomaly.mae_files(w.domain, "history.csv"),
     output:
@@ -251,6 +264,7 @@ use rule plot as plot_history_mae with:
 
 
 use rule plot as plot_anomaly_summary with:
+    """AUC of every detector with intervals."""
     input:
         table=at.table_csv("anomaly"),
     output:
@@ -266,6 +280,7 @@ use rule plot as plot_anomaly_summary with:
 
 
 use rule plot as plot_reconstructions with:
+    """Images, what a masked autoencoder makes of them, and where they differ."""
     input:
         examples=lambda w: anomaly.mae_files(w.domain, "reconstructions.npz")[0],
         truth="<results>/convergence/{domain}.npz",
@@ -281,6 +296,7 @@ use rule plot as plot_reconstructions with:
 
 
 rule collect_found:
+    """Test images with their fits and true convergence, to be drawn."""
     input:
         fits=lambda w: anomaly.fits_files(w.domain),
         test=lambda w: data.manifests(w.domain, "test"),
@@ -303,6 +319,7 @@ rule collect_found:
 
 
 use rule plot as plot_found with:
+    """Test images, what the fit leaves over, and the substructure that was found and is there."""
     input:
         examples="<results>/anomaly/{domain}/potential_filter/examples.npz",
     output:
@@ -317,6 +334,6 @@ use rule plot as plot_found with:
 
 
 rule anomaly:
-    """Anomaly detection alone: table and figures."""
+    """Substructure found without labels, by every detector: table and figures."""
     input:
         of_task("anomaly", results.anomaly()),

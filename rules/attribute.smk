@@ -2,6 +2,7 @@
 
 
 rule render_attribution_truth:
+    """The true convergence of the test images that attribution maps are made of."""
     input:
         manifests=lambda w: data.manifests(w.domain, "test"),
     output:
@@ -25,6 +26,7 @@ rule render_attribution_truth:
 
 
 rule map_classifier:
+    """Attribution maps of a classifier with their scores, and examples."""
     input:
         test=lambda w: data.seen(w.domain, "test"),
         truth="<results>/attribution/{domain}/truth.npz",
@@ -54,6 +56,7 @@ rule map_classifier:
 
 
 use rule tabulate as tabulate_attribution with:
+    """How well attribution maps fall on the substructure: a table."""
     input:
         scores=[row["path"] for row in attribution.rows()],
         audits=data.audits(attribution.rows(), "domain"),
@@ -70,6 +73,7 @@ use rule tabulate as tabulate_attribution with:
 
 
 use rule plot as plot_attribution with:
+    """Attribution maps beside the true convergence."""
     input:
         examples=attribution.examples,
     output:

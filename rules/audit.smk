@@ -2,6 +2,7 @@
 
 
 rule audit_domain:
+    """Trials to tell a domain's classes apart without their substructure."""
     input:
         manifests=lambda w: data.manifests(w.domain, *SPLITS),
     output:
@@ -25,6 +26,7 @@ rule audit_domain:
 
 
 use rule tabulate as tabulate_audit with:
+    """The audit of every domain: a table."""
     input:
         audits=expand(at.audit, domain=data.simulated(CFG.domains)),
     output:

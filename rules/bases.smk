@@ -3,6 +3,7 @@
 
 
 rule plot:
+    """What figures have in common; to be used as another rule, not by itself."""
     log:
         "<logs>/plot.log",
     conda:
@@ -15,6 +16,7 @@ rule plot:
 
 
 rule tabulate:
+    """What tables have in common; to be used as another rule, not by itself."""
     log:
         "<logs>/tabulate.log",
     conda:

@@ -2,6 +2,7 @@
 
 
 rule run_benchmark:
+    """Images per second of simulators and loader: a table."""
     output:
         tables=tabled("benchmark"),
         run="<results>/tables/benchmark_run.json",
@@ -25,6 +26,7 @@ rule run_benchmark:
 
 
 use rule plot as plot_benchmark with:
+    """Images per second of simulators and loader."""
     input:
         table=at.table_csv("benchmark"),
     output:
@@ -39,6 +41,7 @@ use rule plot as plot_benchmark with:
 
 
 rule benchmark_fits:
+    """Fits per second and core, beside those of scipy and lenstronomy: a table."""
     output:
         tables=tabled("fit_speed"),
         run="<results>/tables/fit_speed_run.json",
@@ -61,6 +64,7 @@ rule benchmark_fits:
 
 
 rule benchmark_workflow:
+    """What planning and starting jobs costs: a table."""
     output:
         tables=tabled("workflow_overhead"),
         run="<results>/tables/workflow_overhead_run.json",
@@ -73,7 +77,7 @@ rule benchmark_workflow:
         **needs(4000, 60),
     params:
         code=code("evaluation.speed.workflow"),
-        snakefile=str(workflow.main_snakefile),
+        snakefile=f"{HERE}/Snakefile",
         configs=CONFIG_FILES,
         domain=CFG.domains[0],
         n_stores=len(CFG.domains) * len(CLASSES),
@@ -83,6 +87,7 @@ rule benchmark_workflow:
 
 
 rule benchmark_training:
+    """Where the time of a training step goes: a table."""
     output:
         tables=tabled("training_speed"),
         run="<results>/tables/training_speed_run.json",

@@ -2,6 +2,7 @@
 
 
 rule write_model_card:
+    """A classifier's weights, which describe themselves, with its model card."""
     input:
         weights=f"{at.classifier_run}/weights.safetensors",
         calibration=f"{at.classifier_run}/calibration.json",

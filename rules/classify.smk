@@ -2,6 +2,7 @@
 
 
 rule train_classifier:
+    """A classifier of one encoder and seed, trained on one domain."""
     input:
         train=lambda w: data.seen(w.domain, "train"),
         validation=lambda w: data.seen(w.domain, "val"),
@@ -28,6 +29,7 @@ rule train_classifier:
 
 
 rule predict_classifier:
+    """A classifier's probabilities of its domain's test images."""
     input:
         test=lambda w: data.seen(w.domain, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
@@ -52,6 +54,7 @@ rule predict_classifier:
 
 
 use rule predict_classifier as predict_validation with:
+    """A classifier's probabilities of its domain's validation images."""
     input:
         validation=lambda w: data.seen(w.domain, "val"),
         weights=f"{at.classifier_run}/weights.safetensors",
@@ -68,6 +71,7 @@ use rule predict_classifier as predict_validation with:
 
 
 rule calibrate_classifier:
+    """A classifier's temperature, fitted on validation images."""
     input:
         validation=f"{at.classifier_run}/validation.csv",
     output:
@@ -86,6 +90,7 @@ rule calibrate_classifier:
 
 
 rule predict_radial_profile:
+    """Probabilities of the baseline without a network: rings and moments of the image."""
     input:
         train=lambda w: data.manifests(w.domain, "train"),
         test=lambda w: data.manifests(w.domain, "test"),
@@ -108,6 +113,7 @@ rule predict_radial_profile:
 
 
 rule predict_fit_statistics:
+    """Probabilities of the baseline without a network: statistics of the smooth fit."""
     input:
         fits=lambda w: classification.fits_files(w.domain, "val", "test"),
         test=lambda w: data.manifests(w.domain, "test"),
@@ -131,6 +137,7 @@ rule predict_fit_statistics:
 
 
 use rule tabulate as tabulate_classification with:
+    """Every classifier and baseline: a table."""
     input:
         predictions=classification.files(),
         audits=data.audits(classification.rows(), "domain"),
@@ -148,6 +155,7 @@ use rule tabulate as tabulate_classification with:
 
 
 use rule tabulate as tabulate_strength with:
+    """AUC against the strength of the substructure: a table."""
     input:
         predictions=lambda w: [row["path"] for row in classification.rows(w.domain)],
         manifests=lambda w: data.manifests(w.domain, "test"),
@@ -165,6 +173,7 @@ use rule tabulate as tabulate_strength with:
 
 
 use rule tabulate as tabulate_reliability with:
+    """Predicted probabilities against frequencies: a table."""
     input:
         predictions=lambda w: classification.files(w.domain),
     output:
@@ -180,6 +189,7 @@ use rule tabulate as tabulate_reliability with:
 
 
 use rule plot as plot_roc_classification with:
+    """ROC curves of the classifiers of a domain."""
     input:
         files=lambda w: flat(classification.predictions(w.domain)),
     output:
@@ -195,6 +205,7 @@ use rule plot as plot_roc_classification with:
 
 
 use rule plot as plot_confusion with:
+    """Confusion matrices of the classifiers of a domain."""
     input:
         files=lambda w: flat(classification.predictions(w.domain)),
     output:
@@ -210,6 +221,7 @@ use rule plot as plot_confusion with:
 
 
 use rule plot as plot_history_classifier with:
+    """Losses and accuracy of a classifier's training."""
     input:
         files=lambda w: flat(classification.histories(w.domain)),
     output:
@@ -225,6 +237,7 @@ use rule plot as plot_history_classifier with:
 
 
 use rule plot as plot_strength with:
+    """AUC against the strength of the substructure."""
     input:
         table=at.table_csv("strength_{domain}"),
     output:
@@ -239,6 +252,7 @@ use rule plot as plot_strength with:
 
 
 use rule plot as plot_reliability with:
+    """Predicted probabilities against frequencies."""
     input:
         table=at.table_csv("reliability_{domain}"),
     output:

@@ -6,16 +6,21 @@ import sys
 import time
 from pathlib import Path
 
-# Jobs import lensml from this checkout whether or not it is installed.
-sys.path.insert(0, workflow.basedir)
-inherited = dict(os.environ).get("PYTHONPATH")
-os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [workflow.basedir, inherited])))
+# Where this workflow lies, which may be a module of another one (docs/module.md). Its package is
+# imported from there, whether or not it is installed.
+HERE = Path(str(workflow.current_basedir)).parent
+if HERE.is_dir():
+    sys.path.insert(0, str(HERE))
+else:  # at GitHub, say: configuration and catalogue are those of the lensml that is installed
+    from lensml.shipped import workflow_folder
+
+    HERE = workflow_folder()
 
 from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 
-from lensml import plan
+from lensml import __version__, plan
 from lensml.plan.classification import flat
 from lensml.plan.code import hash_of_code
 from lensml.plan.datasets import dump
@@ -30,6 +35,17 @@ from lensml.schema.asked_encoders import unfit
 from lensml.schema.config import origins_of, resolved_text
 from lensml.schema.simulation import SPLITS
 from lensml.schema.studies import SHIPPED
+from lensml.shipped import importable_from, version_problem
+
+if stale := version_problem(HERE, __version__):
+    sys.exit(stale)
+
+# Jobs import the same package, in whatever environment they run.
+FOUND_FIRST = [
+    str(importable_from(HERE, Path(".snakemake/lensml"))),
+    dict(os.environ).get("PYTHONPATH"),
+]
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, FOUND_FIRST)))
 
 
 def checked_config():
@@ -37,9 +53,9 @@ def checked_config():
     try:
         return read_config(
             CONFIG_FILES,
-            catalogue_dir=Path(workflow.basedir) / "config" / "catalogue",
-            command_line=COMMAND_LINE,
+            catalogue_dir=HERE / "config" / "catalogue",
             refusal=refusal if workflow.is_main_process else None,  # a job's was tried before it
+            **GIVEN,
         )
     except ConfigError as error:
         give_up(error.lines)
@@ -52,11 +68,14 @@ def give_up(problems):
     sys.exit(1)
 
 
-# Later ones win.
-CONFIG_FILES = list(
-    dict.fromkeys([f"{workflow.basedir}/config/config.yaml", *map(str, workflow.configfiles)])
-)
-COMMAND_LINE = dict(workflow.config_settings.config)
+# Later ones win. As a module, this workflow knows what its statement hands over, and no file.
+DEFAULT = f"{HERE}/config/config.yaml"
+if workflow.modifier.is_main_snakefile():
+    CONFIG_FILES = list(dict.fromkeys([DEFAULT, *map(str, workflow.configfiles)]))
+    GIVEN = {"command_line": dict(workflow.config_settings.config)}
+else:
+    CONFIG_FILES = [DEFAULT]
+    GIVEN = {"module": dict(config)}
 CFG = checked_config()
 CLASSES = CFG.substructures
 STARTED = time.time()
@@ -81,6 +100,7 @@ results = plan.Results(CFG, IN_STORAGE)
 classification = plan.Classification(CFG, IN_STORAGE)
 adaptation = plan.Adaptation(CFG, IN_STORAGE)
 harmony = plan.Harmony(CFG, IN_STORAGE)
+label_reads = plan.LabelReads(CFG, IN_STORAGE)
 development = plan.Development(CFG, IN_STORAGE)
 anomaly = plan.Anomaly(CFG, IN_STORAGE)
 sweep = plan.Sweep(CFG, IN_STORAGE)
@@ -97,6 +117,15 @@ pathvars:
     results=CFG.results,
     logs=CFG.results.replace("results", "logs", 1),
 
+
+if moved := workflow.modifier.path_modifier.replace_prefix(workflow.pathvars.get("results")):
+    if moved != CFG.results:
+        give_up(
+            [
+                f"prefix or pathvars of the module = {moved}: its results lie in {CFG.results}; "
+                "to keep them apart, give its configuration the key 'run' with a name"
+            ]
+        )
 
 # Before numpy or torch start: jobs share the cores, so none may take them all.
 for variable in (
@@ -128,6 +157,7 @@ wildcard_constraints:
     block=r"\d+",
     seed=r"\d+",
     encoder="|".join(map(re.escape, CFG.encoders)),
+    task="adaptation|criteria|development",
     study="zoo|ablation|scaling|search",
     worker=r"\d+",
     trial=r"\d+",
@@ -201,11 +231,23 @@ def of_study(study, files):
     """What a study's own target asks for, as an input function; refused where its encoders fail."""
 
     def found(wildcards):
-        origins = origins_of(CONFIG_FILES, COMMAND_LINE)
+        origins = origins_of(CONFIG_FILES, **GIVEN)
         problems = unfit(asked_encoders.of_study(CFG, study), origins, refusal)
         if problems:
             give_up(problems)
-        return files() if callable(files) else files
+        return refusing(files)(wildcards) if callable(files) else files
+
+    return found
+
+
+def refusing(files):
+    """What a target asks for, as an input function; why there is nothing to make, in one line."""
+
+    def found(wildcards):
+        try:
+            return files()
+        except ValueError as error:
+            give_up([str(error)])
 
     return found
 

@@ -3,6 +3,7 @@
 
 
 rule train_autoencoder:
+    """An autoencoder (convolutional, variational, adversarial), trained on smooth lenses alone."""
     input:
         train=lambda w: data.manifest(w.domain, "no_sub", "train"),
         validation=lambda w: data.manifest(w.domain, "no_sub", "val"),
@@ -30,6 +31,7 @@ rule train_autoencoder:
 
 
 rule score_autoencoder:
+    """Anomaly scores of an autoencoder."""
     input:
         scored=lambda w: anomaly.scored_manifests(w.domain),
         weights=f"{at.autoencoder_run}/weights.safetensors",
@@ -54,6 +56,7 @@ rule score_autoencoder:
 
 
 rule score_smooth_fit:
+    """Anomaly scores of the smooth lens fit: what it leaves over."""
     input:
         fits=lambda w: anomaly.fits_files(w.domain),
         scored=lambda w: anomaly.scored_manifests(w.domain),
@@ -75,6 +78,7 @@ rule score_smooth_fit:
 
 
 use rule score_smooth_fit as score_potential_filter with:
+    """Anomaly scores of the potential filter: evidence for more than a smooth lens."""
     output:
         **anomaly.baseline_files("potential_filter"),
     log:
@@ -86,6 +90,7 @@ use rule score_smooth_fit as score_potential_filter with:
 
 
 rule measure_amplitudes:
+    """How many proxies each amplitude of the potential finds."""
     input:
         smooth=lambda w: data.manifest(w.domain, "no_sub", "val"),
         proxies=lambda w: data.store_files(anomaly.proxies(w.domain)),

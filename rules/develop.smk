@@ -3,6 +3,7 @@
 
 
 use rule adapt_adda as develop_adda with:
+    """A trial of ADDA with other settings."""
     input:
         source=lambda w: data.seen(w.source, "train"),
         target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
@@ -26,6 +27,7 @@ use rule adapt_adda as develop_adda with:
 
 
 use rule adapt_jointly as develop_jointly with:
+    """A trial of a joint method with other settings."""
     input:
         source=lambda w: data.seen(w.source, "train"),
         target=lambda w: data.seen_of(w.target, "unlabelled", "train"),
@@ -52,6 +54,7 @@ use rule adapt_jointly as develop_jointly with:
 
 
 use rule predict_adapted as predict_development with:
+    """A trial's probabilities of labelled validation images of a target that is not reported."""
     input:
         validation=lambda w: data.seen(w.target, "val"),
         weights=f"{at.development_run}/weights.safetensors",
@@ -69,6 +72,7 @@ use rule predict_adapted as predict_development with:
 
 
 use rule tabulate as tabulate_development with:
+    """Trials of adaptation's settings: a table, and the best as an overlay."""
     input:
         predictions=lambda w: [row["path"] for row in development.rows()],
     output:
@@ -79,7 +83,7 @@ use rule tabulate as tabulate_development with:
     params:
         code=code("evaluation.adaptation.development"),
         made_by="evaluation.adaptation.development:tabulate_development",
-        runs=lambda w: development.rows(),
+        runs=refusing(development.rows),
         evaluation=dump(CFG.evaluation),
         seed=SEED,
 
@@ -87,4 +91,4 @@ use rule tabulate as tabulate_development with:
 rule development:
     """Trials of adaptation's settings: table, and the best as an overlay (development.pairs)."""
     input:
-        lambda w: development.results(),
+        refusing(development.results),

@@ -2,6 +2,7 @@
 
 
 rule export_classifier:
+    """A classifier as an ONNX file with its description."""
     input:
         test=lambda w: data.seen(w.domain, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
@@ -30,6 +31,6 @@ rule export_classifier:
 
 
 rule export:
-    """Classifiers as ONNX files, with descriptions."""
+    """Classifiers as ONNX files that need neither lensml nor torch, with descriptions."""
     input:
         classification.exports(),

@@ -3,6 +3,7 @@
 
 
 rule fit_reference:
+    """Smooth lenses of a domain among which every fit looks for its start."""
     output:
         reference="<results>/fits/{domain}/reference.npz",
     log:
@@ -22,6 +23,7 @@ rule fit_reference:
 
 
 rule fit_block:
+    """A smooth lens fitted to every image of a block."""
     input:
         images=fits.image_files,
         reference="<results>/fits/{domain}/reference.npz",
@@ -47,6 +49,7 @@ rule fit_block:
 
 
 use rule fit_block as fit_training_block with:
+    """A smooth lens fitted to every training image of a block."""
     output:
         **fits.block_outputs("train"),
     log:
@@ -62,6 +65,7 @@ use rule fit_block as fit_training_block with:
 
 
 rule seal_fit:
+    """The fits of a dataset as one store with its manifest."""
     input:
         images=fits.image_files,
         chunks=lambda w: fits.blocks(w)["chunks"],
@@ -86,6 +90,7 @@ rule seal_fit:
 
 
 rule pool_fits:
+    """The fits of a domain's training images, mixed and without labels."""
     input:
         pool=lambda w: data.pool_files(w.domain),
         fits=lambda w: fits.labelled_files(w.domain),
@@ -108,6 +113,7 @@ rule pool_fits:
 
 
 use rule tabulate as tabulate_fits with:
+    """How well smooth lenses were fitted, domain by domain: a table."""
     input:
         stores=fits.rows_files(),
     output:

@@ -3,6 +3,7 @@
 
 
 rule fit_target_camera:
+    """A target's camera, fitted to its pool without labels."""
     input:
         images=harmony.inputs,
     output:
@@ -24,6 +25,7 @@ rule fit_target_camera:
 
 
 rule find_harmony:
+    """The camera that both domains of a pair can be brought to."""
     input:
         images=harmony.inputs,
         fit=harmony.needed_fit,
@@ -45,6 +47,7 @@ rule find_harmony:
 
 
 rule harmonise_images:
+    """A dataset as the common camera of its pair would have taken it."""
     input:
         images=harmony.plain_files,
         harmony=harmony.agreed,
@@ -69,6 +72,7 @@ rule harmonise_images:
 
 
 use rule predict_radial_profile as predict_radial_profile_harmonised with:
+    """Rings and moments of images in the common camera: probabilities of the target."""
     input:
         train=lambda w: harmony.waited_for(w, "source", "train"),
         test=lambda w: harmony.waited_for(w, "target", "test"),
@@ -85,6 +89,7 @@ use rule predict_radial_profile as predict_radial_profile_harmonised with:
 
 # Where every method of a harmonised pair begins.
 rule adapt_harmonised:
+    """The classifier of a harmonised pair, at which every method begins."""
     input:
         source=adaptation.seen_to_train,
         target=adaptation.seen_pool,
@@ -118,6 +123,7 @@ rule adapt_harmonised:
 
 
 use rule tabulate as tabulate_cameras with:
+    """Cameras as a blind fit finds them, beside the true ones: a table."""
     input:
         fits=[row["fit"] for row in harmony.camera_fits()],
     output:
@@ -133,4 +139,4 @@ use rule tabulate as tabulate_cameras with:
 rule cameras:
     """Cameras of the targets of every pair as a blind fit finds them, beside the true ones: a table."""
     input:
-        lambda w: harmony.cameras_table(),
+        refusing(harmony.cameras_table),

@@ -3,6 +3,7 @@ GRID = CFG.limit.model_dump(include={"f_sub", "magnitudes", "n_network_images"})
 
 
 rule measure_limit:
+    """Bounds on the AUC that any method can reach in a domain."""
     output:
         table="<results>/limit/{domain}.csv",
     log:
@@ -24,6 +25,7 @@ rule measure_limit:
 
 
 use rule tabulate as tabulate_limit with:
+    """Bounds on the AUC that any method can reach: a table."""
     input:
         tables=limit.bounds(),
     output:
@@ -37,6 +39,7 @@ use rule tabulate as tabulate_limit with:
 
 
 use rule plot as plot_limit with:
+    """Bounds on the AUC that any method can reach."""
     input:
         table="<results>/limit/{domain}.csv",
     output:
@@ -51,12 +54,13 @@ use rule plot as plot_limit with:
 
 
 rule limit:
-    """Bounds on the AUC that any method can reach: table and figures."""
+    """Bounds on the AUC that any method can reach on one image: table and figures."""
     input:
         limit.results(),
 
 
 rule simulate_grid:
+    """Test images in every cell of a grid of f_sub and magnitude."""
     output:
         folder=directory("<results>/limit/images/{domain}"),
     log:
@@ -77,6 +81,7 @@ rule simulate_grid:
 
 
 rule fit_grid:
+    """A smooth lens fitted to every image of the grid."""
     input:
         folder="<results>/limit/images/{domain}",
         reference="<results>/fits/{domain}/reference.npz",
@@ -98,6 +103,7 @@ rule fit_grid:
 
 
 rule predict_grid:
+    """A classifier's probabilities of the images of the grid."""
     input:
         folder="<results>/limit/images/{domain}",
         fits=["<results>/limit/fits/{domain}"] * CFG.network_input.fitted,
@@ -123,6 +129,7 @@ rule predict_grid:
 
 
 rule predict_grid_radial_profile:
+    """Probabilities of the grid's images from rings and moments."""
     input:
         folder="<results>/limit/images/{domain}",
         train=lambda w: data.manifests(w.domain, "train"),
@@ -145,6 +152,7 @@ rule predict_grid_radial_profile:
 
 
 use rule tabulate as measure_network_limit with:
+    """Networks beside the physical limit in a domain."""
     input:
         limit="<results>/limit/{domain}.csv",
         predictions=lambda w: limit.network_files(w.domain),
@@ -162,6 +170,7 @@ use rule tabulate as measure_network_limit with:
 
 
 use rule tabulate as tabulate_network_limit with:
+    """Networks beside the physical limit: a table."""
     input:
         tables=limit.network_tables(),
     output:
@@ -175,6 +184,7 @@ use rule tabulate as tabulate_network_limit with:
 
 
 use rule plot as plot_network_limit with:
+    """AUC of networks beside the physical limit."""
     input:
         table="<results>/limit/{domain}.csv",
         networks="<results>/limit/networks/{domain}.csv",
@@ -190,6 +200,7 @@ use rule plot as plot_network_limit with:
 
 
 use rule plot as plot_efficiency with:
+    """The share of the oracle's d' that networks reach."""
     input:
         table="<results>/limit/networks/{domain}.csv",
     output:

@@ -3,6 +3,7 @@
 
 
 use rule train_mae as train_swept with:
+    """A masked autoencoder with one setting changed."""
     input:
         train=data.manifest(sweep.domain, "no_sub", "train"),
         validation=data.manifest(sweep.domain, "no_sub", "val"),
@@ -21,6 +22,7 @@ use rule train_mae as train_swept with:
 
 
 use rule score_anomalies as score_swept with:
+    """Anomaly scores of a masked autoencoder with one setting changed."""
     input:
         scored=anomaly.scored_manifests(sweep.domain),
         reference=data.manifest(sweep.domain, "no_sub", "train"),
@@ -39,6 +41,7 @@ use rule score_anomalies as score_swept with:
 
 
 use rule tabulate as tabulate_sweep with:
+    """Settings of the masked autoencoder, one at a time: a table."""
     input:
         scores=[row["path"] for row in sweep.rows()],
         proxies=[row["proxies"] for row in sweep.rows()],
@@ -57,6 +60,7 @@ use rule tabulate as tabulate_sweep with:
 
 
 use rule plot as plot_sweep with:
+    """AUC against the settings of the masked autoencoder."""
     input:
         table=at.table_csv("sweep"),
     output:
@@ -74,10 +78,11 @@ use rule plot as plot_sweep with:
 rule sweep:
     """Settings of the masked autoencoder, one at a time: table and figure."""
     input:
-        lambda w: sweep.results(),
+        refusing(sweep.results),
 
 
 use rule train_variant as train_started with:
+    """A classifier on a share of the labels, begun from a masked autoencoder or from nothing."""
     input:
         train=data.seen(pretraining.domain, "train"),
         validation=data.seen(pretraining.domain, "val"),
@@ -104,6 +109,7 @@ use rule train_variant as train_started with:
 
 
 use rule predict_variant as predict_started with:
+    """Probabilities of a classifier that was trained on a share of the labels."""
     input:
         test=data.seen(pretraining.domain, "test"),
         weights=f"{at.started_run}/weights.safetensors",
@@ -122,6 +128,7 @@ use rule predict_variant as predict_started with:
 
 
 rule probe_mae:
+    """Probabilities by a logistic regression on what a masked autoencoder makes of images."""
     input:
         train=data.manifests(pretraining.domain, "train"),
         validation=data.manifests(pretraining.domain, "val"),
@@ -152,6 +159,7 @@ rule probe_mae:
 
 
 use rule tabulate as tabulate_pretraining with:
+    """Masked autoencoders as the start of classifiers: a table."""
     input:
         predictions=[row["path"] for row in pretraining.rows()],
         audits=data.audits(pretraining.rows(), "domain"),
@@ -169,6 +177,7 @@ use rule tabulate as tabulate_pretraining with:
 
 
 use rule plot as plot_pretraining with:
+    """AUC against the share of labels, with and without pretraining."""
     input:
         table=at.table_csv("pretraining"),
     output:

@@ -3,6 +3,7 @@
 
 
 rule measure_misspecification:
+    """Detection where the truth is not what the fit believes, in one case."""
     output:
         **misspecification.outputs,
     log:
@@ -23,6 +24,7 @@ rule measure_misspecification:
 
 
 use rule tabulate as tabulate_misspecification with:
+    """Detection where the truth is not what the fit believes, in every case: a table."""
     input:
         scores=misspecification.files(),
     output:

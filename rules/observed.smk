@@ -2,6 +2,7 @@
 
 
 rule score_observed:
+    """Observed cut-outs, scored by networks and judged by whether they are like the domain's."""
     input:
         files=observed.files(),
         train=data.seen(observed.domain, "train"),
@@ -41,6 +42,7 @@ rule score_observed:
 
 
 use rule plot as plot_observed with:
+    """Observed cut-outs with what networks say of them."""
     input:
         examples="<results>/observed/examples.npz",
     output:
@@ -56,13 +58,70 @@ use rule plot as plot_observed with:
 
 
 rule observed:
-    """Observed cut-outs (observed.lenses): table and figure."""
+    """Observed cut-outs (observed.lenses), scored by trained networks: table and figure."""
     input:
-        at.table("observed"),
-        at.figure("observed"),
+        refusing(observed.scored),
+
+
+rule model_observed:
+    input:
+        files=lambda w: observed.files_of_lens(w.key),
+    output:
+        row=f"{at.observed_model}.json",
+        examples=f"{at.observed_model}.npz",
+    log:
+        "<logs>/model_observed/{key}.log",
+    wildcard_constraints:
+        key="|".join(map(re.escape, observed.lenses)) or "no lens",
+    conda:
+        "../envs/simulate.yaml"
+    threads: 1
+    resources:
+        **needs(2000, 60),
+    params:
+        name=lambda w: observed.lenses[w.key],
+        lens=lambda w: dump(observed.lens(w.key)),
+        n_mocks=CFG.observed.n_mocks,
+        seed=SEED,
+    script:
+        "../workflow_scripts/model_observed.py"
+
+
+use rule tabulate as tabulate_observed_models with:
+    input:
+        rows=observed.models(),
+    output:
+        outputs=tabled("observed_models"),
+    log:
+        "<logs>/tabulate_observed_models.log",
+    params:
+        code=code("evaluation.observed_models"),
+        made_by="evaluation.observed_models:tabulate_observed_models",
+        n_mocks=CFG.observed.n_mocks,
+
+
+use rule plot as plot_observed_model with:
+    input:
+        examples=f"{at.observed_model}.npz",
+    output:
+        output=pictured("observed_models/{key}"),
+    log:
+        "<logs>/plot_observed_model/{key}.log",
+    params:
+        code=code("figures.observed_model"),
+        made_by="figures.observed_model:plot_observed_model",
+        title=lambda w: observed.lenses[w.key],
+        figures=FIGURE_STYLE,
+
+
+rule observed_models:
+    """Observed cut-outs modelled at their own pixels: table, and a picture of each."""
+    input:
+        refusing(observed.model_results),
 
 
 use rule tabulate as tabulate_verdicts with:
+    """How often a domain's own images are refused, and corrupted ones: a table."""
     output:
         outputs=tabled("verdicts"),
     log:
@@ -81,4 +140,4 @@ use rule tabulate as tabulate_verdicts with:
 rule verdicts:
     """How often a domain's own images are refused, and how often others are: a table."""
     input:
-        lambda w: observed.verdict_table(),
+        refusing(observed.verdict_table),

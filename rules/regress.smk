@@ -2,6 +2,7 @@
 
 
 rule train_regression:
+    """A network that says how much substructure there is, or of which axion, with its error."""
     input:
         train=lambda w: data.seen_of(w.domain, w.substructure, "train"),
         validation=lambda w: data.seen_of(w.domain, w.substructure, "val"),
@@ -33,6 +34,7 @@ rule train_regression:
 
 
 rule predict_regression:
+    """Mean and standard deviation of what a regression says of test images."""
     input:
         validation=lambda w: data.seen_of(w.domain, w.substructure, "val"),
         test=lambda w: data.seen_of(w.domain, w.substructure, "test"),
@@ -59,6 +61,7 @@ rule predict_regression:
 
 
 rule regress_baselines:
+    """Regression without a network, to stand beside it."""
     input:
         manifests=lambda w: [
             file for split in SPLITS for file in data.manifest(w.domain, w.substructure, split)
@@ -81,6 +84,7 @@ rule regress_baselines:
 
 
 use rule tabulate as tabulate_regression with:
+    """Every regression and baseline: a table."""
     input:
         predictions=[row["path"] for row in regression.rows()],
         audits=data.audits(regression.rows(), "domain"),
@@ -97,6 +101,7 @@ use rule tabulate as tabulate_regression with:
 
 
 use rule plot as plot_regression with:
+    """What regressions say against the truth."""
     input:
         files=lambda w: [row["path"] for row in regression.networks(w.domain)],
     output:

@@ -3,6 +3,7 @@
 
 
 rule search_worker:
+    """One of the workers that share the search: trials, judged on validation images."""
     input:
         train=data.seen(studies.domain("search"), "train"),
         validation=data.seen(studies.domain("search"), "val"),
@@ -31,6 +32,7 @@ rule search_worker:
 
 
 use rule tabulate as tabulate_search with:
+    """Every trial of the search, importance of parameters, and candidates: tables."""
     input:
         records=expand(
             "<results>/search/worker{worker}/record.json", worker=range(CFG.search.workers)
@@ -50,6 +52,7 @@ use rule tabulate as tabulate_search with:
 
 
 rule train_candidate:
+    """A candidate of the search, trained again with another seed."""
     input:
         candidates="<results>/search/candidates.json",
         train=data.seen(studies.domain("search"), "train"),
@@ -77,6 +80,7 @@ rule train_candidate:
 
 
 use rule tabulate as choose_recipe with:
+    """The recipe that is best on validation images, as an overlay."""
     input:
         table=at.table_csv("search"),
         candidates="<results>/search/candidates.json",
@@ -91,6 +95,7 @@ use rule tabulate as choose_recipe with:
 
 
 use rule plot as plot_search_trials with:
+    """The trials of the search in their order."""
     input:
         trials=at.table_csv("search_trials"),
         importance=at.table_csv("search_importance"),
@@ -106,6 +111,7 @@ use rule plot as plot_search_trials with:
 
 
 use rule plot as plot_search_parameters with:
+    """Which parameters of the search matter, and where it is good."""
     input:
         trials=at.table_csv("search_trials"),
         importance=at.table_csv("search_importance"),

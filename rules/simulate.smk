@@ -2,6 +2,7 @@
 
 
 rule simulate_block:
+    """A block of simulated images with their truth."""
     output:
         chunk=f"{at.any_store}/image/c/{{block}}/0/0",
         part="<results>/datasets/{domain}/{substructure}/{split}.parts/{block}.npz",
@@ -23,6 +24,7 @@ rule simulate_block:
 
 # Images that others made, of which no truth is known.
 rule import_block:
+    """A block of images that others made."""
     input:
         files=data.files_of,
     output:
@@ -45,6 +47,7 @@ rule import_block:
 
 
 rule seal_dataset:
+    """The blocks of a dataset as one store with its manifest."""
     input:
         chunks=lambda w: data.block_files(w)["chunks"],
         parts=lambda w: data.block_files(w)["parts"],
@@ -66,6 +69,7 @@ rule seal_dataset:
 
 
 rule pool_unlabelled:
+    """A domain's training images, mixed and without labels, for adaptation."""
     input:
         manifests=lambda w: data.manifests(w.domain, "train"),
     output:
@@ -86,6 +90,7 @@ rule pool_unlabelled:
 
 
 rule collect_gallery:
+    """Test images of every class, to be drawn."""
     input:
         manifests=lambda w: data.manifests(w.domain, "test"),
     output:
@@ -107,6 +112,7 @@ rule collect_gallery:
 
 
 use rule plot as plot_gallery with:
+    """The same lenses with every kind of substructure."""
     input:
         examples="<results>/gallery/{domain}.npz",
     output:

@@ -3,6 +3,7 @@
 
 
 rule measure_encoder:
+    """Parameters and operations of an encoder."""
     output:
         size=at.encoder_size,
     log:
@@ -21,6 +22,7 @@ rule measure_encoder:
 
 
 rule train_variant:
+    """A classifier of a study: another encoder, another part of the recipe, fewer images."""
     input:
         train=lambda w: studies.seen_by(w, studies.train_domain(w), "train"),
         validation=lambda w: studies.seen_by(w, studies.domain(w.study), "val"),
@@ -59,6 +61,7 @@ rule train_variant:
 
 
 rule predict_variant:
+    """Probabilities of a study's classifier of test images."""
     input:
         test=lambda w: studies.seen_by(w, studies.domain(w.study), "test"),
         weights=f"{at.study_run}/weights.safetensors",
@@ -88,6 +91,7 @@ rule predict_variant:
 
 
 use rule tabulate as tabulate_study with:
+    """A study's classifiers: a table, and curves."""
     input:
         predictions=lambda w: [row["path"] for row in studies.rows(w.study)],
         records=lambda w: [row["run"] for row in studies.rows(w.study) if row["run"]],
@@ -108,6 +112,7 @@ use rule tabulate as tabulate_study with:
 
 
 use rule plot as plot_study with:
+    """A study's classifiers."""
     input:
         table=at.table_csv("{study}"),
         curves=at.table_csv("{study}_curves"),

@@ -2,6 +2,7 @@
 
 
 use rule predict_classifier as predict_transfer with:
+    """A classifier's probabilities of another domain's test images."""
     input:
         test=lambda w: data.seen(w.target, "test"),
         weights=f"{at.classifier_run}/weights.safetensors",
@@ -18,6 +19,7 @@ use rule predict_classifier as predict_transfer with:
 
 
 use rule predict_radial_profile as predict_radial_profile_transfer with:
+    """Rings and moments, taken to another domain: probabilities."""
     input:
         train=lambda w: data.manifests(w.domain, "train"),
         test=lambda w: data.manifests(w.target, "test"),
@@ -33,6 +35,7 @@ use rule predict_radial_profile as predict_radial_profile_transfer with:
 
 
 use rule tabulate as tabulate_transfer with:
+    """Every classifier on every domain: a table."""
     input:
         predictions=[row["path"] for row in classification.transfer_rows()],
         audits=data.audits(classification.transfer_rows(), "domain", "target_domain"),
@@ -50,6 +53,7 @@ use rule tabulate as tabulate_transfer with:
 
 
 use rule plot as plot_transfer with:
+    """Every classifier on every domain, as a matrix."""
     input:
         table=at.table_csv("transfer"),
     output:

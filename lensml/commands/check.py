@@ -10,20 +10,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import lensml
 from lensml.models.refusal import refusal
 from lensml.schema import ConfigError, read_config
+from lensml.shipped import VERSION_FILE, workflow_folder
 
-WORKFLOW = Path(lensml.__file__).resolve().parents[1]
 
-
-def report(files: Sequence[Path], workflow: Path = WORKFLOW) -> int:
+def report(files: Sequence[Path], workflow: Path | None = None) -> int:
     """Print what is wrong, a line each, or that nothing is; the exit status.
 
     Args:
         files: overlays, in the order in which ``--configfile`` would name them.
-        workflow: folder of the workflow, with its default configuration and catalogue.
+        workflow: folder of the workflow, with its default configuration and catalogue: the
+            project that this is called in, or else what lensml was installed with.
     """
+    if workflow is None:
+        workflow = Path.cwd() if Path(VERSION_FILE).is_file() else workflow_folder()
     default = workflow / "config" / "config.yaml"
     try:
         read_config(

@@ -87,9 +87,17 @@ def _audit(table: pd.DataFrame) -> Iterable[str]:
     yield f"audit: {verdict if failed else 'every domain passes'}"
 
 
+def _label_reads(table: pd.DataFrame) -> Iterable[str]:
+    for target, rows in table.groupby("target_domain", sort=False):
+        n = rows.groupby("purpose", sort=False)["file"].nunique()
+        told = ", ".join(f"{purpose} ({jobs})" for purpose, jobs in n.items())
+        yield f"labels of {target} were read for (jobs): {told}"
+
+
 HEADLINES: dict[str, Callable[[pd.DataFrame], Iterable[str]]] = {
     "classification": _classification,
     "adaptation": _adaptation,
+    "label_reads_adaptation": _label_reads,
     "anomaly": _anomaly,
     "audit": _audit,
 }

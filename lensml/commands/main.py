@@ -1,4 +1,4 @@
-"""The command ``lensml``: checks, predictions, uploads; Snakemake does the work."""
+"""The command ``lensml``: a project, checks, predictions, figures, uploads; Snakemake works."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="lensml", description=__doc__, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"lensml {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    init = commands.add_parser(
+        "init",
+        help="write a folder with the workflow in it, to run and to change",
+        description="Write a project: Snakefile, rules, configuration and profiles of the lensml "
+        "that is installed. There, snakemake --cores 2 is the default run.",
+    )
+    init.add_argument("folder", type=Path, help="empty, or not there yet")
     verify = commands.add_parser(
         "verify",
         help="check every dataset and file of a results folder against what was recorded",
@@ -41,7 +48,31 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_predict(commands)
     _add_push(commands)
+    _add_pairs(commands)
     return top
+
+
+def _add_pairs(commands: Any) -> None:
+    pairs = commands.add_parser(
+        "pairs",
+        help="draw the pairs of domains of several runs' tables of adaptation in one figure",
+        description="Draw AUC and accuracy on the target of every pair, from the source's "
+        "classifier to the oracle, of tables of several runs in one figure. Exit status 1: a "
+        "table or configuration file is wrong; a line says what.",
+    )
+    pairs.add_argument(
+        "tables", nargs="+", type=Path, metavar="TABLE", help="results/tables/adaptation.csv"
+    )
+    pairs.add_argument(
+        "--configfile",
+        nargs="+",
+        type=Path,
+        default=[],
+        help="files whose labels of domains and look of figures count, after config/config.yaml",
+    )
+    pairs.add_argument(
+        "-o", "--output", type=Path, default=Path("pairs.png"), help="%(default)s, or a .pdf"
+    )
 
 
 def _add_predict(commands: Any) -> None:
@@ -116,6 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, or 1 if something is wrong.
     """
     given = parser().parse_args(arguments)
+    if given.command == "init":
+        from lensml.commands.init import report as init
+
+        return init(given.folder)
     if given.command == "verify":
         from lensml.commands.verify import report
 
@@ -129,6 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
         return predict(given.run, given.images, given.output, array=given.array, **known)
+    if given.command == "pairs":
+        from lensml.commands.pairs import report as draw
+
+        return draw(given.tables, given.configfile, given.output)
     if given.command == "push":
         from lensml.commands.push import report as push
 

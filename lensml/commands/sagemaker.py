@@ -24,8 +24,10 @@ from typing import Any
 
 import yaml
 
+from lensml.shipped import workflow_folder
+
 ML = Path("/opt/ml")
-LENSML = Path(__file__).resolve().parents[2]
+LENSML = workflow_folder()
 DEFAULT_TARGETS = "all"
 LEFT = ("datasets", "fits")  # what is too large to be handed over
 OURS = ("targets", "configfiles", "cores")

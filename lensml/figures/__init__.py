@@ -11,6 +11,8 @@ from lensml.figures.history import plot_history_adda, plot_history_classifier, p
 from lensml.figures.limit import plot_limit
 from lensml.figures.network_limit import plot_efficiency
 from lensml.figures.observed import plot_observed
+from lensml.figures.observed_model import plot_observed_model
+from lensml.figures.pairs import plot_pairs
 from lensml.figures.pretraining import plot_pretraining
 from lensml.figures.reconstruction import plot_reconstructions
 from lensml.figures.regression import plot_regression
@@ -41,6 +43,8 @@ __all__ = [
     "plot_history_mae",
     "plot_limit",
     "plot_observed",
+    "plot_observed_model",
+    "plot_pairs",
     "plot_pretraining",
     "plot_reconstructions",
     "plot_regression",

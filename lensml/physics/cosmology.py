@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import hyp2f1
 
-from lensml.schema.simulation import Cosmology
+from lensml.schema.population import Cosmology
 
 ARCSEC_PER_RADIAN = 206264.80624709636
 # (4 G Msun / c^2) / Mpc, dimensionless: IAU 2015 solar mass parameter over c^2, times 4, over Mpc.

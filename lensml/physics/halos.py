@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lensml.physics.cosmology import FOUR_G_MSUN_PER_C2_MPC, SPEED_OF_LIGHT, LensDistances
-from lensml.schema.simulation import Cosmology
+from lensml.schema.population import Cosmology
 
 X_FLOOR = 1e-3  # of R / Rs: lenstronomy's smoothing of TNFW
 

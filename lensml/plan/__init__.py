@@ -7,6 +7,7 @@ from lensml.plan.classification import Classification
 from lensml.plan.datasets import Datasets
 from lensml.plan.fits import Fits
 from lensml.plan.harmony import Harmony
+from lensml.plan.label_reads import LabelReads
 from lensml.plan.limit import Limit
 from lensml.plan.mae_studies import Pretraining, Sweep
 from lensml.plan.misspecification import Misspecification
@@ -24,6 +25,7 @@ __all__ = [
     "Development",
     "Fits",
     "Harmony",
+    "LabelReads",
     "Limit",
     "Misspecification",
     "Observed",

@@ -17,6 +17,8 @@ from lensml.schema.training import BASELINE
 REFERENCE = "source_only"  # what every method is compared with
 ORACLE = "oracle"
 UNTRAINED = (REFERENCE,)  # methods without weights of their own
+CRITERIA = ("starts", "criteria")  # keys of rows that name files of label-free criteria
+STAGES = {REFERENCE, HARMONISED, "adda", ORACLE}  # of the figure of every pair
 SEES_LABELS = (ORACLE, "adda_test_selected")  # of the target
 
 
@@ -165,7 +167,8 @@ class Adaptation(Datasets):
 
     def criteria(self, rows: list[Row]) -> list[str]:
         """Files of label-free criteria that rows name."""
-        return list(dict.fromkeys(file for row in rows for file in row.get("criteria", ())))
+        named = [file for row in rows for key in CRITERIA for file in row.get(key, ())]
+        return list(dict.fromkeys(named))
 
     def rows(self) -> list[Row]:
         """Rows of the table: every method of every pair, and the baseline."""
@@ -219,7 +222,8 @@ class Adaptation(Datasets):
     ) -> Row:
         """Of a harmonised pair predictions of where a method began, so that gains are its own.
 
-        Of ADDA that began there also the label-free criteria of both, for the gate.
+        Of ADDA that began there also the label-free criteria of both, for the gate; of the source
+        on harmonised images those of the source as it is, too, for the choice between the two.
         """
         if not self.config.adaptation.harmonises:
             return {}
@@ -227,9 +231,17 @@ class Adaptation(Datasets):
         plain = method in ON_PLAIN_IMAGES
         found: Row = {"harmonised": "" if plain else self._compared(*run, HARMONISED)}
         if method == "adda" and self.config.adaptation.adda.start == "harmonised":
-            runs = (self.adapted(source, target, encoder, m, seed) for m in (HARMONISED, method))
-            found["criteria"] = [f"{folder}/criteria.json" for folder in runs]
+            found["criteria"] = self._criteria_of(*run[:3], (HARMONISED, method), seed)
+        if method == HARMONISED and REFERENCE in self.methods(encoder):
+            found["starts"] = self._criteria_of(*run[:3], (REFERENCE, HARMONISED), seed)
         return found
+
+    def _criteria_of(
+        self, source: str, target: str, encoder: str, methods: tuple[str, str], seed: int
+    ) -> list[str]:
+        """Files of the label-free criteria of two methods."""
+        runs = (self.adapted(source, target, encoder, m, seed) for m in methods)
+        return [f"{folder}/criteria.json" for folder in runs]
 
     def _compared(
         self, source: str, target: str, encoder: str, method: str, seed: int, *others: str
@@ -258,18 +270,25 @@ class Adaptation(Datasets):
         """
         if not self.pairs:
             raise ValueError("adaptation.pairs is empty: criteria are compared on adapted runs")
-        return [*self.at.table("criteria"), *self.at.figure("adaptation/criteria")]
+        tables = [*self.at.table("criteria"), *self.at.table("label_reads_criteria")]
+        return [*tables, *self.at.figure("adaptation/criteria")]
 
     def figures(self) -> list[str]:
         """Names of the figures."""
         kinds = ["roc", "confusion", "summary"]
         kinds += ["history", "embedding"] if "adda" in self.config.adaptation.methods else []
-        return [
+        names = [
             f"adaptation/{kind}_{source}_{target}_{encoder}"
             for source, target in self.pairs
             for encoder in self.config.adaptation.encoders
             for kind in kinds
         ]
+        return [*names, *(["adaptation/pairs"] if self._on_the_way else [])]
+
+    @property
+    def _on_the_way(self) -> bool:
+        """Whether a network of a pair is one of those that the figure of every pair shows."""
+        return bool(self.pairs) and bool(STAGES & set(self.config.adaptation.methods))
 
     def all_weights(self) -> list[str]:
         """Weights of every run that has some."""
@@ -343,4 +362,5 @@ class Development(Datasets):
                 "development.pairs is empty: name sources and targets whose labels may be used "
                 "(config/development.yaml does)"
             )
-        return [*self.at.table("development"), f"{self.at.root}/development/best.yaml"]
+        tables = [*self.at.table("development"), *self.at.table("label_reads_development")]
+        return [*tables, f"{self.at.root}/development/best.yaml"]

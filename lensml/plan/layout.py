@@ -105,6 +105,11 @@ class Layout:
         return self._below("classification/{domain}/radial_profile/predictions.csv")
 
     @cached_property
+    def observed_model(self) -> str:
+        """Row (.json) and arrays (.npz) of a modelled lens, without their ending."""
+        return self._below("observed/models/{key}")
+
+    @cached_property
     def transfer_run(self) -> str:
         """A classifier on another domain's test images."""
         return self._below("transfer/{domain}/{target}/{encoder}/seed{seed}")

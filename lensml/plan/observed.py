@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lensml.plan.datasets import Datasets, dump
 from lensml.plan.layout import filled
-from lensml.schema.observed import files_of
+from lensml.schema.observed import ObservedLens, files_of
+
+KEY_LENGTH = 24  # letters of a lens's name in the names of its files
+
+
+def key_of(name: str) -> str:
+    """A file's name for a lens of any name: its letters, and what tells it from others."""
+    letters = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:KEY_LENGTH]
+    mark = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{letters}_{mark}" if letters else mark
 
 
 @dataclass(frozen=True)
@@ -22,9 +33,52 @@ class Observed(Datasets):
 
     def files(self) -> list[str]:
         """Files of the cut-outs that exist: one that does not is a row with its reason."""
-        lenses = self.config.observed.lenses.values()
-        files = dict.fromkeys(file for lens in lenses for file in files_of(lens))
-        return [file for file in files if Path(file).exists()]
+        return _existing(list(self.config.observed.lenses.values()))
+
+    @property
+    def lenses(self) -> dict[str, str]:
+        """Key of a lens's files -> its name."""
+        return {key_of(name): name for name in self.config.observed.lenses}
+
+    def lens(self, key: str) -> ObservedLens:
+        """A lens by its key."""
+        return self.config.observed.lenses[self.lenses[key]]
+
+    def files_of_lens(self, key: str) -> list[str]:
+        """Those of its files that exist."""
+        return _existing([self.lens(key)])
+
+    def scored(self) -> list[str]:
+        """Table and figure of the cut-outs that networks score.
+
+        Raises:
+            ValueError: the networks see fits of smooth lenses, which cut-outs have none of.
+        """
+        if self.lenses and self.config.network_input.fitted:
+            raise ValueError(
+                f"network_input.channels = {list(self.config.network_input.channels)}: observed "
+                "cut-outs are not fitted as a domain's images are: networks that score them see "
+                "[image] alone"
+            )
+        return self.at.table("observed") + self.at.figure("observed")
+
+    def models(self) -> list[str]:
+        """Rows of every modelled lens, in the order of the configuration."""
+        return [filled(self.at.observed_model, key=key) + ".json" for key in self.lenses]
+
+    def model_results(self) -> list[str]:
+        """Table of the modelled lenses and a picture of each.
+
+        Raises:
+            ValueError: no lens is listed.
+        """
+        if not self.lenses:
+            raise ValueError(
+                "observed.lenses: is empty; list cut-outs there, each with its image, noise_map, "
+                "psf and pixel_scale"
+            )
+        pictures = [self.at.figure(f"observed_models/{key}") for key in self.lenses]
+        return self.at.table("observed_models") + [file for files in pictures for file in files]
 
     def _classifiers(self) -> list[str]:
         """Folders of the classifiers of every seed, of the first encoder."""
@@ -90,3 +144,8 @@ class Observed(Datasets):
             "pixel_scale": instrument.pixel_scale,
             "psf_fwhm": instrument.psf_fwhm,
         }
+
+
+def _existing(lenses: list[ObservedLens]) -> list[str]:
+    files = dict.fromkeys(file for lens in lenses for file in files_of(lens))
+    return [file for file in files if Path(file).exists()]

@@ -25,7 +25,7 @@ class Results(Datasets):
         """Tables of every task."""
         classification, adaptation, anomaly, regression = self._tasks
         names = ["classification"]
-        names += ["adaptation"] if adaptation.pairs else []
+        names += ["adaptation", "label_reads_adaptation"] if adaptation.pairs else []
         names += ["anomaly"] if anomaly.domains else []
         names += ["regression"] if regression.domains else []
         names += ["fits"] if Fits(self.config, self.in_storage).domains() else []

@@ -19,16 +19,29 @@ class MapSpec(Section):
     """How maps are made."""
 
     methods: Annotated[list[MapMethod], Field(min_length=1), AfterValidator(check_unique)]
-    n_images: Annotated[int, Field(ge=2)]  # first test images of every class with substructure
-    n_examples: Count  # of them, per class, in the figure
+    """`grad_cam` (arXiv:1610.02391): of the last map before pooling, for transformers the tokens
+    after the last block; `grad_cam_stem`: of the map before the last halving of convolutions,
+    twice as fine (kinds `vit_conv_stem` and `cnn`); `rollout` (attention rollout,
+    arXiv:2005.00928; kinds `vit` and `vit_conv_stem`), which knows no class. An encoder gets those
+    that it has. One without a spatial map is refused when its maps are made.
+    """
+    n_images: Annotated[int, Field(ge=2)]
+    """Test images of every class with substructure."""
+    n_examples: Count
+    """The first of them, per class, in the figures
+    `results/figures/attribution/<domain>_<encoder>` (first seed).
+    """
 
 
 class Attribution(MapSpec):
     """Attribution maps of trained classifiers, scored by the substructure that was put in."""
 
-    domains: AllOrNames  # of the classifier's, as the next two
+    domains: AllOrNames
+    """`all`, or some of the classifier's."""
     encoders: AllOrNames
+    """`all`, or some of the classifier's."""
     seeds: AllOrSeeds
+    """`all`, or some of the classifier's."""
 
     @property
     def maps(self) -> MapSpec:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from pydantic import AfterValidator
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core.core_schema import CoreSchema, no_info_after_validator_function
 
 from lensml.schema.priors import (
     Annulus,
@@ -51,7 +55,42 @@ def radius_of(position: Position) -> float:
             return position.radius
 
 
-def within(low: float, high: float, unit: str = "", why: str = "") -> AfterValidator:
+@dataclass(frozen=True)
+class Within:
+    """Validator of a number or a prior that must stay between two ends, which are allowed.
+
+    Attributes:
+        low, high: the ends.
+        rule: what a value beyond them is told; from the end that it reaches.
+    """
+
+    low: float
+    high: float
+    rule: Callable[[Any, float], str]
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Bounds of a number that editors know; those of a prior take the validator."""
+        json_schema = handler(schema)
+        for option in (json_schema, *json_schema.get("oneOf", ())):
+            if option.get("type") == "number":
+                option.update(minimum=self.low, maximum=self.high)
+        return json_schema
+
+    def _checked(self, value: Any) -> Any:
+        for end in reach(value):
+            if not self.low <= end <= self.high:
+                raise ValueError(self.rule(value, end))
+        return value
+
+
+def within(low: float, high: float, unit: str = "", why: str = "") -> Within:
     """Validator of a number or a prior that must stay between two ends, which are allowed.
 
     Args:
@@ -61,26 +100,17 @@ def within(low: float, high: float, unit: str = "", why: str = "") -> AfterValid
     """
     allowed = f"between {low:g} and {high:g}" + (f" {unit}" if unit else "")
 
-    def check(value: Any) -> Any:
-        for end in reach(value):
-            if not low <= end <= high:
-                what = "" if isinstance(value, int | float) else f", its prior reaches {end:g}"
-                raise ValueError(f"must lie {allowed}{what}" + (f"; {why}" if why else ""))
-        return value
+    def rule(value: Any, end: float) -> str:
+        what = "" if isinstance(value, int | float) else f", its prior reaches {end:g}"
+        return f"must lie {allowed}{what}" + (f"; {why}" if why else "")
 
-    return AfterValidator(check)
+    return Within(low, high, rule)
 
 
-def mass(low: float = 1e2, high: float = 1e14) -> AfterValidator:
+def mass(low: float = 1e2, high: float = 1e14) -> Within:
     """Validator of a mass in Msun, which its logarithm is taken for more often than not."""
-
-    def check(value: Any) -> Any:
-        for end in reach(value):
-            if not low <= end <= high:
-                raise ValueError(f"must lie between {low:g} and {high:g} Msun{_as_log(end)}")
-        return value
-
-    return AfterValidator(check)
+    allowed = f"must lie between {low:g} and {high:g} Msun"
+    return Within(low, high, lambda value, end: allowed + _as_log(end))
 
 
 def _as_log(value: float) -> str:

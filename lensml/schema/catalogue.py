@@ -10,7 +10,9 @@ from pydantic import Field
 
 from lensml.schema.base import NAME_PATTERN, Name, Section
 from lensml.schema.errors import ConfigError, Origins, nearest, validated
-from lensml.schema.simulation import Domain, DomainFile, Instrument, Population, beyond_the_field
+from lensml.schema.instrument import Instrument
+from lensml.schema.population import Population
+from lensml.schema.simulation import Domain, DomainFile, beyond_the_field
 from lensml.schema.yaml_reader import deep_merge, read_yaml
 
 KINDS = {"instruments": Instrument, "populations": Population, "domains": DomainFile}
@@ -20,8 +22,11 @@ class Catalogue(Section):
     """Entries that add to, or change, the shipped instruments, populations and domains."""
 
     instruments: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """Name: keys of an instrument."""
     populations: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """Name: keys of a population."""
     domains: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+    """Name: keys of a domain."""
 
 
 class Entry(NamedTuple):

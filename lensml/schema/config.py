@@ -32,7 +32,13 @@ from lensml.schema.speed import Benchmarks
 from lensml.schema.studies import Ablation, Scaling, Zoo, study_problems
 from lensml.schema.sweep import Sweep
 from lensml.schema.training import Audit, Classifier, Compute, Evaluation, Figures
-from lensml.schema.yaml_reader import KIND_KEYS, deep_merge, from_command_line, read_yaml
+from lensml.schema.yaml_reader import (
+    KIND_KEYS,
+    deep_merge,
+    from_command_line,
+    from_workflow,
+    read_yaml,
+)
 
 Substructure = Literal["no_sub", "cdm", "vortex"]
 Task = Literal["classification", "adaptation", "anomaly", "regression"]
@@ -46,6 +52,7 @@ RUNS_ON = {
 REFERRED = {"domains", "encoders", "seeds", "pairs", "substructures", "tasks", "catalogue"}
 REPAIRS = 5  # rounds; a section's own mistakes can hide those of the whole
 COMMAND_LINE = "--config"
+MODULE = "config of the module"
 Problems = Callable[[Any, Origins], list[str]]
 
 
@@ -73,36 +80,73 @@ Run = Annotated[Name, AfterValidator(_free)]
 class ConfigFile(Section):
     """What a configuration file holds."""
 
-    run: Run | None = None  # results in results/<run>, so that several lie side by side
+    run: Run | None = None
+    """`null`, or a name: results, logs and states of this configuration go to `results/<run>/` and
+    so on, beside those of others.
+    """
     seed: Annotated[int, Field(ge=0, lt=2**63)]
+    """Of the simulation and of the bootstrap; training seeds are listed where they are used."""
     tasks: Annotated[list[Task], Field(min_length=1), AfterValidator(check_unique)]
+    """What a plain run makes. What a task runs on (`adaptation.pairs`, `anomaly.domains`,
+    `regression.domains`) counts only if the task is listed, so that an overlay for one task says
+    nothing of the others.
+    """
     domains: UniqueNames
+    """Domains to simulate, by the name of their file."""
     substructures: Annotated[list[Substructure], Field(min_length=2), AfterValidator(check_unique)]
+    """Classes: `no_sub` (smooth lens), `cdm` (subhalos), `vortex` (line mass). `no_sub` comes
+    first.
+    """
     simulation: Simulation
+    """How many images are simulated, and by which engine."""
     network_input: NetworkInput
+    """What enters a network: channels, their scales, and how much of the images."""
     encoders: dict[Name, Encoder]
+    """Networks by a name of your choice."""
     classifier: Classifier
+    """Which classifiers are trained, and how."""
     regression: Regression
+    """The encoders' second task: how much substructure, and which axion."""
     adaptation: Adaptation
+    """From a labelled camera to an unlabelled one."""
     development: Development
+    """Settings of adaptation, searched on targets that are not reported."""
     fit: Fit
+    """A smooth lens fitted to every image."""
     anomaly: Anomaly
+    """Substructure as an anomaly, without labels."""
     evaluation: Evaluation
+    """Intervals and operating points of the tables."""
     audit: Audit
+    """Tests for leaks in the datasets."""
     benchmark: Benchmarks
+    """Speed: `snakemake benchmark --cores 1`."""
     limit: Limit
+    """Bounds on the AUC that any method can reach: `snakemake limit`."""
     misspecification: Misspecification
+    """Fits that believe something wrong: `snakemake misspecification`."""
     attribution: Attribution
+    """Where classifiers look: `snakemake attribution`."""
     zoo: Zoo
+    """Encoders at equal compute: `snakemake zoo`."""
     ablation: Ablation
+    """Parts of the recipe, one at a time: `snakemake ablation`."""
     scaling: Scaling
+    """Number of training images at equal steps: `snakemake scaling`."""
     sweep: Sweep
+    """Settings of the masked autoencoder, one at a time: `snakemake sweep`."""
     observed: Observed
+    """Observed lenses that trained networks score: `snakemake observed`."""
     pretraining: Pretraining
+    """A masked autoencoder as the start of a classifier: `snakemake pretraining`."""
     search: Search
+    """Hyperparameters on validation images: `snakemake search`."""
     figures: Figures
+    """Look of the figures."""
     compute: Compute
+    """Where training runs."""
     catalogue: Catalogue = Catalogue()
+    """Changes to the shipped cameras, populations and domains, or new ones."""
 
     @model_validator(mode="after")
     def _no_sub_first(self) -> Self:
@@ -151,6 +195,7 @@ def read_config(
     *,
     catalogue_dir: Path,
     command_line: Mapping[str, Any] | None = None,
+    module: Mapping[str, Any] | None = None,
     refusal: Refusal | None = None,
 ) -> Config:
     """Read configuration files, merge them in their order, and check the result.
@@ -159,12 +204,13 @@ def read_config(
         files: the first is the default configuration, which is right by itself.
         catalogue_dir: folder with ``instruments/``, ``populations/`` and ``domains/``.
         command_line: what ``--config`` gave, which wins.
+        module: what another workflow says of it as its module, in place of a file.
         refusal: tries to build a model of timm; without it these are taken to be right.
 
     Raises:
         ConfigError: one line per problem.
     """
-    origins = origins_of(files, command_line)
+    origins = origins_of(files, command_line, module)
     merged: dict[str, Any] = {}
     for content in origins.files.values():
         merged = deep_merge(merged, content)
@@ -172,9 +218,11 @@ def read_config(
 
 
 def origins_of(
-    files: Sequence[str | Path], command_line: Mapping[str, Any] | None = None
+    files: Sequence[str | Path],
+    command_line: Mapping[str, Any] | None = None,
+    module: Mapping[str, Any] | None = None,
 ) -> Origins:
-    """What configuration files and the command line say, each by itself.
+    """What configuration files, another workflow and the command line say, each by itself.
 
     Raises:
         ConfigError: a line per file that cannot be read.
@@ -187,6 +235,8 @@ def origins_of(
             lines += error.lines
     if lines:
         raise ConfigError(lines)
+    if module:
+        contents[MODULE] = from_workflow(module)
     if command_line:
         contents[COMMAND_LINE] = from_command_line(dict(command_line))
     return Origins(contents)

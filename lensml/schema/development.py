@@ -46,11 +46,19 @@ class Development(Section):
     """
 
     pairs: list[Pair]
+    """None of `adaptation.pairs`. `[]`: nothing is searched. A trial counts by its mean over them.
+    """
     encoder: Name
-    seeds: Seeds  # of the source classifiers, which every trial adapts
+    """Of the source classifiers that every trial adapts."""
+    seeds: Seeds
+    """Of the source classifiers that every trial adapts."""
     methods: Annotated[UniqueNames, AfterValidator(_check_methods)]
-    n_trials: Count  # per method; the first has the configuration's own settings
+    """Whose settings are searched."""
+    n_trials: Count
+    """Per method; the first has the settings of `adaptation`."""
     space: Annotated[dict[Parameter, Allowed], Field(min_length=1)]
+    """`<method>.<key>`: `{low, high, log}` (whole numbers if both ends are) or `{choices: [...]}`.
+    """
 
 
 def trial_values(spec: Development, method: str, trial: int, seed: int) -> dict[str, Any]:

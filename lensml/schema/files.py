@@ -24,14 +24,29 @@ class ImageFiles(Section):
     """
 
     folder: str | None = None
+    """Has `<split>/<class>/` or `<class>/` below it, with npy, npz, FITS or grey PNG files of one
+    image or many.
+    """
     table: str | None = None
+    """A CSV file with columns `image` (a path beside it, `many.npy[3]` for one of many) and
+    `class`, and where it is known `split`, `group`, `background_rms` and `exposure_time`.
+    """
     array: str | None = None
-    images: Annotated[str, Field(min_length=1)] | None = None  # array's name, where it has many
-    labels: Annotated[str, Field(min_length=1)] | None = None  # array of its file, or a CSV file
+    """One npy, npz, HDF5 or Zarr file with all images (N, H, W)."""
+    images: Annotated[str, Field(min_length=1)] | None = None
+    """Name of the array of the images, where it is not `image` or `images` and not the only one;
+    `train/x` for one in a group.
+    """
+    labels: Annotated[str, Field(min_length=1)] | None = None
+    """The class of every image of the array: the name of an array of the same file, or a CSV file
+    with a column `class` and a row for every image.
+    """
     classes: dict[Literal["no_sub", "cdm", "vortex"], Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict
-    )  # what a class is called there; its own name where it is left out
-    flux_scale: Positive = 1.0  # e-/s per unit of the files
+    )
+    """What a class is called there; its own name where it is left out."""
+    flux_scale: Positive = 1.0
+    """e-/s per unit of the files."""
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

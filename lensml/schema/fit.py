@@ -17,9 +17,14 @@ Multipoles = Literal["none", "projected", "fitted"]
 class PotentialFilter(Section):
     """A Gaussian random potential beside the smooth lens, as a sum of Fourier modes."""
 
-    n_modes: Annotated[int, Field(ge=1, le=16)]  # waves across the field, along either axis
-    slope: Positive  # of the power of the potential, wave number^-slope
-    amplitude: Positive  # of that power at one rad/arcsec, arcsec^4; chosen on proxies
+    n_modes: Annotated[int, Field(ge=1, le=16)]
+    """Waves across the field, along either axis."""
+    slope: Positive
+    """The power of the potential falls as wave number^-slope."""
+    amplitude: Positive
+    """Of that power at 1 rad/arcsec, arcsec^4; `snakemake amplitude` shows how well each amplitude
+    finds proxies, without labels.
+    """
 
 
 class Fit(Section):
@@ -29,15 +34,26 @@ class Fit(Section):
     of them; a fine one, with the domain's rays, starts from there.
     """
 
-    n_reference: Annotated[int, Field(ge=2)]  # drawn lenses among which starts are looked for
-    n_starts: Count  # of every image, the nearest of them
-    first_steps: Count  # at most, from each start
-    coarse_steps: Count  # at most, further ones from the best of them
-    fine_steps: Count  # at most
-    coarse_tolerance: Positive  # chi2 that a step must promise to gain to be taken
+    n_reference: Annotated[int, Field(ge=2)]
+    """Lenses drawn from the population among which starts are looked for."""
+    n_starts: Count
+    """Of them, the nearest in appearance, that a fit starts from."""
+    first_steps: Count
+    """Steps at most from every start, with one ray per pixel."""
+    coarse_steps: Count
+    """Further steps at most from the best of them, with one ray per pixel."""
+    fine_steps: Count
+    """Steps at most with the rays of the domain."""
+    coarse_tolerance: Positive
+    """Gain in chi2 that a step must promise to be taken, with one ray per pixel."""
     fine_tolerance: Positive
+    """The same with the rays of the domain."""
     multipoles: Multipoles
+    """Of orders 3 and 4: `none`; `projected`: what they could explain is taken out before
+    convergence is looked for; `fitted`: four more parameters.
+    """
     potential: PotentialFilter | None
+    """`null`, or the random potential that is looked for in what is left."""
 
 
 def unfittable(domain: Domain) -> str | None:

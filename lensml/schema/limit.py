@@ -17,24 +17,33 @@ UnlensedMagnitude = Annotated[float, within(5, 40, "mag")]
 class Bounds(Section):
     """How the bounds are computed."""
 
-    n_systems: Annotated[int, Field(ge=2)]  # test systems of the upper bound
-    n_bank_systems: Annotated[int, Field(ge=2)]  # the first of them, of the lower bound
-    n_templates: Annotated[int, Field(ge=2)]  # per class and system, which the classifier knows
-    n_draws: Annotated[int, Field(ge=2)]  # per class and system, on which it is tested
-    supersampling_factor: Annotated[int, Field(ge=1, le=16)]  # rays per pixel and axis
-    # The grid, for populations whose subhalos have an f_sub.
+    n_systems: Annotated[int, Field(ge=2)]
+    """Test systems of the upper bound."""
+    n_bank_systems: Annotated[int, Field(ge=2)]
+    """The first of them, on which the lower bound is measured."""
+    n_templates: Annotated[int, Field(ge=2)]
+    """Simulated substructures per class and system that the lower bound's classifier knows."""
+    n_draws: Annotated[int, Field(ge=2)]
+    """Others per class and system that it is tested on."""
+    supersampling_factor: Annotated[int, Field(ge=1, le=16)]
+    """Rays per pixel and axis."""
     f_sub: Annotated[list[Annotated[float, Field(gt=0, le=1)]], AfterValidator(check_unique)]
-    magnitudes: Annotated[
-        list[UnlensedMagnitude], AfterValidator(check_unique)
-    ]  # of the source, unlensed
+    """Of the grid of substructure and source magnitude, for populations with an `f_sub`; every
+    domain also has rows of its population as it is, where these columns are empty.
+    """
+    magnitudes: Annotated[list[UnlensedMagnitude], AfterValidator(check_unique)]
+    """Of the grid: of the unlensed source, mag."""
 
 
 class Limit(Bounds):
     """Bounds on the AUC that any method can reach, with lens and source unknown."""
 
-    domains: AllOrNames  # those without noise have no limit and are left out
-    # Per class and cell, on which networks are tested; the bounds do not depend on it.
+    domains: AllOrNames
+    """`all`, or a list of `domains`. Domains without noise have no limit and are left out."""
     n_network_images: Annotated[int, Field(ge=2)] = 600
+    """Test images per class and cell of the grid on which the classifiers of the domain are judged
+    (`snakemake network_limit`).
+    """
 
     @property
     def bounds(self) -> Bounds:

@@ -10,8 +10,9 @@ from lensml.schema.base import Count, Name, Section, WrongKey, check_unique, wit
 from lensml.schema.bounds import within
 from lensml.schema.errors import ConfigError, Origins, validated
 from lensml.schema.fit import Fit, unfittable
+from lensml.schema.population import Population
 from lensml.schema.references import unlisted_domain
-from lensml.schema.simulation import Domain, Population, beyond_the_field
+from lensml.schema.simulation import Domain, beyond_the_field
 from lensml.schema.yaml_reader import deep_merge
 
 KNOWN = "as_known"  # the case in which nothing is wrong
@@ -23,26 +24,43 @@ OF_THE_FILTER = ("evidence", "z")
 class Case(Section):
     """What is otherwise than the observer believes, and with what images are fitted."""
 
-    population_changes: dict[str, Any] = Field(default_factory=dict)  # of the true lenses
-    # FWHM of the PSF that is believed over the true one.
+    population_changes: dict[str, Any] = Field(default_factory=dict)
+    """Of the true lenses, as in a domain of the catalogue."""
     psf_fwhm_factor: Annotated[float, within(0.5, 2)] = 1.0
-    fit: dict[str, Any] = Field(default_factory=dict)  # changes in the section of that name
+    """FWHM of the believed PSF over the true one."""
+    fit: dict[str, Any] = Field(default_factory=dict)
+    """Changes in `fit`."""
 
 
 class Sample(Section):
     """How many lenses are simulated, and what is asked of their fits."""
 
-    n_validation: Annotated[int, Field(ge=2)]  # smooth lenses as they are believed to be
-    n_smooth: Annotated[int, Field(ge=2)]  # test lenses without substructure
-    n_substructure: Count  # test lenses of every other class
+    n_validation: Annotated[int, Field(ge=2)]
+    """Smooth validation lenses, as the observer believes them to be, which set thresholds."""
+    n_smooth: Annotated[int, Field(ge=2)]
+    """Smooth test lenses. Rates that fewer than ten smooth lenses of either kind decide are not
+    given: a rate of one per cent needs 1,000.
+    """
+    n_substructure: Count
+    """Test lenses of every other class."""
     scores: Annotated[list[FitScore], Field(min_length=1), AfterValidator(check_unique)]
+    """`evidence` and `z` of the potential filter (left out where `fit.potential` is `null`),
+    `arc_low_1` and `chi2` of the residual.
+    """
 
 
 class Misspecification(Sample):
     """Cases of one domain."""
 
-    domain: Name | None  # null: the first of anomaly.domains whose images can be fitted
-    cases: Annotated[dict[Name, Case], BeforeValidator(without_null)]
+    domain: Name | None
+    """`null`: the first of `anomaly.domains` whose images can be fitted."""
+    cases: Annotated[
+        dict[Name, Case],
+        BeforeValidator(without_null, json_schema_input_type=dict[Name, Case | None]),
+    ]
+    """Name: what is otherwise. `null` leaves a case out; `as_known: {}`, in which nothing is
+    wrong, stays.
+    """
 
     @model_validator(mode="after")
     def _has_a_reference(self) -> Self:

@@ -54,17 +54,47 @@ LensName = Annotated[str, BeforeValidator(_text_of_name), AfterValidator(_check_
 class ObservedLens(Section):
     """One cut-out and what is known of it."""
 
-    image: str  # .fits or .npy, background subtracted or even
-    hdu: Hdu | None = None  # null: the only image of the file, or its SCI
-    noise_map: str | None = None  # of every pixel, .fits or .npy
+    image: str
+    """A folder with `data.fits` and, where they are, `noise_map.fits`, `psf.fits`,
+    `mask_extra_galaxies.fits` and the `pixel_scale` of an `info.json`; or `.fits` or `.npy`, one
+    plane, background subtracted or even.
+    """
+    hdu: Hdu | None = None
+    """Extension by number, name, or `[SCI, 2]`; `null`: the primary image, else the only one, else
+    the one called SCI.
+    """
+    noise_map: str | None = None
+    """Noise of every pixel in the image's unit, or `null`: the rms is then measured at the border,
+    which must hold no light.
+    """
     noise_hdu: Hdu | None = None
-    noise_kind: NoiseKind = "rms"  # of the map; weight: an inverse variance of unknown scale
-    pixel_scale: Positive | None = None  # arcsec; null: from the header's WCS
-    psf_fwhm: Positive | None = None  # arcsec; null: from psf
-    psf: str | None = None  # image of the PSF; null: not known
+    """Extension of the noise map, as `hdu`."""
+    noise_kind: NoiseKind = "rms"
+    """Of the map: `rms`, `variance`, `inverse_variance`, or `weight` (an inverse variance of
+    unknown scale, which the border sets).
+    """
+    pixel_scale: Positive | None = None
+    """Arcsec; `null`: from the CD matrix or CDELT of the header, distortions left out. The table
+    says which, and how many make a pixel of the domain.
+    """
+    psf_fwhm: Positive | None = None
+    """Arcsec; without it and `psf`, the PSF is not known, and not matched."""
+    psf: str | None = None
+    """Image of the PSF, whose width is measured."""
     psf_hdu: Hdu | None = None
-    psf_pixel_scale: Positive | None = None  # arcsec; null: from its header, else the image's
-    center: Center | None = None  # x, y in pixels counted from 0; null: the middle
+    """Extension of the PSF, as `hdu`."""
+    psf_pixel_scale: Positive | None = None
+    """Arcsec per pixel of `psf`; `null`: by its header (PIXELSCL, PIXSCALE or its WCS), else that
+    of the image.
+    """
+    center: Center | None = None
+    """`[x, y]` of the lens in pixels counted from 0; `null`: the middle."""
+    mask: str | None = None
+    """`.fits` or `.npy`, not 0 where a model of the lens leaves pixels out: neighbours, a second
+    arc; `null`: light that no model explains is masked, and the picture shows where.
+    """
+    mask_hdu: Hdu | None = None
+    """Extension of the mask, as `hdu`."""
 
     @model_validator(mode="after")
     def _one_psf(self) -> Self:
@@ -78,17 +108,28 @@ class ObservedLens(Section):
 
 
 def files_of(lens: ObservedLens) -> list[str]:
-    """Every file that is read for a lens, each once: image, noise map, PSF."""
-    files = (lens.image, lens.noise_map, lens.psf)
+    """Every file that is read for a lens, each once: image, noise map, PSF, mask."""
+    files = (lens.image, lens.noise_map, lens.psf, lens.mask)
     return list(dict.fromkeys(file for file in files if file is not None))
 
 
 class Observed(Section):
     """Cut-outs, and the domain whose networks score them."""
 
-    domain: Name | None  # null: the first of classifier.domains
-    n_reference: Count  # images per class of the domain that a cut-out is compared with
+    domain: Name | None
+    """Whose networks score the cut-outs; `null`: the first of `classifier.domains`."""
+    n_reference: Count
+    """Images per class of the domain's training and validation sets that a cut-out is compared
+    with.
+    """
+    n_mocks: Annotated[int, Field(ge=0)]
+    """Of `snakemake observed_models`: mocks of every lens with an adequate model, in which the
+    potential filter is run as in the lens; 0 for none.
+    """
     lenses: Annotated[dict[LensName, ObservedLens], BeforeValidator(_check_distinct)]
+    """Name: keys of a cut-out. Any name will do; put one in quotes that begins with 0 or that YAML
+    takes for something else (`no`).
+    """
 
 
 def observed_problems(config: Any, origins: Origins) -> list[str]:
@@ -99,10 +140,6 @@ def observed_problems(config: Any, origins: Origins) -> list[str]:
         origins: files of the configuration.
     """
     domain, trained = config.observed.domain, config.classifier.domains
-    if config.observed.lenses and config.network_input.fitted:
-        channels = config.network_input.channels
-        reason = "observed cut-outs are not fitted: networks that score them see [image] alone"
-        return [origins.line("network_input.channels", reason, value=channels)]
     if domain is None or domain in trained:
         return []
     return [unlisted("observed.domain", domain, "classifier.domains", trained, origins)]

@@ -21,12 +21,20 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Pretraining(Section):
     """Classifiers on a share of the labels, from a masked autoencoder and from scratch."""
 
-    domain: Name | None  # null: the first of classifier.domains
+    domain: Name | None
+    """`null`: the first of `classifier.domains`."""
     seeds: Seeds
+    """A run starts from the autoencoder of its seed, or of the first of `anomaly.seeds`."""
     fractions: Annotated[list[Share], Field(min_length=1), AfterValidator(check_unique)]
-    epochs: Count  # of all images: the number of steps is the same at every fraction
-    classifier: dict[str, Any]  # what training of the plain transformer changes in the recipe
-    probe_C: Annotated[list[Positive], Field(min_length=1)]  # inverse regularisation, chosen from
+    """Shares of the labelled images, the first ones, of training and of validation alike; the test
+    is whole.
+    """
+    epochs: Count
+    """Of all images, in steps: every fraction has as many."""
+    classifier: dict[str, Any]
+    """What training of the plain transformer changes in `classifier`."""
+    probe_C: Annotated[list[Positive], Field(min_length=1)]
+    """Inverse regularisations of the linear probe, chosen by log-loss on the validation images."""
 
 
 def mae_encoder(mae: Mae) -> Vit:

@@ -21,8 +21,11 @@ class Uniform(Section):
     """Uniform between ``low`` and ``high``."""
 
     dist: Literal["uniform"]
+    """Uniform between `low` and `high`."""
     low: float
+    """Lowest value."""
     high: float
+    """Highest value."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -33,8 +36,11 @@ class LogUniform(Section):
     """Uniform in the logarithm between ``low`` and ``high`` (both > 0)."""
 
     dist: Literal["log_uniform"]
+    """Uniform in the logarithm."""
     low: Positive
+    """Lowest value, above 0."""
     high: Positive
+    """Highest value."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -45,11 +51,17 @@ class Normal(Section):
     """Normal; with ``absolute`` its modulus; redrawn until it lies in [``low``, ``high``]."""
 
     dist: Literal["normal"]
+    """Normal, redrawn until it lies between `low` and `high`."""
     mean: float
+    """Of the normal."""
     std: Positive
+    """Of the normal."""
     absolute: bool = False
+    """Its modulus is taken."""
     low: float | None = None
+    """Lowest value; none if left out."""
     high: float | None = None
+    """Highest value; none if left out."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -69,10 +81,15 @@ class LogNormal(Section):
     """Normal in log10 about ``median`` with ``std_dex``; redrawn until in [``low``, ``high``]."""
 
     dist: Literal["log_normal"]
+    """Normal in log10, redrawn until it lies between `low` and `high`."""
     median: Positive
+    """Of the draws."""
     std_dex: Positive
+    """Standard deviation of log10."""
     low: Positive
+    """Lowest value."""
     high: Positive
+    """Highest value."""
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -107,7 +124,9 @@ class Poisson(Section):
     """Poisson-distributed count."""
 
     dist: Literal["poisson"]
+    """A Poisson-distributed count."""
     mean: Annotated[float, Field(ge=0, le=MOST)]
+    """Of the count."""
 
 
 def _check_order(section: Any, low: float, high: float) -> Any:
@@ -153,22 +172,29 @@ class Disc(Section):
     """Uniform in area inside a disc of ``radius`` arcsec."""
 
     shape: Literal["disc"]
+    """Uniform in area inside a disc."""
     radius: Arcsec
+    """Arcsec."""
 
 
 class DiscThetaE(Section):
     """Uniform in area inside a disc whose radius is ``radius`` times the Einstein radius."""
 
     shape: Literal["disc_theta_E"]
+    """Uniform in area inside a disc as large as the lens."""
     radius: Annotated[float, Field(ge=0, le=20)]
+    """In Einstein radii."""
 
 
 class Annulus(Section):
     """Uniform in *radius* between ``r_min`` and ``r_max`` arcsec, so density falls as 1/r."""
 
     shape: Literal["annulus"]
+    """Uniform in *radius*, so that density falls as 1/r."""
     r_min: Arcsec
+    """Arcsec."""
     r_max: Annotated[float, Field(gt=0, le=60)]
+    """Arcsec."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -179,7 +205,9 @@ class Square(Section):
     """Uniform in the square of side 2 ``half_width`` arcsec."""
 
     shape: Literal["square"]
+    """Uniform in a square."""
     half_width: Arcsec
+    """Half of its side, arcsec."""
 
 
 Position = Annotated[Disc | DiscThetaE | Annulus | Square, Field(discriminator="shape")]

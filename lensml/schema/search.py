@@ -27,8 +27,11 @@ class Range(Section):
     """Numbers between two ends; whole numbers if both ends are."""
 
     low: Number
+    """Lowest value; whole numbers are drawn if both ends are."""
     high: Number
-    log: bool = False  # drawn uniformly in the logarithm
+    """Highest value."""
+    log: bool = False
+    """Drawn evenly in the logarithm."""
 
     @model_validator(mode="after")
     def _is_ordered(self) -> Self:
@@ -57,6 +60,7 @@ class Choices(Section):
     """One of several values."""
 
     choices: Annotated[list[Value], Field(min_length=2)]
+    """The values that may be drawn."""
 
     @model_validator(mode="after")
     def _differ(self) -> Self:
@@ -106,17 +110,32 @@ Parameter = Annotated[str, AfterValidator(_check_parameter)]
 class Search(Section):
     """Search of hyperparameters at equal compute: snakemake search."""
 
-    domain: Name | None  # null: the first of classifier.domains
-    encoder: Name  # its shipped recipe is the first trial
-    workers: Count  # jobs that share the study
-    n_trials: Count  # of all workers
-    n_startup_trials: Count  # drawn at random, and finished before any is pruned
-    epochs: Count  # of a trial of the shipped encoder; others get as many operations
+    domain: Name | None
+    """`null`: the first of `classifier.domains`."""
+    encoder: Name
+    """Which of `encoders`, with the recipe in `classifier` and `network_input`."""
+    workers: Count
+    """Jobs that share the study, on one device each."""
+    n_trials: Count
+    """Of all workers."""
+    n_startup_trials: Count
+    """The first ones are drawn at random and none is pruned before."""
+    epochs: Count
+    """Length of a trial."""
     evaluations_per_epoch: Count
-    n_warmup_evaluations: Count  # no trial is pruned before
-    n_confirmed: Count  # best trials that are trained again beside the shipped recipe
-    seeds: Seeds  # of that
+    """Validations of a trial."""
+    n_warmup_evaluations: Count
+    """How many of them a trial has before it can be pruned."""
+    n_confirmed: Count
+    """So many of the best trials, and the shipped recipe, are trained again with `seeds`, for as
+    many operations as `classifier.epochs` of the shipped one.
+    """
+    seeds: Seeds
+    """Of these runs."""
     space: Annotated[dict[Parameter, Allowed], Field(min_length=1)]
+    """`encoder.<key>`, `classifier.<key>` or `network_input.<key>`: `{low, high, log}` (whole
+    numbers if both ends are) or `{choices: [...]}`. The shipped value is always part of it.
+    """
 
     @model_validator(mode="after")
     def _has_enough_trials(self) -> Self:

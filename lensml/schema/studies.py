@@ -37,11 +37,18 @@ SHIPPED = "shipped"  # the variant without changes
 class Zoo(Section):
     """Encoders at equal compute: snakemake zoo."""
 
-    domain: Name | None  # null: the first of classifier.domains
+    domain: Name | None
+    """`null`: the first of `classifier.domains`."""
     encoders: UniqueNames
-    reference: Name  # each encoder gets the floating-point operations of its training
-    compare_with: Name  # the paired differences are taken from it
+    """Which of `encoders`."""
+    reference: Name
+    """Each encoder is trained with as many floating-point operations as this one needs for the
+    recipe in `classifier`.
+    """
+    compare_with: Name
+    """Encoder that the paired differences on test images are taken from."""
     seeds: Seeds
+    """One run each."""
 
     @model_validator(mode="after")
     def _takes_part(self) -> Self:
@@ -54,22 +61,36 @@ class Zoo(Section):
 class Variant(Section):
     """What one row of the ablation changes in the shipped recipe."""
 
-    encoder: Name | None = None  # another one
+    encoder: Name | None = None
+    """Another encoder, by its name in `encoders`."""
     encoder_changes: dict[str, Any] = Field(default_factory=dict)
+    """Changes in the encoder's keys."""
     classifier: dict[str, Any] = Field(default_factory=dict)
+    """Changes in `classifier`."""
     network_input: dict[str, Any] = Field(default_factory=dict)
-    initialise: Literal["mae"] | None = None  # from the domain's masked autoencoder
-    redraw_noise: bool = False  # noise-free training images get fresh noise in every batch
+    """Changes in `network_input`."""
+    initialise: Literal["mae"] | None = None
+    """`mae` starts from the domain's masked autoencoder (encoder of kind `vit` of its sizes)."""
+    redraw_noise: bool = False
+    """Trains on noise-free images that get fresh noise in every batch."""
 
 
 class Ablation(Section):
     """Parts of the recipe, one at a time, on validation images: snakemake ablation."""
 
-    domain: Name | None  # null: the first of classifier.domains
+    domain: Name | None
+    """`null`: the first of `classifier.domains`."""
     encoder: Name
+    """Which encoder the variants change."""
     seeds: Seeds
+    """One run each."""
     epochs: Count
-    variants: Annotated[dict[Name, Variant], BeforeValidator(without_null)]
+    """How long each variant is trained; they are compared on validation images."""
+    variants: Annotated[
+        dict[Name, Variant],
+        BeforeValidator(without_null, json_schema_input_type=dict[Name, Variant | None]),
+    ]
+    """Name: changes. `shipped: {}` must be there; `null` leaves one of the shipped out."""
 
     @model_validator(mode="after")
     def _has_a_reference(self) -> Self:
@@ -81,10 +102,14 @@ class Ablation(Section):
 class Scaling(Section):
     """AUC against the number of training images at equal steps: snakemake scaling."""
 
-    domain: Name | None  # null: the first of classifier.domains
+    domain: Name | None
+    """`null`: the first of `classifier.domains`."""
     encoder: Name
+    """Which of `encoders`."""
     seeds: Seeds
+    """One run each."""
     n_train: Annotated[list[Count], Field(min_length=1), AfterValidator(check_unique)]
+    """Training images per class (not more than `simulation.n_train`) at equal steps."""
 
 
 class Recipe(Section):

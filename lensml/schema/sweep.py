@@ -29,10 +29,17 @@ Values = Annotated[list[int | float | str], Field(min_length=1), AfterValidator(
 class Sweep(Section):
     """What of ``anomaly`` is varied, and by what."""
 
-    domain: Name | None  # null: the first of anomaly.domains
+    domain: Name | None
+    """`null`: the first of `anomaly.domains`."""
     seeds: Seeds
+    """One run each."""
     scores: Annotated[list[Score], Field(min_length=1), AfterValidator(check_unique)]
+    """Which of the scores of `anomaly` are shown."""
     vary: dict[Factor, Values]
+    """Setting: values. `mask_ratio`, `patch_size`, `depth`, `decoder_depth`, `loss`, `epochs` of
+    `anomaly.mae`; `masks`, `n_masks`, which need no training; `n_train`, training images at equal
+    steps. The rest stays as in `anomaly`.
+    """
 
 
 def swept(anomaly: Anomaly, factor: Factor, value: Any) -> Scoring:

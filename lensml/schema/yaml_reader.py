@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,12 @@ def from_command_line(given: Any) -> Any:
     if isinstance(given, list):
         return [from_command_line(value) for value in given]
     return _parsed(given) if isinstance(given, str) and given.strip() else given
+
+
+def from_workflow(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What another workflow's Snakefile hands over, as a file of this one would have it.
+
+    Args:
+        given: of any kinds of mappings, with paths and the like; Snakemake has read 1e-4 as text.
+    """
+    return _parsed(yaml.safe_dump(json.loads(json.dumps(given, default=str)), sort_keys=False))

@@ -8,7 +8,8 @@ import numpy as np
 
 from lensml.physics.ellipticity import MAX_MODULUS, phis_qs
 from lensml.physics.light import SMOOTHING, b_ns
-from lensml.schema.simulation import CdmTnfw, Domain
+from lensml.schema.population import CdmTnfw
+from lensml.schema.simulation import Domain
 from lensml.simulate.axes import ray_axis
 from lensml.simulate.columns import HALO_COLUMNS, LINE_COLUMNS, MACRO_COLUMNS
 from lensml.simulate.galaxy_sources import load_galaxies

@@ -18,14 +18,8 @@ from lensml.physics.halos import (
 )
 from lensml.physics.mass_function import mass_function_nodes, masses_from_uniform
 from lensml.physics.profiles import enclosed_line_mass
-from lensml.schema.simulation import (
-    CdmPoints,
-    CdmTnfw,
-    Domain,
-    Population,
-    VortexLine,
-    VortexPoints,
-)
+from lensml.schema.population import CdmPoints, CdmTnfw, Population, VortexLine, VortexPoints
+from lensml.schema.simulation import Domain
 from lensml.simulate.priors import draw, draw_count, draw_positions
 
 POINT_UNITS = {"mass": "Msun", "center_x": "arcsec", "center_y": "arcsec", "theta_E": "arcsec"}

@@ -9,15 +9,9 @@ import numpy as np
 
 from lensml.physics.ellipticity import modulus_of_q, polar_to_cartesian
 from lensml.physics.light import background_rms, flux_of_magnitude, sersic_amplitude
-from lensml.schema.simulation import (
-    CdmTnfw,
-    Domain,
-    Instrument,
-    LensLightPrior,
-    LensPrior,
-    Population,
-    SourcePrior,
-)
+from lensml.schema.instrument import Instrument
+from lensml.schema.population import CdmTnfw, LensLightPrior, LensPrior, Population, SourcePrior
+from lensml.schema.simulation import Domain
 from lensml.simulate.galaxy_sources import galaxies_of_split, load_galaxies
 from lensml.simulate.priors import draw, draw_positions
 from lensml.simulate.streams import Streams, generator, seed_sequence

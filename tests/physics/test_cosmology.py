@@ -18,7 +18,7 @@ from lensml.physics.cosmology import (
     de_broglie_wavelength,
     lens_distances,
 )
-from lensml.schema.simulation import Cosmology
+from lensml.schema.population import Cosmology
 
 COSMOLOGY = Cosmology(H0=70.0, Om0=0.3, Ob0=0.05)
 

@@ -13,7 +13,7 @@ from lenstronomy.LensModel.Profiles.tnfw import TNFW
 
 from lensml.physics import halos, profiles
 from lensml.physics.cosmology import lens_distances
-from lensml.schema.simulation import Cosmology
+from lensml.schema.population import Cosmology
 
 COSMOLOGY = Cosmology(H0=70.0, Om0=0.3, Ob0=0.05)
 

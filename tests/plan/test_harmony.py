@@ -95,10 +95,24 @@ def test_gains_are_over_both_starts(harmonised):
 
 def test_the_gate_compares_adda_with_where_it_began(harmonised):
     below = "results/adaptation/euclid/hst/vit_conv_stem"
-    both = [f"{below}/{m}/seed0/criteria.json" for m in ("source_harmonised", "adda")]
-    assert harmonised.criteria(harmonised.rows()) == both
+    files = {
+        m: f"{below}/{m}/seed0/criteria.json" for m in ("source_only", "source_harmonised", "adda")
+    }
+    rows = {row["method"]: row for row in harmonised.rows() if row["model"] == "vit_conv_stem"}
+    assert rows["adda"]["criteria"] == [files["source_harmonised"], files["adda"]]
+    assert harmonised.criteria(harmonised.rows()) == list(files.values())
     for other in (adaptation(), adaptation(harmonise="known")):
         assert other.criteria(other.rows()) == []
+
+
+def test_both_starts_are_compared_where_both_are_there(harmonised):
+    rows = {row["method"]: row for row in harmonised.rows() if row["model"] == "vit_conv_stem"}
+    below = "results/adaptation/euclid/hst/vit_conv_stem"
+    both = [f"{below}/{m}/seed0/criteria.json" for m in ("source_only", "source_harmonised")]
+    assert rows["source_harmonised"]["starts"] == both
+    assert [method for method, row in rows.items() if "starts" in row] == ["source_harmonised"]
+    alone = adaptation(harmonise="known", methods=["source_harmonised", "oracle"])
+    assert alone.criteria(alone.rows()) == []
 
 
 def test_of_the_target_its_pool_alone_says_what_the_cameras_agree_on(harmonised):

@@ -1,84 +1,76 @@
-"""Every key of the configuration is explained in config/README.md, and nothing else is."""
+"""Every key of the configuration says what it means, and so do the files made of the schema."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, get_args
 
 import pytest
-from pydantic import BaseModel
 from toy.configuration import CONFIG_DIR, DEFAULT
 
-from lensml.schema.config import ConfigFile
+from lensml.schema.__main__ import documents
+from lensml.schema.descriptions import described
+from lensml.schema.json_schema import config_schema
+from lensml.schema.key_tables import TABLE, table, with_tables
+from lensml.schema.training import Classifier
 from lensml.schema.yaml_reader import read_yaml
 
-CODE = re.compile(r"`([^`]+)`")
-# Mappings whose keys are names of the user's choice.
-FREE = {"encoders", "space", "variants", "cases", "lenses", "vary", "model_kwargs", "catalogue"}
-# Explained once, for the classifier, and named there as "the optimiser's keys".
-SHARED = {"optimizer", "learning_rate", "min_learning_rate", "weight_decay", "betas"}
-SHARED |= {"warmup_fraction", "clip_grad_norm", "batch_size", "epochs", "evaluations_per_epoch"}
-SHARED |= {"ema_decay", "label_smoothing"}
+SCHEMA = config_schema()
+README = (CONFIG_DIR / "README.md").read_text(encoding="utf-8")
 
 
-def sections() -> dict[str, str]:
-    """Name of a top-level key -> what is written of it."""
-    text = (CONFIG_DIR / "README.md").read_text(encoding="utf-8")
-    text = text.split("## Keys")[1].split("\n## ")[0]
-    found = {}
-    for block in text.split("\n### ")[1:]:
-        heading, _, body = block.partition("\n")
-        for name in CODE.findall(heading) or ["top level"]:
-            found[name] = body
-    return found
+@pytest.mark.parametrize("name", sorted(SCHEMA["$defs"]))
+def test_every_key_says_what_it_means(name):
+    silent = [k for k, v in SCHEMA["$defs"][name]["properties"].items() if "description" not in v]
+    assert not silent, f"write a string below the field of {name}"
 
 
-SECTIONS = sections()
+@pytest.mark.parametrize("path", documents(CONFIG_DIR), ids=lambda path: path.name)
+def test_files_made_of_the_schema_are_as_it_makes_them(path):
+    made = documents(CONFIG_DIR)[path]
+    assert path.read_text(encoding="utf-8") == made, "python -m lensml.schema makes it anew"
 
 
-def keys_of(tree: dict[str, Any]) -> set[str]:
-    """Every key of a section, at any depth."""
-    found = set()
-    for key, value in tree.items():
-        found.add(key)
-        if isinstance(value, dict) and key not in FREE:
-            found |= keys_of(value)
-    return found
+@pytest.mark.parametrize("name", SCHEMA["properties"])
+def test_every_section_has_a_table(name):
+    tables = {found[1] for found in TABLE.findall(README)}
+    node = SCHEMA["properties"][name]
+    if name == "encoders":
+        wanted = {option["$ref"] for option in node["additionalProperties"]["anyOf"]}
+        wanted = {reference.rpartition("/")[2] for reference in wanted}
+    else:
+        wanted = {name} if "$ref" in node else set()
+    assert wanted <= tables
 
 
-def words_of(body: str) -> set[str]:
-    """Names in code, without the sections that they may be written with."""
-    return {word for code in CODE.findall(body) for word in re.findall(r"[\w*]+", code)}
+def test_the_catalogue_and_its_alternatives_have_tables():
+    tables = {found[1] for found in TABLE.findall(README)}
+    assert {"Instrument", "Population", "DomainFile"} <= tables
+    assert {"CdmPoints", "CdmTnfw", "VortexPoints", "VortexLine"} <= tables
 
 
-def fields_of(annotation: Any) -> set[str]:
-    """Every field of a schema, at any depth."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        inner = [field.annotation for field in annotation.model_fields.values()]
-        return set(annotation.model_fields).union(*map(fields_of, inner))
-    return set().union(*map(fields_of, get_args(annotation)))
+def test_a_key_of_the_base_is_described_in_what_is_derived_from_it():
+    assert described(Classifier)["batch_size"].startswith("Images of one step")
+    assert set(described(Classifier)) == set(Classifier.model_fields)
 
 
-@pytest.mark.parametrize("name", [k for k in read_yaml(DEFAULT) if k not in FREE])
-def test_every_key_is_explained(name):
-    value = read_yaml(DEFAULT)[name]
-    if not isinstance(value, dict):
-        assert name in words_of(SECTIONS["top level"])
-        return
-    words = words_of(SECTIONS[name])
-    prefixes = tuple(word.removesuffix("*") for word in words if word.endswith("_*"))
-    missing = keys_of(value) - words - SHARED
-    assert not [key for key in missing if not key.startswith(prefixes or ("\0",))]
+def test_a_row_has_default_bounds_and_meaning():
+    rows = table("fit", SCHEMA, read_yaml(DEFAULT)).splitlines()
+    (row,) = [row for row in rows if row.startswith("| `potential.n_modes`")]
+    cells = [cell.strip(" |") for cell in row.split(" | ")]
+    assert cells[1].startswith("Waves across the field")
+    assert cells[2:] == ["`8`", "whole number ≥ 1, ≤ 16"]
 
 
-@pytest.mark.parametrize("name", [k for k in SECTIONS if k != "top level" and k not in FREE])
-def test_nothing_is_explained_that_is_no_key(name):
-    known = fields_of(ConfigFile.model_fields[name].annotation)
-    rows = re.findall(r"^\| (.+?) \| ", SECTIONS[name], re.MULTILINE)
-    for row in rows:
-        for code in CODE.findall(row):
-            parts = code.split(".")
-            if parts[0] in SECTIONS and parts[0] != name:
-                continue  # in the common section of several studies
-            parts = parts[1:] if parts[0] == name else parts
-            assert set(parts) <= known, f"{name}: {code}"
+def test_a_table_of_no_section_is_refused():
+    with pytest.raises(KeyError, match="fitt"):
+        with_tables("<!-- keys of fitt -->\n<!-- end of keys -->", SCHEMA, {})
+
+
+def test_a_key_that_the_text_names_is_one():
+    sections = {k: v["$ref"] for k, v in SCHEMA["properties"].items() if "$ref" in v}
+    named = [pair for pair in re.findall(r"`(\w+)\.(\w+)`", README) if pair[0] in sections]
+    named = [(section, key) for section, key in named if key not in ("yaml", "csv", "html", "md")]
+    assert len(named) > 20
+    for section, key in named:
+        properties = SCHEMA["$defs"][sections[section].rpartition("/")[2]]["properties"]
+        assert key in properties, f"{section}.{key}"

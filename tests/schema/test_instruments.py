@@ -14,7 +14,7 @@ from lenstronomy.SimulationAPI.ObservationConfig.LSST import LSST
 from lenstronomy.SimulationAPI.ObservationConfig.Roman import Roman
 from toy.configuration import CATALOGUE
 
-from lensml.schema.simulation import Instrument
+from lensml.schema.instrument import Instrument
 from lensml.schema.yaml_reader import read_yaml
 
 

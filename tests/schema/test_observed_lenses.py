@@ -12,7 +12,9 @@ from lensml.schema.observed import Observed, ObservedLens, files_of
 def observed(text: str) -> Observed:
     """The section with lenses of a YAML text, as a configuration file holds them."""
     lenses = yaml.safe_load(text)
-    return Observed.model_validate({"domain": None, "n_reference": 10, "lenses": lenses})
+    return Observed.model_validate(
+        {"domain": None, "n_reference": 10, "n_mocks": 0, "lenses": lenses}
+    )
 
 
 @pytest.mark.parametrize(

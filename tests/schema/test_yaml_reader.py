@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from toy.configuration import load_varied
+from toy.configuration import CATALOGUE, DEFAULT, load_varied
 
-from lensml.schema import ConfigError
+from lensml.schema import ConfigError, read_config
 from lensml.schema.base import Name
-from lensml.schema.yaml_reader import deep_merge, read_yaml
+from lensml.schema.yaml_reader import deep_merge, from_workflow, read_yaml
 
 
 @pytest.mark.parametrize(
@@ -139,3 +140,16 @@ def test_a_name_that_is_allowed_is_one_harmless_part_of_a_path(name):
 def test_names_that_are_no_part_of_a_path_are_refused(load, name):
     with pytest.raises(ConfigError, match="names become folders"):
         load(f"domains: [euclid, hst, {json.dumps(name)}]")
+
+
+def test_what_another_workflow_hands_over_is_read_as_from_a_file():
+    handed = OrderedDict(lr="1e-4", label="Euclid: wide", yes="no", where=Path("a/b"), n=[1, None])
+    read = from_workflow(handed)
+    assert read == {**handed, "lr": 1e-4, "where": "a/b"}
+
+
+def test_what_another_workflow_hands_over_wins_over_the_default():
+    read = read_config([DEFAULT], catalogue_dir=CATALOGUE, module={"seed": 7, "run": "inner"})
+    assert (read.seed, read.results) == (7, "results/inner")
+    with pytest.raises(ConfigError, match="config of the module: seed = -1: "):
+        read_config([DEFAULT], catalogue_dir=CATALOGUE, module={"seed": -1})

@@ -10,7 +10,7 @@ from lensml.data.store import open_store
 from lensml.evaluation.audit.data import axis_ratio
 from lensml.physics.cosmology import lens_distances
 from lensml.physics.einstein_radius import effective_einstein_radius, perturber_pieces
-from lensml.schema.simulation import Cosmology
+from lensml.schema.population import Cosmology
 from lensml.simulate.priors import draw
 from lensml.simulate.render import render
 from lensml.simulate.substructure import expected_mass, mean_total_mass, population_distances

@@ -79,8 +79,8 @@ def _file() -> dict:
 
 
 def prose_of(text: str) -> str:
-    """A document without blocks of code and addresses, in one line, with one kind of minus."""
-    text = re.sub(r"```.*?```", " ", text, flags=re.DOTALL)
+    """A document without code, addresses and tables of keys, in a line, with one kind of minus."""
+    text = re.sub(r"```.*?```|<!-- keys of .*?<!-- end of keys -->", " ", text, flags=re.DOTALL)
     text = re.sub(r"\]\([^)]*\)", "]", text)
     return re.sub(r"\s+", " ", text.replace("−", "-"))
 
@@ -182,7 +182,8 @@ def unclaimed(name: str, prose: str) -> list[str]:
 def documents() -> list[str]:
     """Guides in which results may be quoted."""
     names = ["README.md", "config/README.md", "CONTRIBUTING.md"]
-    return names + [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
+    pages = [p for p in sorted((ROOT / "docs").rglob("*.md")) if RECORDS not in p.parents]
+    return names + [path.relative_to(ROOT).as_posix() for path in pages]
 
 
 def tables_to_read() -> list[Path]:

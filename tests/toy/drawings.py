@@ -28,6 +28,7 @@ from toy.figure_tables import (
     write_history_classifier,
     write_history_mae,
     write_observed,
+    write_observed_model,
     write_predictions,
     write_reconstructions,
     write_scores,
@@ -144,6 +145,12 @@ def draw_adaptation_summary(folder: Path, style: Style, output: Sequence[Path]) 
         style=style,
         output=output,
     )
+
+
+def draw_pairs(folder: Path, style: Style, output: Sequence[Path]) -> None:
+    tables = [write_adaptation(folder / f"{name}.csv") for name in ("here", "there")]
+    labels = {"euclid": "Euclid", "hst": "HST"}
+    figures.plot_pairs(tables, labels=labels, title="pairs", style=style, output=output)
 
 
 def draw_criteria(folder: Path, style: Style, output: Sequence[Path]) -> None:
@@ -283,6 +290,11 @@ def draw_sweep(folder: Path, style: Style, output: Sequence[str | Path]) -> None
 def draw_observed(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
     examples = write_observed(folder / "observed.npz", 2)
     figures.plot_observed(examples, classes=CLASSES, title="Observed", style=style, output=output)
+
+
+def draw_observed_model(folder: Path, style: Style, output: Sequence[str | Path]) -> None:
+    examples = write_observed_model(folder / "observed_model.npz")
+    figures.plot_observed_model(examples, title="A lens", style=style, output=output)
 
 
 def draw_search_trials(folder: Path, style: Style, output: Sequence[str | Path]) -> None:

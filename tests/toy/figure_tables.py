@@ -292,6 +292,28 @@ def write_observed(path: Path, n: int, *, residual: bool = True) -> Path:
     return path
 
 
+def write_observed_model(path: Path, *, filtered: bool = True) -> Path:
+    rng = np.random.default_rng(6)
+    image = lens_image(1.0, 0.1, np.empty((0, 3)))
+    half = len(image) * PIXEL_SCALE / 2
+    arrays: dict[str, Any] = {
+        **{
+            "image": image,
+            "arcs": image,
+            "model": image,
+            "residual": rng.normal(size=image.shape),
+        },
+        **{"extent": np.array([-half, half, -half, half]), "source": rng.uniform(size=(20, 20))},
+        **{"source_extent": np.array([-0.5, 0.5, -0.5, 0.5]), "theta_E": np.array(1.0)},
+        "center": np.zeros(2),
+    }
+    if filtered:
+        maps = {"convergence": rng.normal(size=(41, 41)), "convergence_error": np.ones((41, 41))}
+        arrays |= maps | {"convergence_axis": np.linspace(-2, 2, 41), "log_evidence": np.array(3)}
+    np.savez(path, **arrays)
+    return path
+
+
 def search_tables(folder: Path) -> tuple[Path, Path]:
     rng = np.random.default_rng(5)
     n = 12

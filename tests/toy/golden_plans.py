@@ -34,7 +34,13 @@ Plan = dict[str, list]  # rule -> number of jobs, hash
 
 def jobs_of(name: str) -> list[tuple[str, list[str], list[str]]]:
     """Rule, inputs and outputs of every job of a case; code of lensml is no input here."""
-    targets, overlays = CASES[name]
+    return jobs_asked(*CASES[name])
+
+
+def jobs_asked(
+    targets: tuple[str, ...], overlays: tuple[str, ...]
+) -> list[tuple[str, list[str], list[str]]]:
+    """The same of targets of the shipped configuration with overlays of it."""
     files = [str(ROOT / "config" / f"{overlay}.yaml") for overlay in overlays]
     command = [sys.executable, "-m", "snakemake", "-n", "-F", *targets]
     command += ["-s", str(ROOT / "Snakefile"), *(["--configfile", *files] if files else [])]

@@ -41,10 +41,14 @@ def snakemake(folder, *arguments, check=True, **options):
 def planned(folder, *arguments, **options):
     """Rule -> number of jobs that a dry run announces."""
     done = snakemake(folder, "-n", *arguments, **options)
-    text = done.stdout + done.stderr
+    return jobs_of(done.stdout + done.stderr)
+
+
+def jobs_of(text):
+    """Rule -> number of jobs, as Snakemake prints them."""
     if "Nothing to be done" in text:
         return {}
-    table = text.split("Job stats:")[1].split("total")[0]
+    table = text.split("Job stats:")[1].split("\ntotal ")[0]
     return {name: int(n) for name, n in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
 

@@ -53,3 +53,15 @@ def test_the_container_copies_what_there_is_and_follows_the_lock():
     assert all("--locked" in line for line in text.splitlines() if "uv sync" in line)
     copied = re.findall(r"^COPY (\S+) \1$", text, re.M)
     assert {"rules", "workflow_scripts", "config", "profiles", "slurm", "lensml"} <= set(copied)
+
+
+def test_a_run_installs_no_tools_and_the_gate_runs_the_tests_as_the_readme_does():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["uv"]["default-groups"] == []
+    commands = re.findall(r"^pip install uv && (.+)$", (ROOT / "README.md").read_text(), re.M)
+    run, test = commands
+    assert run.startswith("uv run snakemake ")
+    assert test in (ROOT / ".ci/run").read_text().splitlines()
+    assert f"{test} -m" in (ROOT / "CONTRIBUTING.md").read_text()
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text()
+    assert hooks.count("uv run ") == hooks.count("uv run --group dev ") > 0

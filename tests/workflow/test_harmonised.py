@@ -29,7 +29,7 @@ JOBS = {
     "adapt_harmonised": 1,
     "adapt_adda": 1,
     "predict_adapted": 2,
-    "measure_criteria": 2,
+    "measure_criteria": 3,
     "tabulate_adaptation": 1,
 }
 
@@ -61,7 +61,9 @@ def test_the_table_has_gains_over_both_starts_and_what_the_gate_says(one_camera)
     }
     trivial = table.loc[table["model"] == "radial_profile"]
     assert set(trivial["method"]) == {"source_only", "source_harmonised"}
-    assert "Gate: of adda, euclid to hst" in (folder / TABLE).with_suffix(".md").read_text()
+    text = (folder / TABLE).with_suffix(".md").read_text()
+    assert "Gate: of adda, euclid to hst" in text
+    assert "Start: cameras of euclid to hst, vit_conv_stem, would without a label be " in text
     assert planned(folder, TABLE, overlays=[change]) == {}
 
 

@@ -128,3 +128,14 @@ def test_a_rule_without_fits_among_its_inputs_sees_images_alone():
                 waits = ("seen", "limit/fits")
                 assert any(word in body for word in waits), f"{path.name}: {name}"
     assert networks > 10
+
+
+def test_every_rule_says_in_a_line_what_it_makes():
+    """For ``snakemake --list-rules``; a rule that is made of another would take over its line."""
+    texts = [path.read_text(encoding="utf-8") for path in [ROOT / "Snakefile", *RULES]]
+    bodies = [rule for text in texts for rule in RULE.findall(text)]
+    said = {name: re.match(r' {4}"""(.+\.)"""\n', body) for name, body in bodies}
+    assert [name for name, line in said.items() if line is None] == []
+    lines = [line[1] for line in said.values() if line]
+    assert len(lines) > 100
+    assert len(set(lines)) == len(lines)

@@ -7,7 +7,7 @@ what it is said to be; :func:`read_cutout` brings that to a domain's pixels, PSF
 from lensml.data.observed.errors import UnusableImageError
 from lensml.data.observed.grid import Cutout, Grid, read_cutout, resample, to_grid
 from lensml.data.observed.psf import Psf, fwhm_of
-from lensml.data.observed.reading import Observation, read_observation
+from lensml.data.observed.reading import Observation, read_observation, widest
 from lensml.data.observed.scale import Scale
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "read_observation",
     "resample",
     "to_grid",
+    "widest",
 ]

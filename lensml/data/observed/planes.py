@@ -123,7 +123,7 @@ def _single(data: Any, where: str) -> np.ndarray:
     array = np.asarray(data)
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]
-    if array.ndim != 2 or array.dtype.kind not in "iuf" or not array.size:
+    if array.ndim != 2 or array.dtype.kind not in "iufb" or not array.size:
         found = f"an array of shape {array.shape} and type {array.dtype}"
         raise UnusableImageError(f"{where}: holds {found}, not an image")
     return array

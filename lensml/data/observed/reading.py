@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lensml.data.observed.errors import UnusableImageError
+from lensml.data.observed.folder import resolved
 from lensml.data.observed.gaps import without_data
 from lensml.data.observed.noise import (
     Noise,
@@ -19,7 +20,7 @@ from lensml.data.observed.noise import (
 from lensml.data.observed.planes import Plane, read_plane
 from lensml.data.observed.psf import Psf, read_psf
 from lensml.data.observed.scale import Scale, scale_of
-from lensml.schema.observed import NoiseKind, ObservedLens
+from lensml.schema.observed import Hdu, NoiseKind, ObservedLens
 
 COARSEST = 16  # pixels across the field: of fewer, one is as large as a ring
 SLACK = 0.01  # pixels that the field may reach beyond the image: a header's rounding
@@ -41,6 +42,7 @@ class Observation:
         scale: of the pixels.
         psf: or None if it is not known.
         n_missing: pixels without data in the field that was asked for, its margin left out.
+        masked: (H, W) bool, pixels that a model of the lens is to leave out.
     """
 
     image: np.ndarray
@@ -52,6 +54,21 @@ class Observation:
     scale: Scale
     psf: Psf | None
     n_missing: int
+    masked: np.ndarray
+
+
+def widest(lens: ObservedLens) -> float:
+    """Width of the largest square about a lens that its image covers, arcsec.
+
+    Raises:
+        UnusableImageError: see :func:`read_observation`.
+    """
+    lens = resolved(lens)
+    plane = read_plane(lens.image, lens.hdu)
+    shape = plane.array.shape[::-1]
+    middle = lens.center or [(n - 1) / 2 for n in shape]
+    reach = min(min(c, n - 1 - c) for c, n in zip(middle, shape, strict=True)) + 0.5
+    return max(2 * reach * scale_of(plane, lens.pixel_scale).arcsec, 0.0)
 
 
 def read_observation(lens: ObservedLens, width: float, *, margin: float = 0.0) -> Observation:
@@ -66,6 +83,7 @@ def read_observation(lens: ObservedLens, width: float, *, margin: float = 0.0) -
         UnusableImageError: a file cannot be read, does not hold what is needed, or not what it is
             said to hold; says why.
     """
+    lens = resolved(lens)
     plane = read_plane(lens.image, lens.hdu)
     scale = scale_of(plane, lens.pixel_scale)
     x, y = lens.center or [(n - 1) / 2 for n in plane.array.shape[::-1]]
@@ -92,6 +110,7 @@ def read_observation(lens: ObservedLens, width: float, *, margin: float = 0.0) -
         scale=scale,
         psf=psf,
         n_missing=_missing(known, inner, window),
+        masked=_mask(lens, plane)[window],
     )
 
 
@@ -130,12 +149,24 @@ def _missing(known: np.ndarray, inner: tuple[slice, slice], window: tuple[slice,
 def _noise_map(lens: ObservedLens, image: Plane) -> Plane | None:
     if lens.noise_map is None:
         return None
-    plane = read_plane(lens.noise_map, lens.noise_hdu)
+    return _companion(lens.noise_map, lens.noise_hdu, image, "noise map", "noise_hdu")
+
+
+def _mask(lens: ObservedLens, image: Plane) -> np.ndarray:
+    """Pixels that are left out, (H, W) bool."""
+    if lens.mask is None:
+        return np.zeros(image.array.shape, bool)
+    return _companion(lens.mask, lens.mask_hdu, image, "mask", "mask_hdu").array != 0
+
+
+def _companion(path: str, hdu: Hdu | None, image: Plane, what: str, key: str) -> Plane:
+    """Another plane of as many pixels as the image."""
+    plane = read_plane(path, hdu)
     if plane.where == image.where:
-        raise UnusableImageError(f"{plane.where}: the noise map is the image; give noise_hdu")
+        raise UnusableImageError(f"{plane.where}: the {what} is the image; give {key}")
     if plane.array.shape != image.array.shape:
         found, wanted = (f"{p.array.shape[1]} x {p.array.shape[0]}" for p in (plane, image))
-        raise UnusableImageError(f"noise map of {found} pixels for an image of {wanted}")
+        raise UnusableImageError(f"{what} of {found} pixels for an image of {wanted}")
     return plane
 
 

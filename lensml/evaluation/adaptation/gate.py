@@ -1,4 +1,4 @@
-"""What the gate says of adaptations, without labels, below their table."""
+"""What is decided without labels, below the table: where to start, and what the gate keeps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lensml.evaluation.adaptation.criteria import adaptation_verdict
+from lensml.evaluation.adaptation.criteria import adaptation_verdict, harmonising_verdict
 
 KEYS = ("method", "source_domain", "target_domain", "model")
 
@@ -32,8 +32,41 @@ def gate_notes(runs: Sequence[Mapping[str, Any]], max_im_loss: float) -> list[st
     return [_sentence(key, seeds, max_im_loss) for key, seeds in found.items()]
 
 
+def start_notes(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A sentence for every pair and model: whether its cameras are to be brought together.
+
+    Args:
+        runs: with the table's keys, and where there are any ``starts``: files of
+            :func:`lensml.evaluation.adaptation.evidence.measure_criteria` of the source's
+            classifier as it is and on harmonised images.
+    """
+    found: dict[tuple, list[tuple[float, float, float]]] = {}
+    for run in runs:
+        if run.get("starts"):
+            key = tuple(str(run[name]) for name in KEYS[1:])
+            plain, harmonised = (_read(file) for file in run["starts"])
+            numbers = plain["im_source"], plain["im_target"], harmonised["im_target"]
+            found.setdefault(key, []).append(numbers)
+    return [_start_sentence(key, numbers) for key, numbers in found.items()]
+
+
+def _start_sentence(key: tuple[str, ...], numbers: Sequence[tuple[float, float, float]]) -> str:
+    source, target, model = key
+    on_source, on_pool, harmonised = np.mean(numbers, axis=0)
+    verdict = harmonising_verdict(on_source, on_pool)
+    return (
+        f"Start: cameras of {source} to {target}, {model}, would without a label be "
+        f"{verdict.text}, in the mean over seeds; that of source_harmonised is {harmonised:.3f} "
+        "on its own."
+    )
+
+
+def _read(file: str) -> dict[str, float]:
+    return json.loads(Path(file).read_text())
+
+
 def _im(file: str) -> float:
-    return json.loads(Path(file).read_text())["im_target"]
+    return _read(file)["im_target"]
 
 
 def _sentence(

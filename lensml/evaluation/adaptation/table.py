@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from lensml.evaluation.adaptation.gate import gate_notes
+from lensml.evaluation.adaptation.gate import gate_notes, start_notes
 from lensml.evaluation.adaptation.harm import harm_notes
 from lensml.evaluation.classification.table import baseline_notes, measures
 from lensml.evaluation.statistics.comparison import auc_gain, gap_closed
@@ -52,7 +52,8 @@ def tabulate_adaptation(
             the gap is measured that a method closes (each empty where there is none). Of pairs
             whose cameras were brought together also ``harmonised``, the predictions of
             source_harmonised, and ``criteria``, see
-            :func:`lensml.evaluation.adaptation.gate.gate_notes`.
+            :func:`lensml.evaluation.adaptation.gate.gate_notes`, and ``starts``, see
+            :func:`lensml.evaluation.adaptation.gate.start_notes`.
         outputs: the .csv, .html, .md and .tex files to write.
         spec: bootstrap and operating points.
         seed: of the bootstrap.
@@ -67,7 +68,7 @@ def tabulate_adaptation(
     if any(run.get("harmonised") for run in runs):
         known.append(ONE_CAMERA)
         about = replace(about, shown=(*about.shown[:2], HARMONISED_GAIN, *about.shown[2:]))
-    known += gate_notes(runs, max_im_loss)
+    known += [*start_notes(runs), *gate_notes(runs, max_im_loss)]
     tabulate(
         about,
         [(run, _measures(run, spec, seed=seed)) for run in runs],

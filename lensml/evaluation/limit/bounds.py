@@ -25,7 +25,8 @@ from lensml.evaluation.limit.lenses import Lenses, simulate_lenses
 from lensml.evaluation.statistics.bootstrap import interval, system_weights, weighted_mean
 from lensml.evaluation.statistics.tables import write_formats
 from lensml.schema.limit import Bounds
-from lensml.schema.simulation import CdmTnfw, Domain
+from lensml.schema.population import CdmTnfw
+from lensml.schema.simulation import Domain
 from lensml.schema.training import Evaluation
 from lensml.schema.yaml_reader import deep_merge
 
