@@ -15,6 +15,7 @@ _PUBLIC = {
     "model_lens": "lensml.modelling.observed",
     "open_store": "lensml.data.store",
     "predict": "lensml.evaluation.prediction",
+    "push_to_hub": "lensml.evaluation.cards.hub",
 }
 
 

@@ -24,6 +24,7 @@ rule export_classifier:
         encoder=lambda w: dump(CFG.encoders[w.encoder]),
         symmetry=lambda w: data.test_symmetry(w.domain),
         pixel_scale=lambda w: data.pixel_scale(w.domain),
+        judged_by=lambda w: data.judged_by(w.domain),
         setting=lambda w: setting(w, "export"),
     script:
         "../workflow_scripts/export_classifier.py"

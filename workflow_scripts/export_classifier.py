@@ -15,5 +15,6 @@ with job(snakemake):
         encoder=encoder_of(given.encoder),
         symmetry=given.symmetry,
         pixel_scale=given.pixel_scale,
+        judged_by=given.judged_by,
         setting=setting_of(snakemake),
     )

@@ -1,4 +1,4 @@
-"""The command ``lensml``: a project, checks, predictions, figures; Snakemake does the work."""
+"""The command ``lensml``: a project, checks, predictions, figures, uploads; Snakemake works."""
 
 from __future__ import annotations
 
@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "that it needs is missing.",
     )
     _add_predict(commands)
+    _add_push(commands)
     _add_pairs(commands)
     return top
 
@@ -87,12 +88,13 @@ def _add_predict(commands: Any) -> None:
         "run",
         type=Path,
         help="folder of a classifier, such as results/classification/euclid_l1/vit_conv_stem, "
-        "whose seeds are averaged",
+        "whose seeds are averaged, or of one that was handed on (.onnx, .safetensors)",
     )
     predict.add_argument(
         "images",
         nargs="+",
-        help="npy, npz or FITS files, stores, folders, patterns, or CSV lists with a column image",
+        help="npy, npz, HDF5, Zarr or FITS files, stores, folders, patterns, or CSV lists with a "
+        "column image",
     )
     predict.add_argument(
         "-o", "--output", type=Path, default=Path("predictions.csv"), help="%(default)s"
@@ -107,6 +109,27 @@ def _add_predict(commands: Any) -> None:
         type=_positive,
         help="s, of images that do not say theirs (that of the classifier's domain)",
     )
+    predict.add_argument(
+        "--array",
+        metavar="NAME",
+        help="array of the images in npz, HDF5 and Zarr files that hold many (image, or images)",
+    )
+
+
+def _add_push(commands: Any) -> None:
+    push = commands.add_parser(
+        "push",
+        help="upload a classifier with its model card to the Hugging Face Hub",
+        description="Upload weights that describe themselves, their description and model card, "
+        "as whoever is logged in there (hf auth login). Exit status 1: a file is missing or does "
+        "not belong to the others, or the Hub cannot be reached.",
+    )
+    push.add_argument(
+        "folder", type=Path, help="as snakemake model_cards writes it below results/cards"
+    )
+    push.add_argument("repo_id", metavar="OWNER/NAME", help="made, private, where there is none")
+    push.add_argument("--public", action="store_true", help="a new one is seen by everybody")
+    push.add_argument("--dry-run", action="store_true", help="check, and upload nothing")
 
 
 def _positive(text: str) -> float:
@@ -140,11 +163,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lensml.commands.predict import report as predict
 
         known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
-        return predict(given.run, given.images, given.output, **known)
+        return predict(given.run, given.images, given.output, array=given.array, **known)
     if given.command == "pairs":
         from lensml.commands.pairs import report as draw
 
         return draw(given.tables, given.configfile, given.output)
+    if given.command == "push":
+        from lensml.commands.push import report as push
+
+        return push(given.folder, given.repo_id, public=given.public, dry_run=given.dry_run)
     from lensml.commands.doctor import report as diagnose
 
     return diagnose()

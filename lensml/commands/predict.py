@@ -16,15 +16,16 @@ def report(
     *,
     background_rms: float | None,
     exposure_time: float | None,
+    array: str | None = None,
 ) -> int:
     """Write the table, and print how many images were within the domain; the exit status.
 
     Returns:
         0; 1 where nothing could be predicted or an image could not be used.
     """
-    options = {"background_rms": background_rms, "exposure_time": exposure_time}
+    noise = {"background_rms": background_rms, "exposure_time": exposure_time}
     try:
-        counts = predict_into(output, run, images, **options)
+        counts = predict_into(output, run, images, array=array, **noise)
     except (OSError, ValueError) as error:
         print(f"lensml predict: {error}", file=sys.stderr)
         return 1

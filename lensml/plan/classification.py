@@ -7,6 +7,7 @@ from typing import Any
 
 from lensml.plan.datasets import Datasets
 from lensml.plan.layout import filled
+from lensml.schema.simulation import SPLITS
 from lensml.schema.training import BASELINE, FIT_STATISTICS
 
 Row = dict[str, Any]
@@ -160,6 +161,28 @@ class Classification(Datasets):
             for e in self.encoders
             for ending in ("onnx", "json")
         ]
+
+    def cards(self) -> list[str]:
+        """Model cards: of every seed of every encoder and domain."""
+        return [
+            f"{filled(self.at.card, domain=d, encoder=e, seed=s)}/README.md"
+            for d in self.domains
+            for e in self.encoders
+            for s in self.seeds
+        ]
+
+    def described(self, domain: str) -> dict[str, Any]:
+        """What a domain's classifiers say of themselves, beside what they were trained with."""
+        return {
+            "classes": self.classes,
+            "symmetry": self.test_symmetry(domain),
+            "judged_by": self.judged_by(domain),
+            "about": {
+                "label": self.config.labels[domain],
+                "images": {split: self.config.simulation.count(split) for split in SPLITS},
+                "confidence": self.config.evaluation.confidence,
+            },
+        }
 
     def figures(self) -> list[str]:
         """Names of the figures."""

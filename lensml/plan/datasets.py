@@ -189,7 +189,7 @@ class Datasets:
         }
 
     def files_of(self, wildcards: Any) -> list[str]:
-        """Where the images of a class lie: a table, or the class's folder.
+        """Where the images of a class lie: a table, an array with its labels, or a folder.
 
         A folder is new where a file was added or taken away.
         """
@@ -197,7 +197,8 @@ class Datasets:
         if files is None:
             return []
         if files.folder is None:
-            return [files.table or ""]
+            places = (files.table, files.array, files.labels_table)
+            return [place for place in places if place is not None]
         called: dict[str, str] = {**files.classes}
         substructure, root = str(wildcards.substructure), Path(files.folder)
         name = called.get(substructure, substructure)
@@ -219,6 +220,14 @@ class Datasets:
         """That over which predictions are averaged."""
         averaged = self.config.classifier.test_time_augmentation
         return self.symmetry(domain) if averaged else "none"
+
+    def judged_by(self, domain: str) -> dict[str, Any]:
+        """What it takes to tell whether an image is of a domain."""
+        return {
+            "domain": dump(self.config.domain(domain)),
+            "fit": dump(self.config.fit),
+            "seed": self.config.seed,
+        }
 
     def img_size(self, domain: str) -> int:
         """Pixels per axis that a network sees."""

@@ -125,6 +125,11 @@ class Layout:
         return self._below("export/{domain}/{encoder}/seed{seed}/classifier")
 
     @cached_property
+    def card(self) -> str:
+        """A classifier to be handed on, with its model card."""
+        return self._below("cards/{domain}/{encoder}/seed{seed}")
+
+    @cached_property
     def adapted_run(self) -> str:
         """A classifier that was carried to another domain."""
         return self._below("adaptation/{source}/{target}/{encoder}/{method}/seed{seed}")

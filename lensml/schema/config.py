@@ -58,7 +58,7 @@ Problems = Callable[[Any, Origins], list[str]]
 
 # Folders of a run without a name, which a named one would lie among.
 TAKEN = (
-    *("adaptation", "anomaly", "attribution", "audit", "classification", "convergence"),
+    *("adaptation", "anomaly", "attribution", "audit", "cards", "classification", "convergence"),
     *("datasets", "development", "encoders", "export", "figures", "fits", "gallery"),
     *("harmony", "limit", "misspecification", "observed", "pretraining", "proxies"),
     *("regression", "search", "studies", "sweep", "tables", "transfer"),

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lensml.schema.base import Positive, Section, check_one_of
+from lensml.schema.base import Positive, Section
 
 if TYPE_CHECKING:
     from lensml.schema.errors import Origins
 
 
 class ImageFiles(Section):
-    """Where images lie and what they are called there; exactly one of folder and table is given.
+    """Where images lie and what they are called there: in a folder, a table, or one array.
 
     A folder has ``<split>/<class>/`` or ``<class>/`` below it, with npy, npz, FITS or grey PNG
     files of one image or many. A table is a CSV file with columns ``image`` (a path beside it,
     ``many.npy[3]`` for one of many) and ``class``, and where it is known ``split``, ``group`` (the
-    lens: images of one stay in one split), ``background_rms`` and ``exposure_time``.
+    lens: images of one stay in one split), ``background_rms`` and ``exposure_time``. An array is
+    one npy, npz, HDF5 or Zarr file of N images; what a table has as columns are arrays (N,) beside
+    it, or columns of a CSV file with a row for every image.
     """
 
     folder: str | None = None
@@ -29,6 +31,16 @@ class ImageFiles(Section):
     """A CSV file with columns `image` (a path beside it, `many.npy[3]` for one of many) and
     `class`, and where it is known `split`, `group`, `background_rms` and `exposure_time`.
     """
+    array: str | None = None
+    """One npy, npz, HDF5 or Zarr file with all images (N, H, W)."""
+    images: Annotated[str, Field(min_length=1)] | None = None
+    """Name of the array of the images, where it is not `image` or `images` and not the only one;
+    `train/x` for one in a group.
+    """
+    labels: Annotated[str, Field(min_length=1)] | None = None
+    """The class of every image of the array: the name of an array of the same file, or a CSV file
+    with a column `class` and a row for every image.
+    """
     classes: dict[Literal["no_sub", "cdm", "vortex"], Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict
     )
@@ -38,7 +50,29 @@ class ImageFiles(Section):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        return check_one_of(self, "folder", "table")
+        places = ("folder", "table", "array")
+        given = [name for name in places if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"give exactly one of folder, table and array, found {found}")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_an_array(self) -> Self:
+        if self.array is not None and self.labels is None:
+            raise ValueError(
+                "labels is missing: what says of every image of the array which class it is of; "
+                "allowed are the name of an array of the same file, or a CSV file"
+            )
+        if self.array is None and (self.labels or self.images):
+            raise ValueError("labels and images are for an array alone; give array, or leave them")
+        return self
+
+    @property
+    def labels_table(self) -> str | None:
+        """The CSV file with labels of an array, where they lie in one."""
+        labels = self.labels or ""
+        return labels if labels.lower().endswith(".csv") else None
 
 
 def files_problems(config: Any, origins: Origins) -> list[str]:

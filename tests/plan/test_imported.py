@@ -57,6 +57,9 @@ def test_a_class_is_imported_anew_where_its_own_folder_changes(tmp_path):
     assert datasets.files_of(job) == [f"{tmp_path}/test/sphere"]
     table = plan.Datasets(mine(files={"table": "images.csv"}))
     assert table.files_of(job) == ["images.csv"]
+    for labels, files in {"y": ["all.h5"], "y.csv": ["all.h5", "y.csv"]}.items():
+        array = plan.Datasets(mine(files={"array": "all.h5", "labels": labels}))
+        assert array.files_of(job) == files
 
 
 def test_studies_that_nobody_spoke_of_refuse_when_they_are_asked_for():
@@ -111,8 +114,13 @@ def test_what_files_cannot_give_is_one_line(changes, problem):
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        ({}, "give exactly one of folder and table, found neither"),
-        ({"folder": "a", "table": "b"}, "give exactly one of folder and table, found both"),
+        ({}, "give exactly one of folder, table and array, found none"),
+        (
+            {"folder": "a", "table": "b"},
+            "give exactly one of folder, table and array, found folder and table",
+        ),
+        ({"array": "a.h5"}, "labels is missing"),
+        ({"folder": "a", "labels": "y"}, "labels and images are for an array alone"),
         ({"folder": "a", "classes": {"axion": "a"}}, "no_sub"),
         ({"folder": "a", "flux_scale": 0.0}, "flux_scale"),
     ],

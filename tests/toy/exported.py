@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,8 @@ import torch
 from lensml.data.images import stretch
 from lensml.models.encoders import Classifier, build_classifier
 from lensml.schema.encoders import Cnn, Encoder, Vit, VitConvStem
-from toy.stores import NETWORK_INPUT, RMS, blobs
+from lensml.training.engine.checkpoint import save_weights
+from toy.stores import NETWORK_INPUT, RMS, blobs, noise, setting, write_store
 
 CLASSES = ["no_sub", "cdm", "vortex"]
 SIZE = 16
@@ -44,3 +47,30 @@ def network_of(name: str) -> Classifier:
         network.head.weight *= 3 / logits.std(0).mean()
         network.head.bias -= network(x).mean(0)
     return network
+
+
+def prepared(
+    folder: Path, *, n: int = 10, size: int = SIZE, symmetry: str = "none"
+) -> dict[str, Any]:
+    """Arguments of an export: stores, weights and a temperature."""
+    rng = np.random.default_rng(0)
+    makers = {"no_sub": noise, "cdm": blobs, "vortex": blobs}
+    stores = [
+        write_store(folder / name / "test.zarr", make(n, rng, size=size), substructure=name)
+        for name, make in makers.items()
+    ]
+    save_weights(folder / "weights.safetensors", network_of("cnn").state_dict(), {})
+    (folder / "calibration.json").write_text(json.dumps({"temperature": TEMPERATURE}))
+    return {
+        "stores": stores,
+        "weights": str(folder / "weights.safetensors"),
+        "calibration": str(folder / "calibration.json"),
+        "network_file": str(folder / "out" / "classifier.onnx"),
+        "description_file": str(folder / "out" / "classifier.json"),
+        "classes": CLASSES,
+        "encoder": ENCODERS["cnn"],
+        "symmetry": symmetry,
+        "pixel_scale": 0.1,
+        "judged_by": {"domain": {"name": "toy"}, "fit": {}, "seed": 0},
+        "setting": setting(folder),
+    }

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECORD = Path(__file__).with_suffix(".json")
 SIDE_TARGETS = (
     *("transfer", "limit", "network_limit", "attribution", "pretraining", "sweep", "zoo"),
-    *("ablation", "scaling", "search", "export", "observed", "benchmark"),
+    *("ablation", "scaling", "search", "export", "model_cards", "observed", "benchmark"),
     "misspecification",
 )
 # Name -> targets, overlays.

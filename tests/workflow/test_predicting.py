@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from toy.configuration import ROOT
 
 import lensml
+from lensml import plan
 from lensml.commands.main import main
+from lensml.evaluation.cards.writing import write_card
 from lensml.evaluation.classification.calibration import apply_temperature, read_temperature
+from lensml.evaluation.classification.export import export_classifier
+from lensml.schema import Config
+from lensml.training.engine.setting import Setting
 
 ENCODER = "results/classification/euclid/vit_conv_stem"
 RUN = f"{ENCODER}/seed0"
@@ -68,6 +75,75 @@ def test_the_fit_and_the_anomaly_stand_beside_them(predicted, stores):
     np.testing.assert_allclose(smooth["theta_E"], truth["theta_E"], atol=0.02)
     assert 0.2 < smooth["anomaly"].mean() < 0.8
     assert predicted.iloc[len(smooth) :]["anomaly"].mean() > smooth["anomaly"].mean() + 0.2
+
+
+@pytest.fixture(scope="module")
+def exported(finished, stores, tmp_path_factory) -> Path:
+    """The classifier as ONNX with its description, and nothing of the run."""
+    folder = tmp_path_factory.mktemp("exported")
+    config = yaml.safe_load((finished / "results/config.yaml").read_text())
+    results = plan.Datasets(Config.model_validate(config))
+    export_classifier(
+        stores,
+        str(finished / RUN / "weights.safetensors"),
+        str(finished / RUN / "calibration.json"),
+        str(folder / "classifier.onnx"),
+        str(folder / "classifier.json"),
+        classes=CLASSES,
+        encoder=results.config.encoders["vit_conv_stem"],
+        symmetry=results.test_symmetry("euclid"),
+        pixel_scale=results.pixel_scale("euclid"),
+        judged_by=results.judged_by("euclid"),
+        setting=Setting(results.config.network_input, results.config.compute, 0, "", "export"),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def described(finished, tmp_path_factory) -> Path:
+    """The classifier's weights that describe themselves, and nothing of the run."""
+    folder = tmp_path_factory.mktemp("described")
+    files = {"weights": "model.safetensors", "config": "config.json", "card": "README.md"}
+    config = yaml.safe_load((finished / "results/config.yaml").read_text())
+    write_card(
+        str(finished / RUN / "weights.safetensors"),
+        {name: str(finished / RUN / f"{name}.json") for name in ("calibration", "run")},
+        str(finished / "results/tables/classification.csv"),
+        {name: str(folder / file) for name, file in files.items()},
+        audits=[],
+        domain="euclid",
+        encoder="vit_conv_stem",
+        seed=0,
+        **plan.Classification(Config.model_validate(config)).described("euclid"),
+    )
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("given", "file"), [("exported", "classifier.onnx"), ("described", "model.safetensors")]
+)
+def test_what_was_handed_on_gives_the_same_rows(request, given, file, run, stores, predicted):
+    folder = request.getfixturevalue(given)
+    shutil.copytree(run.parents[2] / "verdict", folder / "verdict")  # a minute of judging
+    found = lensml.predict(folder, stores)
+    assert found.columns.tolist() == predicted.columns.tolist()
+    known = [name for name in found.columns if name not in ("image", "verdict", "reason")]
+    np.testing.assert_allclose(found[known], predicted[known], atol=1e-5)
+    assert found[["image", "verdict", "reason"]].equals(predicted[["image", "verdict", "reason"]])
+    one = lensml.predict(folder / file, stores[0])
+    np.testing.assert_allclose(one["p_cdm"], found["p_cdm"][: len(one)], atol=1e-6)
+    assert {path.name for path in (folder / "verdict").iterdir()} == {
+        path.name for path in (run.parents[2] / "verdict").iterdir()
+    }
+
+
+def test_an_export_of_a_domain_of_files_says_what_judges_it(exported, stores, tmp_path):
+    about = json.loads((exported / "classifier.json").read_text())
+    about["judged_by"]["domain"]["files"] = {"folder": "data"}
+    shutil.copy(exported / "classifier.onnx", tmp_path)
+    (tmp_path / "classifier.json").write_text(json.dumps(about))
+    with pytest.raises(ValueError, match="'euclid' lie in files, and by them others are judged"):
+        lensml.predict(tmp_path, stores)
 
 
 def command(*arguments: object) -> subprocess.CompletedProcess:

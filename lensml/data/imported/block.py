@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from lensml.data.imported.arrays import rows_of
 from lensml.data.imported.listing import Entry, entries_of
 from lensml.data.imported.reading import array_of
 from lensml.data.observed.errors import UnusableImageError
@@ -53,7 +54,8 @@ def import_block(
     assert domain.files is not None
     entries = entries_of(domain.files, substructure, split, counts, seed=seed)[start:stop]
     scale = domain.files.flux_scale
-    images = np.stack([_image(entry, domain.num_pix) * scale for entry in entries])
+    beside = [domain.files.labels or ""]
+    images = _images(entries, domain.num_pix, domain.files.images, beside) * scale
     noiseless = domain.instrument.noise == "none"
     rms = [
         exposure["background_rms"] if noiseless else _rms(entry, image, scale)
@@ -76,19 +78,38 @@ def import_block(
     )
 
 
-def _image(entry: Entry, num_pix: int) -> np.ndarray:
-    found = array_of(entry.path)
-    if entry.index >= 0:
-        if found.ndim != 3 or entry.index >= len(found):
-            raise ValueError(f"{entry.path}: holds no image {entry.index}")
-        found = found[entry.index]
-    if found.shape != (num_pix, num_pix):
+def _images(
+    entries: Sequence[Entry], num_pix: int, key: str | None, beside: Collection[str]
+) -> np.ndarray:
+    """Images of the entries, (N, num_pix, num_pix); a file of many is opened once."""
+    images = np.empty((len(entries), num_pix, num_pix))
+    places: dict[Path, list[int]] = {}
+    for i, entry in enumerate(entries):
+        places.setdefault(entry.path, []).append(i)
+    for path, rows in places.items():
+        images[rows] = _of_file(path, [entries[i] for i in rows], num_pix, key, beside)
+    bad = np.flatnonzero(~np.isfinite(images).all((1, 2)))
+    if len(bad):
+        raise ValueError(f"{entries[bad[0]].name}: has pixels that are not finite")
+    return images
+
+
+def _of_file(
+    path: Path, entries: Sequence[Entry], num_pix: int, key: str | None, beside: Collection[str]
+) -> np.ndarray:
+    found = array_of(path, key, beside)
+    indices = np.array([entry.index for entry in entries])
+    held = found.shape[0] if found.ndim == 3 else 0
+    missing = indices[indices >= held]
+    if len(missing):
+        raise ValueError(f"{path}: holds no image {missing[0]}")
+    if held and (indices < 0).any():
+        raise ValueError(f"{path}: holds {held} images; say which, as in {path.name}[0]")
+    if found.shape[-2:] != (num_pix, num_pix):
         raise ValueError(
-            f"{entry.path}: an image of shape {found.shape}, the domain's num_pix is {num_pix}"
+            f"{path}: an image of shape {found.shape[-2:]}, the domain's num_pix is {num_pix}"
         )
-    if not np.isfinite(found).all():
-        raise ValueError(f"{entry.group}: has pixels that are not finite")
-    return found.astype(float)
+    return rows_of(found, indices, path) if held else np.asarray(found)[None]
 
 
 def _rms(entry: Entry, image: np.ndarray, scale: float) -> float:
@@ -98,6 +119,6 @@ def _rms(entry: Entry, image: np.ndarray, scale: float) -> float:
         return border_rms(image, np.ones(image.shape, bool))
     except UnusableImageError as error:
         raise ValueError(
-            f"{entry.group}: {error}; give background_rms in a table, or set "
+            f"{entry.name}: {error}; give background_rms in a table, or set "
             "instrument_changes.noise: none if the images have none"
         ) from None

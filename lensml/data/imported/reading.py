@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,10 @@ from astropy.utils.exceptions import AstropyWarning
 from numpy.lib import format as npy
 from PIL import Image
 
+from lensml.data.imported.arrays import HDF5_ENDINGS, Images, holds_named_arrays, images_in
+
 FITS_ENDINGS = (".fits", ".fits.gz", ".fit")
-ENDINGS = (".npy", ".npz", *FITS_ENDINGS, ".png")
-IMAGE_KEYS = ("image", "images")  # of an npz, where it has other arrays beside
-BESIDE = ("background_rms", "exposure_time", "noise_map")  # what an npz may say of its images
+ENDINGS = (".npy", ".npz", *HDF5_ENDINGS, *FITS_ENDINGS, ".png")
 HARMLESS = {  # what an array of arrays and numbers is pickled from
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
@@ -47,36 +48,42 @@ class ArrayUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def array_of(path: str | Path, key: str | None = None) -> np.ndarray:
+def array_of(path: str | Path, key: str | None = None, beside: Collection[str] = ()) -> Images:
     """The image or images of a file, (H, W) or (N, H, W), as they lie in it.
 
     Args:
-        path: .npy, .npz, FITS or grey .png.
-        key: array of an npz; by default the only one, or ``image``.
+        path: .npy, .npz, HDF5, FITS or grey .png; a Zarr array or group.
+        key: array of an npz, HDF5 or Zarr; by default the only one, or ``image``.
+        beside: arrays of these that hold no images.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file holds no numbers of that shape, or what is not read.
     """
     path = Path(path)
-    name = path.name.lower()
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    if name.endswith(".npy"):
-        found = _npy(path)
-    elif name.endswith(".npz"):
-        found = _npz(path, key)
-    elif name.endswith(FITS_ENDINGS):
-        found = _fits(path)
-    elif name.endswith(".png"):
-        found = _png(path)
-    else:
-        raise ValueError(f"{path}: allowed are {', '.join(ENDINGS)}")
+    found = _found(path, key, beside)
     if found.dtype.kind not in "fiu" or found.ndim not in (2, 3):
         raise ValueError(
             f"{path}: holds {found.dtype} of shape {found.shape}; allowed are numbers of shape "
             "(H, W) or (N, H, W)"
         )
+    return found
+
+
+def _found(path: Path, key: str | None, beside: Collection[str]) -> Images:
+    name = path.name.lower()
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    if holds_named_arrays(path):
+        return images_in(path, key, beside)
+    if name.endswith(".npy"):
+        found = _npy(path)
+    elif name.endswith(FITS_ENDINGS):
+        found = _fits(path)
+    elif name.endswith(".png"):
+        found = _png(path)
+    else:
+        raise ValueError(f"{path}: allowed are {', '.join(ENDINGS)} and Zarr")
     return found
 
 
@@ -91,7 +98,7 @@ def count(path: str | Path) -> int:
     if path.name.lower().endswith(".png"):
         return 1
     found = array_of(path)
-    return len(found) if found.ndim == 3 else 1
+    return found.shape[0] if found.ndim == 3 else 1
 
 
 def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
@@ -102,9 +109,12 @@ def _header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 def _npy(path: Path) -> np.ndarray:
     with path.open("rb") as stream:
-        _, _, dtype = _header(stream)
-        if not dtype.hasobject:
-            return np.load(path, mmap_mode="r")
+        try:
+            _, _, dtype = _header(stream)
+            if not dtype.hasobject:
+                return np.load(path, mmap_mode="r")
+        except ValueError as error:
+            raise ValueError(f"{path}: cannot be read ({error})") from None
         try:
             content = ArrayUnpickler(io.BytesIO(stream.read())).load()
         except (pickle.UnpicklingError, EOFError, AttributeError, TypeError) as error:
@@ -121,16 +131,6 @@ def _image_among(content: Any, path: Path) -> np.ndarray:
         if isinstance(part, np.ndarray) and part.dtype.kind in "fiu" and part.ndim == 2:
             return part
     raise ValueError(f"{path}: holds Python objects, none of which is an image")
-
-
-def _npz(path: Path, key: str | None) -> np.ndarray:
-    with np.load(path) as archive:
-        named = [k for k in IMAGE_KEYS if k in archive.files]
-        keys = [key] if key else named or [k for k in archive.files if k not in BESIDE]
-        if len(keys) != 1 or keys[0] not in archive.files:
-            held = ", ".join(archive.files) or "nothing"
-            raise ValueError(f"{path}: holds {held}; that of the images is to be called 'image'")
-        return archive[keys[0]]
 
 
 def _fits(path: Path) -> np.ndarray:

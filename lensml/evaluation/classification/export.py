@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -53,6 +53,7 @@ def export_classifier(
     encoder: Encoder,
     symmetry: str,
     pixel_scale: float,
+    judged_by: Mapping[str, Any],
     setting: Setting,
 ) -> None:
     """Write a classifier as ONNX with a description, if onnxruntime agrees with torch.
@@ -68,6 +69,8 @@ def export_classifier(
         encoder: architecture.
         symmetry: averaged over; 'none' for a single pass.
         pixel_scale: arcsec.
+        judged_by: sections ``domain`` and ``fit`` of the configuration and ``seed``, by which
+            whoever has no more than the export is told whether an image is of the domain.
         setting: see :class:`lensml.training.engine.setting.Setting`.
 
     Raises:
@@ -111,6 +114,7 @@ def export_classifier(
             "classes": list(classes),
             "image_size": size,
             "pixel_scale": pixel_scale,
+            "judged_by": dict(judged_by),
             "inputs": _inputs(size, names),
             "outputs": {OUTPUT: {"shape": ["N", len(classes)], "dtype": "float32"}},
             "units": {

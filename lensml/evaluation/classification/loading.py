@@ -3,105 +3,46 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-import yaml
 from pydantic import TypeAdapter
 from safetensors import safe_open
 
-from lensml.data.observed.noise import border_rms
+from lensml.evaluation.cards.description import read_description
 from lensml.evaluation.classification.calibration import read_temperature
+from lensml.evaluation.classification.folders import (
+    CALIBRATION,
+    RECORD,
+    WEIGHTS,
+    configuration_of,
+    described_in,
+)
 from lensml.evaluation.classification.metrics import SMALLEST_PROBABILITY
+from lensml.evaluation.classification.trained import TrainedClassifier
 from lensml.models.export import ExportedClassifier
 from lensml.schema import Config
 from lensml.schema.adaptation import ON_PLAIN_IMAGES
 from lensml.schema.encoders import Encoder, NetworkInput
 from lensml.training.classification.run import load_classifier
-from lensml.training.engine.prediction import PREDICTION_BATCH
-
-WEIGHTS, RECORD, CALIBRATION = "weights.safetensors", "run.json", "calibration.json"
 
 
-@dataclass(frozen=True)
-class LoadedClassifier:
-    """A network with what it must be told of images.
+@dataclass(frozen=True, kw_only=True)
+class LoadedClassifier(TrainedClassifier):
+    """A network of torch with what it must be told of images.
 
     Attributes:
-        domain: whose images it is for: no other's probabilities mean anything.
-        classes: in the order of the probabilities.
-        num_pix: pixels per axis of an image.
-        pixel_scale: arcsec.
-        channels: what it sees: ``image``, and maps of the fitted smooth lens.
-        temperature: of its calibration; 1 where it was not calibrated.
         module: the network between images and probabilities.
     """
 
-    domain: str
-    classes: tuple[str, ...]
-    num_pix: int
-    pixel_scale: float
-    channels: tuple[str, ...]
-    temperature: float
     module: ExportedClassifier = field(repr=False)
 
     @torch.no_grad()
-    def predict_proba(
-        self,
-        image: np.ndarray,
-        background_rms: np.ndarray | float | None = None,
-        **fitted: np.ndarray,
-    ) -> np.ndarray:
-        """Calibrated probabilities of the classes, which are taken to be equally frequent.
-
-        Args:
-            image: (N, H, W), or (H, W) for one, e-/s per pixel, sky subtracted, lens in the
-                middle.
-            background_rms: (N,) or one for all, e-/s per pixel; measured on each image's border
-                if not given.
-            fitted: ``residual`` (in units of the noise) and ``kappa`` of the fitted smooth lens,
-                shaped as the images, where ``channels`` has them.
-
-        Returns:
-            (N, K) float32, rows sum to 1.
-
-        Raises:
-            ValueError: images of another size or with pixels that are not finite, or maps that
-                are missing or that the network does not see.
-        """
-        images = self._maps("image", np.asarray(image))
-        wanted = [channel for channel in self.channels if channel != "image"]
-        if fitted.keys() != set(wanted):
-            given = ", ".join(sorted(fitted)) or "none"
-            raise ValueError(
-                f"the network sees {', '.join(self.channels)}: maps {', '.join(wanted) or 'none'} "
-                f"of the fit are needed beside the image, not {given}"
-            )
-        maps = [self._maps(name, np.asarray(fitted[name])) for name in wanted]
-        if any(len(each) != len(images) for each in maps):
-            raise ValueError("every image needs its maps")
-        rms = _rms(images, background_rms)
-        found = [
-            self.module(
-                *(torch.from_numpy(x[k : k + PREDICTION_BATCH]) for x in (images, rms, *maps))
-            )
-            for k in range(0, len(images), PREDICTION_BATCH)
-        ]
-        return torch.cat(found).numpy()
-
-    def _maps(self, name: str, x: np.ndarray) -> np.ndarray:
-        x = x[None] if x.ndim == 2 else x
-        if x.ndim != 3 or x.shape[1:] != (self.num_pix, self.num_pix):
-            raise ValueError(
-                f"{name} has shape {x.shape}; images of {self.domain} are (N, {self.num_pix}, "
-                f"{self.num_pix}), {self.pixel_scale:g} arcsec per pixel"
-            )
-        bad = np.flatnonzero(~np.isfinite(x).all((1, 2)))
-        if len(bad):
-            raise ValueError(f"{name} {bad[0]} has pixels that are not finite")
-        return np.ascontiguousarray(x, dtype=np.float32)
+    def _probabilities(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return self.module(*(torch.from_numpy(each) for each in arrays)).numpy()
 
 
 def load(folder: str | Path) -> LoadedClassifier:
@@ -109,13 +50,16 @@ def load(folder: str | Path) -> LoadedClassifier:
 
     Args:
         folder: of its run, such as ``results/classification/euclid/vit_conv_stem/seed0`` or an
-            adapted one's; ``config.yaml`` lies above it.
+            adapted one's; ``config.yaml`` lies above it. Or one with weights that describe
+            themselves, as ``snakemake model_cards`` writes them, or these weights alone.
 
     Raises:
         FileNotFoundError: there is no trained network in the folder.
         ValueError: no configuration lies above the folder, or it is no classifier, or one of
             images that were brought to a common camera.
     """
+    if described := described_in(folder):
+        return load_described(described[0])
     run = Path(folder).absolute()
     for name in (WEIGHTS, RECORD):
         if not (run / name).is_file():
@@ -154,32 +98,39 @@ def load(folder: str | Path) -> LoadedClassifier:
     )
 
 
-def configuration_of(folder: str | Path) -> tuple[Path, Config]:
-    """The folder of results that a run's folder lies in, and their configuration.
+def load_described(weights: str | Path) -> LoadedClassifier:
+    """A classifier of weights that describe themselves, of which nothing else is needed.
 
     Raises:
-        ValueError: no ``config.yaml`` lies above it.
+        ValueError: the file is damaged, or says too little of the network in it.
     """
-    run = Path(folder).absolute()
-    root = next((p for p in run.parents if (p / "config.yaml").is_file()), None)
-    if root is None:
-        raise ValueError(f"{folder}: no config.yaml of a run lies above it")
-    return root, Config.model_validate(yaml.safe_load((root / "config.yaml").read_text()))
-
-
-def runs_in(folder: str | Path) -> list[Path]:
-    """A trained network's folder, or those of all seeds below the folder of its encoder.
-
-    Raises:
-        FileNotFoundError: there is no trained network.
-    """
-    run = Path(folder)
-    if (run / WEIGHTS).is_file():
-        return [run]
-    seeds = [path.parent for path in run.glob(f"seed*/{WEIGHTS}")]
-    if not seeds:
-        raise FileNotFoundError(f"{folder} holds no trained classifier: {WEIGHTS} is missing")
-    return sorted(seeds, key=lambda path: int(path.name.removeprefix("seed")))
+    said = read_description(weights)
+    network_input = NetworkInput.model_validate(said["network_input"])
+    network = load_classifier(
+        str(weights),
+        encoder=TypeAdapter(Encoder).validate_python(said["encoder"]),
+        img_size=network_input.img_size(said["image_size"]),
+        num_classes=len(said["classes"]),
+        device=torch.device("cpu"),
+        in_chans=len(network_input.channels),
+    )
+    module = ExportedClassifier(
+        network,
+        network_input,
+        symmetry=said["symmetry"],
+        temperature=said["temperature"],
+        smallest=SMALLEST_PROBABILITY,
+    )
+    return LoadedClassifier(
+        domain=said["domain"],
+        classes=tuple(said["classes"]),
+        num_pix=said["image_size"],
+        pixel_scale=said["pixel_scale"],
+        channels=tuple(network_input.channels),
+        temperature=said["temperature"],
+        judged_by=said["judged_by"],
+        module=module.eval(),
+    )
 
 
 def _domain_of(parts: tuple[str, ...], config: Config, folder: str | Path) -> str:
@@ -200,14 +151,3 @@ def _encoder_of(weights: Path) -> Encoder:
     with safe_open(weights, framework="numpy") as file:
         metadata = json.loads(file.metadata()["lensml"])
     return TypeAdapter(Encoder).validate_python(metadata["encoder"])
-
-
-def _rms(images: np.ndarray, given: np.ndarray | float | None) -> np.ndarray:
-    if given is None:
-        everything = np.ones(images.shape[1:], bool)
-        found = np.array([border_rms(image.astype(float), everything) for image in images])
-    else:
-        found = np.broadcast_to(np.asarray(given, dtype=float), len(images))
-    if not (np.isfinite(found) & (found > 0)).all():
-        raise ValueError("background_rms must be above 0 for every image, e-/s per pixel")
-    return np.ascontiguousarray(found, dtype=np.float32)

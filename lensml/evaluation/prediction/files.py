@@ -1,4 +1,4 @@
-"""Images that a user has in files: npy, npz, FITS, stores, folders, lists; batch by batch.
+"""Images that a user has in files: npy, npz, HDF5, Zarr, FITS, folders, lists; batch by batch.
 
 Images are those of a network's camera: its number of pixels and its pixel scale, e-/s per pixel,
 sky subtracted. (Cut-outs with pixels of their own go through ``snakemake observed``.) A file that
@@ -9,13 +9,26 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 
+from lensml.data.imported.arrays import (
+    BESIDE,
+    HDF5_ENDINGS,
+    IMAGE_KEYS,
+    ZARR_MARKS,
+    Images,
+    array_in,
+    column_in,
+    holds_named_arrays,
+    images_in,
+    is_zarr,
+)
 from lensml.data.imported.reading import FITS_ENDINGS, array_of
 from lensml.data.observed.errors import UnusableImageError
 from lensml.data.observed.planes import read_plane
@@ -23,10 +36,9 @@ from lensml.data.observed.scale import scale_of
 from lensml.data.store import open_store
 from lensml.fit.observed import observed
 
-ENDINGS = (".npy", ".npz", *FITS_ENDINGS)  # a picture has no e-/s
+ENDINGS = (".npy", ".npz", *HDF5_ENDINGS, *FITS_ENDINGS)  # a picture has no e-/s
 NOISE_MAP = "noise_map"  # rms of every pixel, e-/s
-KNOWN = ("background_rms", "exposure_time")  # e-/s per pixel, s
-APART = (*KNOWN, NOISE_MAP)  # arrays of an npz that are no images
+KNOWN = BESIDE[:2]  # background_rms (e-/s per pixel) and exposure_time (s)
 SAME_SCALE = 1.02  # ratio of pixel scales below which they are one
 
 
@@ -70,20 +82,23 @@ class Source:
         path: of a file or store.
         known: what a list says of its image, by name in ``KNOWN``.
         noise_map: file of the rms of its pixels, where a list names one.
+        array: name of the array of images, in a file of many.
     """
 
     path: Path
     known: dict[str, float] = field(default_factory=dict)
     noise_map: Path | None = None
+    array: str | None = None
 
 
-def sources_of(images: Iterable[str | Path]) -> list[Source]:
+def sources_of(images: Iterable[str | Path], array: str | None = None) -> list[Source]:
     """Files and stores that are meant, in the order given; a folder's are sorted.
 
     Args:
         images: files, stores, folders of these, patterns such as ``cutouts/*.fits``, and lists:
             CSV files with a column ``image`` (beside the list, or absolute) and, where they are
             known, ``background_rms``, ``exposure_time`` and ``noise_map`` (a file).
+        array: name of the array of images in npz, HDF5 and Zarr files that hold many.
 
     Raises:
         FileNotFoundError: a pattern or folder matches nothing.
@@ -92,7 +107,7 @@ def sources_of(images: Iterable[str | Path]) -> list[Source]:
     found: list[Source] = []
     for given in map(str, images):
         path = Path(given)
-        if _is_store(path) or path.is_file():
+        if is_zarr(path) or path.is_file():
             found += _listed(path) if path.suffix == ".csv" else [Source(path)]
         elif path.is_dir():
             found += [Source(each) for each in _in_folder(path)]
@@ -103,12 +118,12 @@ def sources_of(images: Iterable[str | Path]) -> list[Source]:
             found += sources_of(matched)
         else:
             found.append(Source(path))  # which a row says is missing
-    return found
+    return [replace(source, array=array) for source in found]
 
 
 def count(sources: Sequence[Source]) -> int:
     """How many images they hold, for a progress bar; one of a file that cannot be read."""
-    return sum(_length(source.path) for source in sources)
+    return sum(_length(source) for source in sources)
 
 
 def read_batches(sources: Iterable[Source], *, size: int, pixel_scale: float) -> Iterator[Batch]:
@@ -122,17 +137,19 @@ def read_batches(sources: Iterable[Source], *, size: int, pixel_scale: float) ->
     for source in sources:
         try:
             yield from _read(source, size, pixel_scale)
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, EOFError) as error:
             yield Batch.unusable(str(source.path), " ".join(str(error).split()))
 
 
 def _is_store(path: Path) -> bool:
-    return path.is_dir() and (path / "zarr.json").is_file()
+    """Whether a Zarr group is one that lensml wrote, which is checked where it is read."""
+    mark = path / "zarr.json"
+    return mark.is_file() and "lensml_version" in mark.read_text(errors="replace")
 
 
 def _in_folder(folder: Path) -> list[Path]:
     """Images of a folder and those below it, stores among them."""
-    stores = sorted(p.parent for p in folder.rglob("zarr.json") if _holds_images(p.parent))
+    stores = sorted({p.parent for m in ZARR_MARKS for p in folder.rglob(m) if _is_whole(p.parent)})
     inside = {str(store) for store in stores}
     files = [
         path
@@ -141,12 +158,15 @@ def _in_folder(folder: Path) -> list[Path]:
     ]
     if not stores + files:
         allowed = ", ".join(ENDINGS)
-        raise FileNotFoundError(f"{folder}: holds no image; allowed are {allowed} and stores")
+        raise FileNotFoundError(f"{folder}: holds no image; allowed are {allowed} and Zarr")
     return [*stores, *files]
 
 
-def _holds_images(path: Path) -> bool:
-    return (path / "image" / "zarr.json").is_file()
+def _is_whole(path: Path) -> bool:
+    """Whether a Zarr folder is a group with images, or an array that is in no group."""
+    if any(is_zarr(path / key) for key in IMAGE_KEYS):
+        return True
+    return not is_zarr(path.parent) and not isinstance(zarr.open(path, mode="r"), zarr.Group)
 
 
 def _listed(path: Path) -> list[Source]:
@@ -165,16 +185,20 @@ def _listed(path: Path) -> list[Source]:
     return found
 
 
-def _length(path: Path) -> int:
+def _length(source: Source) -> int:
+    path = source.path
     try:
         if _is_store(path):
             return len(open_store(path, check=False))
         if path.suffix == ".npy":
             shape = np.load(path, mmap_mode="r").shape
-            return shape[0] if len(shape) == 3 else 1
-    except (OSError, ValueError):
+        elif path.name.lower().endswith(HDF5_ENDINGS) or is_zarr(path):
+            shape = images_in(path, source.array).shape
+        else:
+            return 1
+    except (OSError, RuntimeError, ValueError):
         return 1
-    return 1
+    return shape[0] if len(shape) == 3 else 1
 
 
 def _read(source: Source, size: int, pixel_scale: float) -> Iterator[Batch]:
@@ -182,38 +206,40 @@ def _read(source: Source, size: int, pixel_scale: float) -> Iterator[Batch]:
     if _is_store(path):
         yield from _from_store(path, size)
         return
-    images, known = _content(path, pixel_scale)
+    images, known = _content(source, pixel_scale)
     if source.noise_map is not None:
-        known[NOISE_MAP] = _content(source.noise_map, pixel_scale)[0]
+        known[NOISE_MAP] = _content(Source(source.noise_map), pixel_scale)[0]
     yield from _batches(path, images, {**known, **source.known}, size)
 
 
-def _content(path: Path, pixel_scale: float) -> tuple[np.ndarray, dict[str, Any]]:
+def _content(source: Source, pixel_scale: float) -> tuple[Images, dict[str, Any]]:
     """Images of a file, and what it says of them."""
+    path = source.path
     name = path.name.lower()
     if path.is_file() and not name.endswith(ENDINGS):
-        raise ValueError(f"{path}: allowed are {', '.join(ENDINGS)} and stores")
+        raise ValueError(f"{path}: allowed are {', '.join(ENDINGS)} and Zarr")
     if name.endswith(FITS_ENDINGS):
         return _from_fits(path, pixel_scale), {}
-    images = array_of(path)
-    if not name.endswith(".npz"):
+    images = array_of(path, source.array)
+    if not holds_named_arrays(path):
         return images, {}
-    with np.load(path) as archive:
-        return images, {key: archive[key] for key in APART if key in archive.files}
+    beside = {key: column_in(path, key) for key in KNOWN}
+    beside[NOISE_MAP] = array_in(path, NOISE_MAP)
+    return images, {key: found for key, found in beside.items() if found is not None}
 
 
-def _batches(path: Path, images: np.ndarray, known: dict[str, Any], size: int) -> Iterator[Batch]:
-    noise: np.ndarray | None = known.get(NOISE_MAP)
+def _batches(path: Path, images: Images, known: dict[str, Any], size: int) -> Iterator[Batch]:
+    noise: Images | None = known.get(NOISE_MAP)
     if noise is not None and noise.shape != images.shape:
         raise ValueError(f"its noise map has shape {noise.shape}, the image {images.shape}")
     single = images.ndim == 2
     if single:
-        images, noise = images[None], None if noise is None else noise[None]
-    rms, times = (
-        np.broadcast_to(np.asarray(known.get(key, np.nan), float), len(images)) for key in KNOWN
-    )
-    for start in range(0, len(images), size):
-        rows = slice(start, min(start + size, len(images)))
+        images = np.asarray(images)[None]
+        noise = None if noise is None else np.asarray(noise)[None]
+    n = images.shape[0]
+    rms, times = (np.broadcast_to(np.asarray(known.get(key, np.nan), float), n) for key in KNOWN)
+    for start in range(0, n, size):
+        rows = slice(start, min(start + size, n))
         names = [f"{path}[{i}]" for i in range(rows.start, rows.stop)]
         yield Batch(
             [str(path)] if single else names,

@@ -16,12 +16,8 @@ from tqdm import tqdm
 
 from lensml.data.observed.errors import UnusableImageError
 from lensml.data.observed.noise import border_rms
-from lensml.evaluation.classification.loading import (
-    LoadedClassifier,
-    configuration_of,
-    load,
-    runs_in,
-)
+from lensml.evaluation.classification.folders import networks_in
+from lensml.evaluation.classification.trained import TrainedClassifier
 from lensml.evaluation.domain.facts import facts_of
 from lensml.evaluation.domain.judge import Ordinary, ordinary_images
 from lensml.evaluation.domain.verdict import Judge
@@ -33,6 +29,7 @@ from lensml.evaluation.prediction.files import (
     read_batches,
     sources_of,
 )
+from lensml.evaluation.prediction.networks import networks_of
 from lensml.evaluation.prediction.record import Record
 from lensml.fit.observed import Observed
 from lensml.fit.smooth import FittedImage, SmoothFitter
@@ -60,7 +57,7 @@ class Predictor:
         judge: by them.
     """
 
-    classifiers: Sequence[LoadedClassifier]
+    classifiers: Sequence[TrainedClassifier]
     fitter: SmoothFitter
     reference: Reference
     ordinary: Ordinary
@@ -72,27 +69,27 @@ class Predictor:
 
         Args:
             run: folder of one, such as ``results/classification/euclid_l1/vit_conv_stem/seed0``,
-                or the folder above, whose seeds are averaged.
+                or the folder above, whose seeds are averaged; or of one that was handed on, or
+                its ``.onnx`` or ``.safetensors`` file.
 
         Raises:
             FileNotFoundError: there is no trained network in the folder.
             ValueError: they are no classifiers of images as they are, or no lens can be fitted to
                 images of their domain, by which others would be judged.
         """
-        classifiers = [load(folder) for folder in runs_in(run)]
-        root, config = configuration_of(run)
-        domain = config.domain(classifiers[0].domain)
-        reference = draw_reference(domain, n=config.fit.n_reference, seed=config.seed)
+        classifiers, judged = networks_of(run)
+        domain, spec = judged.domain, judged.fit
+        reference = draw_reference(domain, n=spec.n_reference, seed=judged.seed)
         ordinary = ordinary_images(
             domain,
-            list(config.substructures),
-            config.fit,
+            list(classifiers[0].classes),
+            spec,
             reference,
-            root / "verdict",
-            seed=config.seed,
-            datasets=root / "datasets",
+            judged.folder / "verdict",
+            seed=judged.seed,
+            datasets=judged.datasets,
         )
-        fitter = SmoothFitter(domain, config.fit)
+        fitter = SmoothFitter(domain, spec)
         return cls(classifiers, fitter, reference, ordinary, ordinary.judge())
 
     @property
@@ -166,7 +163,7 @@ class Predictor:
             return ""
         return (
             "the light of the lens was subtracted, and its photons' noise is not known: give a "
-            f"noise map ({NOISE_MAP} in an npz, or as a column of a list)"
+            f"noise map ({NOISE_MAP} beside the images in an npz, or as a column of a list)"
         )
 
     def _fill_fits(
@@ -230,16 +227,19 @@ def predict(
     *,
     background_rms: float | None = None,
     exposure_time: float | None = None,
+    array: str | None = None,
 ) -> pd.DataFrame:
     """What a run's classifiers say of images, a row for each.
 
     Args:
-        run: folder of a trained classifier, or the one above with its seeds.
+        run: folder of a trained classifier, or the one above with its seeds; or of one that was
+            handed on, its ``.safetensors`` or its ``.onnx`` file, which onnxruntime runs.
         images: files, stores, folders, patterns or lists: see
             :func:`lensml.evaluation.prediction.files.sources_of`.
         background_rms: e-/s per pixel of images of which nothing says it; measured on their border
             if not given.
         exposure_time: s, likewise; the domain's if not given.
+        array: name of the array of images, in npz, HDF5 and Zarr files that hold many.
 
     Returns:
         ``image``, ``verdict`` (``within`` the networks' domain, ``outside``, or ``unusable``),
@@ -252,7 +252,7 @@ def predict(
         FileNotFoundError: no trained network, or no image is found.
         ValueError: see :meth:`Predictor.of`.
     """
-    sources = sources_of([images] if isinstance(images, str | Path) else images)
+    sources = sources_of([images] if isinstance(images, str | Path) else images, array)
     tables = Predictor.of(run).rows(
         sources, background_rms=background_rms, exposure_time=exposure_time
     )
@@ -266,12 +266,13 @@ def predict_into(
     *,
     background_rms: float | None = None,
     exposure_time: float | None = None,
+    array: str | None = None,
 ) -> dict[str, int]:
     """Write the table of :func:`predict` as CSV, batch by batch; a stopped run goes on.
 
     Args:
         output: .csv to write; nothing is there before the table is whole.
-        run, images, background_rms, exposure_time: see :func:`predict`.
+        run, images, background_rms, exposure_time, array: see :func:`predict`.
 
     Returns:
         Number of images by verdict.
@@ -279,10 +280,11 @@ def predict_into(
     Raises:
         FileNotFoundError, ValueError: as :func:`predict`.
     """
-    sources = sources_of(images)
+    sources = sources_of(images, array)
     predictor = Predictor.of(run)
-    weights = [(str(path), path.stat().st_mtime_ns) for path in runs_in(Path(run).absolute())]
-    record = Record(output, predictor.columns(), [*weights, background_rms, exposure_time])
+    networks = networks_in(Path(run).absolute())
+    weights = [(str(path), path.stat().st_mtime_ns) for path in networks]
+    record = Record(output, predictor.columns(), [*weights, background_rms, exposure_time, array])
     tables = predictor.rows(
         sources, background_rms=background_rms, exposure_time=exposure_time, skip=record.done
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy.arrays import write_arrays
 
 from lensml.data.imported import import_block
 from lensml.data.store import open_store
@@ -62,6 +63,46 @@ def test_images_noise_and_exposure_are_what_the_files_hold(domain, tmp_path, noi
     assert (store.truth["exposure_time"] == 500).all()
     assert set(store.truth) == {"system_id", "background_rms", "exposure_time"}
     assert store.attributes["config"]["domain"]["files"]["flux_scale"] == 2.0
+
+
+@pytest.mark.parametrize("name", ["all.npz", "all.h5", "all.zarr"])
+def test_an_array_of_all_images_is_a_store_as_their_files_are(domain, tmp_path, noise, name):
+    labels = [0, 1] * 6
+    images = np.repeat(noise, 2, axis=0) * np.array(labels)[:, None, None]
+    path = write_arrays(tmp_path / name, x=images, y=labels, background_rms=np.arange(12.0))
+    files = {"array": str(path), "images": "x", "labels": "y", "classes": {"cdm": "1"}}
+    store = open_store(imported(domain("euclid", files=files), tmp_path))
+    rms = np.asarray(store.truth["background_rms"])
+    assert len(set(rms)) == 4
+    expected = noise[((rms - 1) / 2).astype(int)]
+    np.testing.assert_allclose(store.image[np.arange(4)], expected, rtol=1e-6)
+
+
+def test_images_of_another_size_in_an_array_are_named(domain, tmp_path):
+    path = write_arrays(tmp_path / "a.h5", image=np.zeros((9, 32, 64)), y=["cdm"] * 9)
+    with pytest.raises(ValueError, match=r"a\.h5: an image of shape \(32, 64\), the domain's num"):
+        imported(domain("euclid", files={"array": str(path), "labels": "y"}), tmp_path)
+    images = np.ones((9, 64, 64))
+    images[:, 3, 3] = np.nan
+    path = write_arrays(tmp_path / "a.h5", image=images, y=["cdm"] * 9)
+    with pytest.raises(ValueError, match=r"a\.h5\[\d\]: has pixels that are not finite"):
+        imported(domain("euclid", files={"array": str(path), "labels": "y"}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("image", "problem"),
+    [
+        ("all.npy[6]", r"all\.npy: holds no image 6"),
+        ("all.npy", r"all\.npy: holds 6 images; say which, as in all\.npy\[0\]"),
+    ],
+)
+def test_a_place_that_a_file_does_not_have_is_named(domain, tmp_path, noise, image, problem):
+    np.save(tmp_path / "all.npy", noise)
+    rows = [f"all.npy[{i}],cdm" for i in range(5)] + [f"{image},cdm"]
+    (tmp_path / "table.csv").write_text("\n".join(["image,class", *rows]))
+    spec = domain("euclid", files={"table": str(tmp_path / "table.csv")})
+    with pytest.raises(ValueError, match=problem):
+        [imported(spec, tmp_path, split) for split in COUNTS]
 
 
 def test_the_blocks_make_no_difference(domain, tmp_path, noise):

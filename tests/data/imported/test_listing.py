@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from toy.arrays import write_arrays
 
 from lensml.data.imported import Entry, entries_of
 from lensml.schema.files import ImageFiles
@@ -103,3 +105,81 @@ def test_too_few_images_are_counted(tmp_path):
 def test_a_missing_folder_says_where_classes_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"neither a folder 'cdm'.*files\.classes"):
         listed(ImageFiles(folder=str(tmp_path)), "train")
+
+
+def write_stack(folder: Path, name: str = "all.h5", n: int = 12, **columns: Any) -> Path:
+    return write_arrays(folder / name, image=np.zeros((n, 4, 4)), **columns)
+
+
+LABELS = [1, 0] * 11  # of 22 images, one half of each
+
+
+@pytest.mark.parametrize("name", ["all.npz", "all.h5", "all.zarr"])
+@pytest.mark.parametrize("labels", [LABELS, [float(x) for x in LABELS], [f"{x}" for x in LABELS]])
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+def test_labels_lie_beside_the_images_of_one_file(tmp_path, name, labels):
+    path = write_stack(tmp_path, name, 22, label=labels)
+    files = ImageFiles(array=str(path), labels="label", classes={"cdm": "1"})
+    found = [entry.index for split in SPLITS for entry in listed(files, split)]
+    assert sorted(found) == list(range(0, 22, 2))
+    assert found != sorted(found)
+
+
+@pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+@pytest.mark.parametrize("name", ["all.npz", "all.h5", "all.zarr"])
+def test_splits_groups_and_noise_lie_there_too(tmp_path, name):
+    splits = ["train"] * 6 + ["val"] * 2 + ["test"] * 4
+    rms = np.linspace(1, 2, 12)
+    known = {"background_rms": rms, "exposure_time": 50.0}
+    groups = [f"lens{i // 2}" for i in range(12)]
+    path = write_stack(tmp_path, name, label=["cdm"] * 12, split=splits, group=groups, **known)
+    files = ImageFiles(array=str(path), labels="label")
+    found = {split: listed(files, split) for split in SPLITS}
+    assert sorted(entry.index for entry in found["train"]) == list(range(6))
+    entry = found["val"][0]
+    assert entry.background_rms == pytest.approx(rms[entry.index])
+    assert entry.exposure_time == 50.0
+    assert {entry.group for entry in found["val"]} == {"lens3"}
+
+
+def test_labels_of_an_array_lie_in_a_table(tmp_path):
+    np.save(tmp_path / "all.npy", np.zeros((22, 4, 4)))
+    rows = [f"{'cdm' if i % 2 else 'no'},lens{i // 4}" for i in range(22)]
+    (tmp_path / "labels.csv").write_text("\n".join(["class,group", *rows]))
+    files = ImageFiles(array=str(tmp_path / "all.npy"), labels=str(tmp_path / "labels.csv"))
+    found = {split: listed(files, split) for split in ("train", "val")}
+    assert all(entry.index % 2 for entries in found.values() for entry in entries)
+    groups = [{entry.group for entry in entries} for entries in found.values()]
+    assert not groups[0] & groups[1]
+
+
+@pytest.mark.parametrize(
+    ("columns", "labels", "problem"),
+    [
+        ({}, "label", r"all\.h5: has no array 'label' of labels \(files\.labels\)"),
+        ({"label": [1] * 11}, "label", r"shape \(11,\); needed is one for each image, \(12"),
+        ({"label": [[1, 0]] * 12}, "label", r"label has shape \(12, 2\); needed is one"),
+        ({"label": [1.0] * 11 + [np.nan]}, "label", "label of image 11 is missing"),
+        ({"label": ["cdm"] * 11 + [""]}, "label", "label of image 11 is missing"),
+        ({"label": [0, 2] * 6}, "label", "no image of class 'cdm', but of 0, 2; what a class is"),
+        ({"label": ["cdm"] * 12, "split": ["dev"] * 12}, "label", "image 0: split is 'dev'; all"),
+        ({"label": ["cdm"] * 12, "split": ["train"] * 3}, "label", r"split has shape \(3,\)"),
+        ({"label": ["cdm"] * 5 + ["no"] * 7}, "label", "'cdm' has 5 images; asked for are 6"),
+        ({}, "few.csv", r"few\.csv: has 2 rows, .*all\.h5 12 images"),
+        ({}, "image.csv", r"image\.csv: has column 'class', and a row for each image"),
+    ],
+)
+def test_labels_that_are_wrong_are_one_line(tmp_path, monkeypatch, columns, labels, problem):
+    monkeypatch.chdir(tmp_path)
+    write_stack(tmp_path, **columns)
+    (tmp_path / "few.csv").write_text("class\ncdm\ncdm\n")
+    (tmp_path / "image.csv").write_text("image\na.npy\n")
+    with pytest.raises(ValueError, match=problem) as caught:
+        listed(ImageFiles(array="all.h5", labels=labels), "train")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_image_is_no_stack(tmp_path):
+    path = write_arrays(tmp_path / "one.npz", image=np.zeros((4, 4)), label=["cdm"])
+    with pytest.raises(ValueError, match=r"holds one image of shape \(4, 4\); needed are \(N"):
+        listed(ImageFiles(array=str(path), labels="label"), "train")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import onnxruntime
 import pytest
-from toy.exported import CLASSES, ENCODERS, SIZE, TEMPERATURE, network_of
-from toy.stores import NETWORK_INPUT, blobs, noise, setting, write_store
+from toy.exported import CLASSES, ENCODERS, SIZE, TEMPERATURE, prepared
+from toy.stores import NETWORK_INPUT
 
 from lensml.evaluation.classification import export
 from lensml.evaluation.classification.export import export_classifier
@@ -19,32 +17,6 @@ from lensml.models.encoders import build_classifier
 from lensml.training.engine.checkpoint import save_weights
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
-
-
-def prepared(
-    folder: Path, *, n: int = 10, size: int = SIZE, symmetry: str = "none"
-) -> dict[str, Any]:
-    """Arguments of an export: stores, weights and a temperature."""
-    rng = np.random.default_rng(0)
-    makers = {"no_sub": noise, "cdm": blobs, "vortex": blobs}
-    stores = [
-        write_store(folder / name / "test.zarr", make(n, rng, size=size), substructure=name)
-        for name, make in makers.items()
-    ]
-    save_weights(folder / "weights.safetensors", network_of("cnn").state_dict(), {})
-    (folder / "calibration.json").write_text(json.dumps({"temperature": TEMPERATURE}))
-    return {
-        "stores": stores,
-        "weights": str(folder / "weights.safetensors"),
-        "calibration": str(folder / "calibration.json"),
-        "network_file": str(folder / "out" / "classifier.onnx"),
-        "description_file": str(folder / "out" / "classifier.json"),
-        "classes": CLASSES,
-        "encoder": ENCODERS["cnn"],
-        "symmetry": symmetry,
-        "pixel_scale": 0.1,
-        "setting": setting(folder),
-    }
 
 
 def test_an_export_is_a_network_and_its_description(tmp_path):
@@ -59,6 +31,7 @@ def test_an_export_is_a_network_and_its_description(tmp_path):
     assert found["units"]["image"] == "e-/s per pixel"
     assert found["temperature"] == TEMPERATURE
     assert found["network_input"] == NETWORK_INPUT.model_dump()
+    assert found["judged_by"] == given["judged_by"]
     assert found["n_checked"] == 30
     assert found["greatest_difference"] < 3e-6
     assert {"torch", "onnx", "onnxruntime"} <= set(found["versions"])

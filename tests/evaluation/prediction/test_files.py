@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from astropy.io import fits
+from toy.arrays import write_arrays
 
 from lensml.evaluation.prediction.files import Batch, count, read_batches, sources_of
 
@@ -115,7 +117,7 @@ def test_what_cannot_be_read_is_a_batch_with_its_reason(tmp_path):
         "cut.npz": "",
         "other_pixels.fits": "its header says 0.18 arcsec per pixel",
         "gone.npy": "there is no such file",
-        "picture.png": "allowed are .npy, .npz, .fits",
+        "picture.png": "allowed are .npy, .npz, .h5, .hdf5, .fits",
     }
     found = read(*(tmp_path / name for name in [*reasons, "good.npy"]))
     assert [len(batch) for batch in found] == [1] * 9
@@ -130,3 +132,50 @@ def test_a_noise_map_has_the_image_s_shape(tmp_path):
     np.savez(tmp_path / "a.npz", image=IMAGE, noise_map=IMAGE[:5])
     (batch,) = read(tmp_path / "a.npz")
     assert "noise map has shape (5, 6)" in batch.problem
+
+
+STACK = np.stack([IMAGE, 2 * IMAGE, 3 * IMAGE])
+
+
+@pytest.mark.parametrize("name", ["a.h5", "a.zarr", "a.zarr2", "a.npz"])
+def test_one_file_of_many_images_is_read_with_what_stands_beside(tmp_path, name):
+    known = {"background_rms": [0.1, 0.2, 0.3], "exposure_time": 9.0, "noise_map": STACK / 7}
+    path = write_arrays(tmp_path / name, images=STACK, label=[0, 1, 2], **known)
+    first, second = read(path, size=2)
+    assert [*first.names, *second.names] == [f"{path}[{i}]" for i in range(3)]
+    np.testing.assert_array_equal(first.images, STACK[:2].astype(np.float32))
+    assert second.background_rms.tolist() == [0.3]
+    assert first.exposure_time.tolist() == [9, 9]
+    assert second.noise_map is not None
+    np.testing.assert_allclose(second.noise_map[0], STACK[2] / 7)
+    assert count(sources_of([path])) == (1 if name == "a.npz" else 3)
+
+
+def test_the_array_of_the_images_can_be_named(tmp_path):
+    path = write_arrays(tmp_path / "a.h5", vis=STACK, nir=2 * STACK)
+    (batch,) = read_batches(sources_of([path], "nir"), size=9, pixel_scale=SCALE)
+    np.testing.assert_array_equal(batch.images, (2 * STACK).astype(np.float32))
+    (wrong,) = read(path)
+    assert "holds nir, vis; that of the images is to be called 'image'" in wrong.problem
+
+
+def test_zarr_lies_in_folders_as_files_do(tmp_path):
+    write_arrays(tmp_path / "a.zarr", image=STACK, label=[0, 1, 2])
+    zarr.create_array(tmp_path / "b.zarr", data=IMAGE)
+    write_arrays(tmp_path / "c.h5", image=IMAGE)
+    names = [name for batch in read(tmp_path) for name in batch.names]
+    expected = [*(f"a.zarr[{i}]" for i in range(3)), "b.zarr", "c.h5"]
+    assert [name.removeprefix(f"{tmp_path}/") for name in names] == expected
+
+
+def test_a_damaged_file_of_many_is_a_row_with_its_reason(tmp_path):
+    for name in ("a.h5", "a.npz"):
+        path = write_arrays(tmp_path / name, image=STACK)
+        path.write_bytes(path.read_bytes()[:-100])
+    zarr_path = write_arrays(tmp_path / "a.zarr", image=STACK)
+    (zarr_path / "image/c/0/0/0").write_bytes(b"no chunk")
+    for name in ("a.h5", "a.npz", "a.zarr"):
+        (batch,) = read(tmp_path / name)
+        assert batch.names == [str(tmp_path / name)]
+        assert batch.problem
+        assert "\n" not in batch.problem
