@@ -21,6 +21,9 @@ from lensml.data.files import write_atomic, write_bytes
 from lensml.data.manifest import DamagedStoreError, write_manifest
 from lensml.data.store import CRC_BYTES
 
+IMAGES = ("lens", "y", "x")  # dimensions, by which xarray opens a store
+PERTURBERS, BOUNDARIES = ("perturber",), ("boundary",)
+
 
 def chunk_file(store: str | Path, block: int, array: str = "image") -> Path:
     """File of a chunk of an array of images."""
@@ -145,15 +148,22 @@ def seal_store(
     for name in ("truth", "perturbers"):
         shutil.rmtree(store / name, ignore_errors=True)
     shape = (n_images, *image_shape)
-    write_metadata(store, "image", shape, images_per_chunk, {"unit": "e-/s per pixel"})
+    about = {"units": "e-/s per pixel", "long_name": "image of a lens"}
+    write_metadata(store, "image", shape, images_per_chunk, about, IMAGES)
     units = attributes["units"]
     # One column at a time: all perturbers of a large dataset would fill the memory twice over.
     for name in names:
         folder, _, key = name.rpartition("/")
         unit = units[folder][key] if folder else ""
         column = joined(parts, name) if folder else _joined_offsets(parts)
-        write_column(group, f"{folder or 'perturbers'}/{key}", column, {"unit": unit})
+        path = f"{folder or 'perturbers'}/{key}"
+        write_column(group, path, column, {"units": unit}, _dimensions(folder))
     seal(store, n_images=n_images, images_per_chunk=images_per_chunk, image_shape=image_shape)
+
+
+def _dimensions(folder: str) -> tuple[str, ...]:
+    """Of a column of a folder; the one outside of any says where a lens's perturbers begin."""
+    return {"truth": IMAGES[:1], "perturbers": PERTURBERS}.get(folder, BOUNDARIES)
 
 
 def seal(

@@ -12,11 +12,17 @@ from lensml.data.files import write_bytes
 from lensml.data.fits import MAPS, Fits, open_fits
 from lensml.data.manifest import read_manifest
 from lensml.data.store import open_store
-from lensml.data.store_writer import chunk_file, encode_chunk, seal, write_column, write_metadata
+from lensml.data.store_writer import (
+    IMAGES,
+    chunk_file,
+    encode_chunk,
+    seal,
+    write_column,
+    write_metadata,
+)
 from lensml.simulate.dataset import pool_order
 
 LEFT_OUT = ("model",)  # of no use to a network, and as large as the images
-IMAGE, Y, X = "image", "y", "x"  # dimensions
 
 
 def pool_fits(
@@ -49,11 +55,11 @@ def pool_fits(
     group.attrs.put({**fits[0].attributes, "substructure": images.path.parent.name})
     for name in names:
         unit, description = MAPS[name]
-        about = {"unit": unit, "description": description}
-        write_metadata(store, name, (len(order), *shape), rows, about, (IMAGE, Y, X))
+        about = {"units": unit, "long_name": description}
+        write_metadata(store, name, (len(order), *shape), rows, about, IMAGES)
     for name in ("chi2", "outcome"):
         column = np.concatenate([f.columns[name] for f in fits])[order]
-        write_column(group, name, column, {"unit": ""}, (IMAGE,))
+        write_column(group, name, column, {"units": ""}, IMAGES[:1])
     for name in ("parameters", "errors", "statistics"):
         group.require_group(name)
     seal(store, n_images=len(order), images_per_chunk=rows, image_shape=shape)

@@ -20,6 +20,7 @@ from lensml.data.fits import FIT_SCHEMA_VERSION, MAPS, OUTCOMES, POTENTIAL_MAPS
 from lensml.data.manifest import verify_files
 from lensml.data.store import Store, open_store
 from lensml.data.store_writer import (
+    IMAGES,
     check_chunks,
     checked_columns,
     chunk_file,
@@ -37,7 +38,6 @@ from lensml.fit.statistics import STATISTICS
 from lensml.schema.fit import Fit
 from lensml.simulate.stored import domain_of
 
-IMAGE, Y, X = "image", "y", "x"  # dimensions
 COPIED = ("domain", "substructure", "split", "seed", "instrument", "noise_model")
 # Column -> type, what it is.
 COLUMNS = {
@@ -116,10 +116,10 @@ def seal_fit(
     group.attrs.put(_attributes(opened, spec))
     for name in _map_names(spec):
         unit, description = MAPS[name]
-        about = {"unit": unit, "description": description}
-        write_metadata(store, name, (n, *shape), rows, about, (IMAGE, Y, X))
+        about = {"units": unit, "long_name": description}
+        write_metadata(store, name, (n, *shape), rows, about, IMAGES)
     for name in names:
-        write_column(group, name, joined(parts, name), _about(name), (IMAGE,))
+        write_column(group, name, joined(parts, name), _about(name), IMAGES[:1])
     seal(store, n_images=n, images_per_chunk=rows, image_shape=shape)
 
 
@@ -182,8 +182,8 @@ def _about(name: str) -> Mapping[str, Any]:
     """Attributes of a column; those of the outcome are the flags of the CF conventions."""
     folder, _, key = name.rpartition("/")
     if folder in ("parameters", "errors"):
-        return {"unit": next(p.unit for p in PARAMETERS if p.name == key)}
-    about = {"unit": "", "description": STATISTICS[key] if folder else COLUMNS[key][1]}
+        return {"units": next(p.unit for p in PARAMETERS if p.name == key)}
+    about = {"units": "", "long_name": STATISTICS[key] if folder else COLUMNS[key][1]}
     if key != "outcome":
         return about
     flags = {"flag_values": list(range(len(OUTCOMES))), "flag_meanings": " ".join(OUTCOMES)}

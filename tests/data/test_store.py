@@ -78,11 +78,11 @@ def test_opening_a_store_gives_the_same_as_plain_zarr(stores, camera, substructu
 def test_arrays_have_the_documented_types_and_units(stores, camera, substructure):
     group = plain(stores[substructure])
     assert group["image"].dtype == np.float32
-    assert group["image"].attrs["unit"] == "e-/s per pixel"
+    assert group["image"].attrs["units"] == "e-/s per pixel"
     for name, array in group["truth"].arrays():
         assert array.shape == (N,)
         assert array.dtype == (np.int64 if name in INTEGER_COLUMNS else np.float64)
-        assert array.attrs["unit"] == TRUTH_UNITS[name]
+        assert array.attrs["units"] == TRUTH_UNITS[name]
     units = perturber_units(camera, substructure)
     columns = dict(group["perturbers"].arrays())
     assert set(columns) == {"offset", *units}
@@ -92,7 +92,7 @@ def test_arrays_have_the_documented_types_and_units(stores, camera, substructure
     for name, array in columns.items():
         assert array.shape == (offset[N],)
         assert array.dtype == np.float64
-        assert array.attrs["unit"] == units[name]
+        assert array.attrs["units"] == units[name]
 
 
 @pytest.mark.parametrize("substructure", CLASSES)

@@ -216,14 +216,14 @@ def test_arrays_name_their_dimensions_for_xarray(fits):
         return metadata.dimension_names
 
     for name in MAPS:
-        assert dimensions(name) == ("image", "y", "x")
-        assert group[name].attrs["description"]
+        assert dimensions(name) == ("lens", "y", "x")
+        assert group[name].attrs["long_name"]
     names = ["chi2", "outcome", "parameters/theta_E", "errors/gamma", "statistics/kurtosis"]
     for name in names:
-        assert dimensions(name) == ("image",)
+        assert dimensions(name) == ("lens",)
     meanings = group["outcome"].attrs["flag_meanings"]
     assert str(meanings).split() == list(OUTCOMES)
-    assert group["parameters/theta_E"].attrs["unit"] == "arcsec"
+    assert group["parameters/theta_E"].attrs["units"] == "arcsec"
     np.testing.assert_array_equal(array("residual")[...], open_fits(fits).maps["residual"].load())
 
 
