@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mkdocs.structure.files import File, Files
+from nbconvert import MarkdownExporter
 
 ROOT = Path(__file__).resolve().parents[1]
 # Files outside of docs/ -> their pages; what is linked and has none stays as text.
@@ -25,6 +26,7 @@ PAGES = {
     "docs/results/limit": "docs/results/limit/limit.md",
     "docs/results/speed": "docs/results/speed/benchmark.md",
 }
+NOTEBOOKS = ("tutorial",)  # shown as they were run; a test runs them
 COPIED = ("config/README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 LINK = re.compile(r"\[([^\]\n]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
 SECTION = re.compile(r"<!-- section of (\S+): (.+?) -->")
@@ -36,6 +38,19 @@ def on_files(files: Files, config: Any) -> Files:
         page = PAGES[source]
         text = relinked((ROOT / source).read_text(encoding="utf-8"), source, page)
         files.append(File.generated(config, page.removeprefix("docs/"), content=text))
+    for name in NOTEBOOKS:
+        files = _with_notebook(files, config, name)
+    return files
+
+
+def _with_notebook(files: Files, config: Any, name: str) -> Files:
+    """A page of a notebook of ``docs/``, with its pictures."""
+    path = str(ROOT / "docs" / f"{name}.ipynb")
+    text, found = MarkdownExporter().from_filename(path)
+    for picture, content in found["outputs"].items():
+        files.append(File.generated(config, f"{name}_{picture}", content=content))
+        text = text.replace(f"]({picture})", f"]({name}_{picture})")
+    files.append(File.generated(config, f"{name}.md", content=text))
     return files
 
 

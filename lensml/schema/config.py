@@ -193,7 +193,7 @@ class Config(ConfigFile):
 def read_config(
     files: Sequence[str | Path],
     *,
-    catalogue_dir: Path,
+    catalogue_dir: str | Path,
     command_line: Mapping[str, Any] | None = None,
     module: Mapping[str, Any] | None = None,
     refusal: Refusal | None = None,
@@ -214,7 +214,7 @@ def read_config(
     merged: dict[str, Any] = {}
     for content in origins.files.values():
         merged = deep_merge(merged, content)
-    return _checked(merged, catalogue_dir, origins, refusal)
+    return _checked(merged, Path(catalogue_dir), origins, refusal)
 
 
 def origins_of(
