@@ -21,6 +21,7 @@ PAGES = {
     "config/README.md": "docs/reference/configuration.md",
     "CONTRIBUTING.md": "docs/contributing.md",
     "CHANGELOG.md": "docs/changelog.md",
+    "docs/tutorial.ipynb": "docs/tutorial.md",
     "docs/results": "docs/results.md",
     "docs/results/observed": "docs/results/observed/observed.md",
     "docs/results/limit": "docs/results/limit/limit.md",
