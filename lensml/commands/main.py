@@ -114,6 +114,11 @@ def _add_predict(commands: Any) -> None:
         metavar="NAME",
         help="array of the images in npz, HDF5 and Zarr files that hold many (image, or images)",
     )
+    predict.add_argument(
+        "--each-by-itself",
+        action="store_true",
+        help="they are not judged as a set of one camera, which alone shows a wrong PSF",
+    )
 
 
 def _add_push(commands: Any) -> None:
@@ -163,7 +168,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from lensml.commands.predict import report as predict
 
         known = {"background_rms": given.background_rms, "exposure_time": given.exposure_time}
-        return predict(given.run, given.images, given.output, array=given.array, **known)
+        return predict(
+            given.run,
+            given.images,
+            given.output,
+            array=given.array,
+            as_a_set=not given.each_by_itself,
+            **known,
+        )
     if given.command == "pairs":
         from lensml.commands.pairs import report as draw
 

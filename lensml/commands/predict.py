@@ -17,6 +17,7 @@ def report(
     background_rms: float | None,
     exposure_time: float | None,
     array: str | None = None,
+    as_a_set: bool = True,
 ) -> int:
     """Write the table, and print how many images were within the domain; the exit status.
 
@@ -25,7 +26,7 @@ def report(
     """
     noise = {"background_rms": background_rms, "exposure_time": exposure_time}
     try:
-        counts = predict_into(output, run, images, array=array, **noise)
+        counts = predict_into(output, run, images, array=array, as_a_set=as_a_set, **noise)
     except (OSError, ValueError) as error:
         print(f"lensml predict: {error}", file=sys.stderr)
         return 1

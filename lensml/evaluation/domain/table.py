@@ -12,6 +12,7 @@ from tqdm import tqdm
 from lensml.evaluation.domain.corruptions import CORRUPTIONS
 from lensml.evaluation.domain.facts import facts_of
 from lensml.evaluation.domain.judge import ordinary_images
+from lensml.evaluation.domain.sets import columns_of, reason_against_set
 from lensml.evaluation.domain.verdict import FALSE_ALARMS, Judge
 from lensml.evaluation.statistics.bootstrap import system_weights
 from lensml.evaluation.statistics.metrics import Measured, mean_metric
@@ -27,6 +28,7 @@ from lensml.schema.training import Evaluation
 N_TEST = 500  # images of a class
 N_CORRUPTED = 200  # of all classes together
 WIDER, SHARPER = 1.5, 0.7  # FWHM of another PSF over the domain's
+N_SETS, SIZE = 10, 60  # sets of images, and images of one
 VERDICT = TaskTable(
     title="Verdicts",
     keys=("domain", "images", "of"),
@@ -35,7 +37,8 @@ VERDICT = TaskTable(
         "share_refused: of images that are said to lie outside the domain, for which no network's "
         f"probabilities are given. Of the domain's own test images at most {FALSE_ALARMS:.0%} of "
         "a class are meant to be. The others are test images of all classes, corrupted. Another "
-        "PSF cannot be told from another source in a single image: it has to be known.",
+        "PSF cannot be told from another source in a single image: it has to be known, or to be "
+        f"seen in a set. sets: of {SIZE} images that are each within the domain.",
     ),
 )
 
@@ -81,8 +84,8 @@ class _Jury:
     ) -> None:
         self.domain, self.classes, self.seed = domain, classes, seed
         self.reference: Reference = draw_reference(domain, n=spec.n_reference, seed=seed)
-        ordinary = ordinary_images(domain, classes, spec, self.reference, folder, seed=seed)
-        self.judge: Judge = ordinary.judge()
+        self.ordinary = ordinary_images(domain, classes, spec, self.reference, folder, seed=seed)
+        self.judge: Judge = self.ordinary.judge()
         self.fitter = SmoothFitter(domain, spec)
 
     def measured(self, spec: Evaluation) -> list[tuple[dict[str, Any], list[Measured]]]:
@@ -104,16 +107,35 @@ class _Jury:
         for factor in (SHARPER, WIDER):
             other = [self._images(_with_psf(self.domain, factor), c, n) for c in self.classes]
             yield f"psf_{factor:g}", "all", self._share(other, spec)
+        for factor in (1, SHARPER, WIDER):
+            name = "test images" if factor == 1 else f"psf_{factor:g}"
+            yield name, "sets", self._share_of_sets(_with_psf(self.domain, factor), spec)
+
+    def _share_of_sets(self, domain: Domain, spec: Evaluation) -> Measured:
+        """Sets that are refused as such; no lens stands in two of them, of whatever class."""
+        n, k = N_SETS * SIZE, len(self.classes)
+        parts = [self._images(domain, name, n) for name in self.classes]
+        facts = np.concatenate([self._facts(_every(each, i, k)) for i, each in enumerate(parts)])
+        facts = facts[[verdict.within for verdict in self.judge.judge(facts)]]
+        facts = facts[np.random.default_rng(self.seed).permutation(len(facts))]
+        sets = [facts[i : i + SIZE] for i in range(0, len(facts) - SIZE + 1, SIZE)]
+        outside = np.array(
+            [bool(reason_against_set(columns_of(each), self.ordinary)) for each in sets], float
+        )
+        weights = system_weights(np.arange(len(sets)), spec.n_bootstrap, self.seed)
+        return mean_metric("share_refused", float(outside.mean()), outside, weights, spec)
+
+    def _facts(self, images: Observed) -> np.ndarray:
+        scale = self.domain.instrument.pixel_scale
+        return facts_of(images, list(self.fitter.fit(images, self.reference)), scale)
 
     def _images(self, domain: Domain, substructure: str, n: int) -> Observed:
         return observe(domain, substructure, n=n, seed=self.seed, split="test")[1]
 
     def _share(self, images: Sequence[Observed], spec: Evaluation) -> Measured:
-        scale = self.domain.instrument.pixel_scale
         refused, systems = [], []
         for each in images:
-            facts = facts_of(each, list(self.fitter.fit(each, self.reference)), scale)
-            refused += [not verdict.within for verdict in self.judge.judge(facts)]
+            refused += [not verdict.within for verdict in self.judge.judge(self._facts(each))]
             systems += list(range(len(each)))
         outside = np.array(refused, float)
         weights = system_weights(np.array(systems), spec.n_bootstrap, self.seed)
@@ -121,8 +143,18 @@ class _Jury:
 
 
 def _first(images: Observed, n: int) -> Observed:
-    light = None if images.subtracted is None else images.subtracted[:n]
-    return Observed(images.image[:n], images.background_rms[:n], images.exposure_time[:n], light)
+    return _some(images, slice(n))
+
+
+def _every(images: Observed, start: int, step: int) -> Observed:
+    return _some(images, slice(start, None, step))
+
+
+def _some(images: Observed, rows: slice) -> Observed:
+    light = None if images.subtracted is None else images.subtracted[rows]
+    return Observed(
+        images.image[rows], images.background_rms[rows], images.exposure_time[rows], light
+    )
 
 
 def _with_psf(domain: Domain, factor: float) -> Domain:

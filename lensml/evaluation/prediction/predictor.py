@@ -20,6 +20,7 @@ from lensml.evaluation.classification.folders import networks_in
 from lensml.evaluation.classification.trained import TrainedClassifier
 from lensml.evaluation.domain.facts import facts_of
 from lensml.evaluation.domain.judge import Ordinary, ordinary_images
+from lensml.evaluation.domain.sets import OF_A_SET, reason_against_set
 from lensml.evaluation.domain.verdict import Judge
 from lensml.evaluation.prediction.files import (
     NOISE_MAP,
@@ -32,6 +33,7 @@ from lensml.evaluation.prediction.files import (
 from lensml.evaluation.prediction.networks import networks_of
 from lensml.evaluation.prediction.record import Record
 from lensml.fit.observed import Observed
+from lensml.fit.parameters import NAMES
 from lensml.fit.smooth import FittedImage, SmoothFitter
 from lensml.fit.starts import Reference, draw_reference
 
@@ -102,7 +104,8 @@ class Predictor:
         spread = [f"p_{name}_std" for name in self.classes] if len(self.classifiers) > 1 else []
         return [
             *("image", "verdict", *(f"p_{name}" for name in self.classes), *spread),
-            *("anomaly", "evidence", "chi2", "theta_E", "theta_E_error", "distance", "reason"),
+            *("anomaly", "evidence", "chi2", "theta_E", "theta_E_error", "R_sersic", "n_sersic"),
+            *("distance", "reason"),
         ]
 
     def rows(
@@ -183,6 +186,8 @@ class Predictor:
         table["chi2"] = [f.chi2 for f in fitted]
         table["theta_E"] = [f.parameters[0] for f in fitted]
         table["theta_E_error"] = [f.errors[0] for f in fitted]
+        for name in ("R_sersic", "n_sersic"):
+            table[name] = np.exp([f.parameters[NAMES.index(f"ln_{name}")] for f in fitted])
         evidence = np.array([f.explained.evidence if f.explained else np.nan for f in fitted])
         known = np.sort(self.ordinary.evidence[np.isfinite(self.ordinary.evidence)])
         if len(known):
@@ -191,6 +196,18 @@ class Predictor:
             table["anomaly"] = np.where(np.isfinite(evidence), below, np.nan)
         outside = table["verdict"] != WITHIN
         table.loc[outside, ["evidence", "anomaly"]] = np.nan
+
+    def as_a_set(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The table of all images; of a set that is not the domain's, with nothing said of it."""
+        within = table["verdict"].to_numpy(str) == WITHIN
+        columns = {f.column: table.loc[within, f.column].to_numpy() for f in OF_A_SET.values()}
+        reason = reason_against_set(columns, self.ordinary)
+        if reason:
+            said = [name for name in table if str(name).startswith("p_")]
+            table.loc[within, [*said, "evidence", "anomaly"]] = np.nan
+            table.loc[within, "verdict"] = OUTSIDE
+            table.loc[within, "reason"] = reason
+        return table
 
     def _fill_probabilities(
         self,
@@ -228,6 +245,7 @@ def predict(
     background_rms: float | None = None,
     exposure_time: float | None = None,
     array: str | None = None,
+    as_a_set: bool = True,
 ) -> pd.DataFrame:
     """What a run's classifiers say of images, a row for each.
 
@@ -240,12 +258,15 @@ def predict(
             if not given.
         exposure_time: s, likewise; the domain's if not given.
         array: name of the array of images, in npz, HDF5 and Zarr files that hold many.
+        as_a_set: whether they are of one camera: of thirty and more, nothing is said if their
+            sources are fitted with other shapes than the domain's, as with a wrong PSF.
 
     Returns:
         ``image``, ``verdict`` (``within`` the networks' domain, ``outside``, or ``unusable``),
         ``p_<class>`` with its standard deviation over seeds, ``anomaly`` (share of the domain's
         smooth lenses in which a potential explains less), ``evidence``, ``chi2``, ``theta_E`` with
-        its error (arcsec), ``distance`` (above 1 is outside) and ``reason``. Probabilities and
+        its error, ``R_sersic`` of the source (arcsec), ``n_sersic``, ``distance`` (above 1 is
+        outside) and ``reason``. Probabilities and
         anomaly are NaN unless the verdict is ``within``.
 
     Raises:
@@ -253,10 +274,10 @@ def predict(
         ValueError: see :meth:`Predictor.of`.
     """
     sources = sources_of([images] if isinstance(images, str | Path) else images, array)
-    tables = Predictor.of(run).rows(
-        sources, background_rms=background_rms, exposure_time=exposure_time
-    )
-    return pd.concat(_shown(tables, sources), ignore_index=True)
+    predictor = Predictor.of(run)
+    tables = predictor.rows(sources, background_rms=background_rms, exposure_time=exposure_time)
+    table = pd.concat(_shown(tables, sources), ignore_index=True)
+    return predictor.as_a_set(table) if as_a_set else table
 
 
 def predict_into(
@@ -267,12 +288,13 @@ def predict_into(
     background_rms: float | None = None,
     exposure_time: float | None = None,
     array: str | None = None,
+    as_a_set: bool = True,
 ) -> dict[str, int]:
     """Write the table of :func:`predict` as CSV, batch by batch; a stopped run goes on.
 
     Args:
         output: .csv to write; nothing is there before the table is whole.
-        run, images, background_rms, exposure_time, array: see :func:`predict`.
+        run, images, background_rms, exposure_time, array, as_a_set: see :func:`predict`.
 
     Returns:
         Number of images by verdict.
@@ -292,7 +314,7 @@ def predict_into(
         new = table.loc[~table["image"].isin(list(record.done))]
         if len(new):
             record.add(new)
-    record.finish()
+    record.finish(predictor.as_a_set if as_a_set else None)
     found = pd.read_csv(output, usecols=["verdict"])["verdict"]
     counted = found.to_numpy(str)
     return {name: int(np.count_nonzero(counted == name)) for name in (WITHIN, OUTSIDE, UNUSABLE)}

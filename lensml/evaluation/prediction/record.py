@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from lensml.data.files import write_csv
+
 FLOAT_FORMAT = "%.6g"
+TEXTS = ("image", "verdict", "reason")  # the other columns are numbers
 
 
 class Record:
@@ -51,8 +54,26 @@ class Record:
             self.partial, mode="a", header=new, index=False, float_format=FLOAT_FORMAT
         )
 
-    def finish(self) -> None:
-        """The table is whole."""
+    def _table(self) -> pd.DataFrame:
+        """What was added; a name such as NA is one."""
+        numbers = [name for name in self.columns if name not in TEXTS]
+        return pd.read_csv(
+            self.partial,
+            dtype=dict.fromkeys(TEXTS, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in numbers},
+        )
+
+    def finish(self, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> None:
+        """The table is whole.
+
+        Args:
+            change: of all of it, where what is said of a row depends on the others.
+        """
         if not self.partial.is_file():
             self.add(pd.DataFrame(columns=self.columns))
+        if change is not None:
+            write_csv(self.output, change(self._table())[self.columns], float_format=FLOAT_FORMAT)
+            self.partial.unlink()
+            return
         self.partial.replace(self.output)

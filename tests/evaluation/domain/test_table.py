@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 def test_own_images_and_others_have_a_row_each(default_config, seen_domain, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "N_TEST", 20)
     monkeypatch.setattr(module, "N_CORRUPTED", 12)
+    monkeypatch.setattr(module, "N_SETS", 2)
+    monkeypatch.setattr(module, "SIZE", 35)
     outputs = [str(tmp_path / f"verdicts.{end}") for end in ("csv", "md", "html", "tex")]
     spec: Evaluation = default_config.evaluation
     module.tabulate_verdicts(
@@ -37,4 +39,6 @@ def test_own_images_and_others_have_a_row_each(default_config, seen_domain, tmp_
     }
     assert share[("test images", "no_sub")] <= 0.2
     assert (share.loc[list(CORRUPTIONS)] >= 0.9).all()
+    assert share[("test images", "sets")] == 0
+    assert ("psf_1.5", "sets") in share.index
     assert "cannot be told from another source" in (tmp_path / "verdicts.md").read_text()

@@ -53,3 +53,21 @@ def test_a_table_of_no_rows_is_written(output):
     record.add(rows())
     record.finish()
     assert pd.read_csv(output).empty
+
+
+def test_what_is_said_of_all_rows_together_is_written_at_the_end(output):
+    columns = ["image", "verdict", "p", "reason"]
+    record = Record(output, columns, ["a"])
+    texts = {"image": ["NA", "001"], "verdict": ["within", "outside"], "reason": ["", "a, b"]}
+    record.add(pd.DataFrame({**texts, "p": [0.25, None]}))
+
+    def change(table):
+        assert table["image"].tolist() == ["NA", "001"]
+        assert table["p"].isna().tolist() == [False, True]
+        return table.assign(p=table["p"] / 2)
+
+    record.finish(change)
+    assert output.read_text() == (
+        'image,verdict,p,reason\nNA,within,0.125,\n001,outside,,"a, b"\n'
+    )
+    assert list(output.parent.iterdir()) == [output]
