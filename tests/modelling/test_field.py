@@ -54,7 +54,7 @@ def test_a_psf_of_finer_pixels_is_averaged():
     reach = min(len(kernel), len(alone)) // 2
     middles = [k[len(k) // 2 - reach :][: 2 * reach + 1] for k in (kernel, alone)]
     middles = [m[:, len(m[0]) // 2 - reach :][:, : 2 * reach + 1] for m in middles]
-    np.testing.assert_allclose(*middles, atol=2e-3)
+    np.testing.assert_allclose(middles[0], middles[1], atol=2e-3)
     assert kernel.sum() == pytest.approx(1)
 
 

@@ -5,24 +5,28 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
-from toy.modelled import MASS, SOURCE, arcs_of, empty_field, lens_field, with_image
+from toy.modelled import (
+    MASS,
+    RINGS,
+    SOURCE,
+    arcs_of,
+    empty_field,
+    lens_field,
+    task_of,
+    with_image,
+)
 
 from lensml.modelling.arcs import Rings
 from lensml.modelling.field import Blur
-from lensml.modelling.light import changes_of_light, fit_light
+from lensml.modelling.light import fit_light
 from lensml.modelling.mass import Rays
 from lensml.modelling.pixel_source import PixelSource
 from lensml.modelling.sersic import Task, fit_from_rings
 
-RINGS = Rings(np.array([1.0]), np.array([50.0]))
-
 
 @pytest.fixture(scope="module")
 def task():
-    field = lens_field()
-    blur = Blur(field.psf, field.n)
-    light = fit_light(field, blur)
-    return Task.of(field, blur, light, changes_of_light(field, blur, light), RINGS)
+    return task_of(lens_field())
 
 
 def gaussian(covariance):

@@ -2,26 +2,18 @@
 
 import numpy as np
 import pytest
-from toy.modelled import MASS, SOURCE, lens_field
+from toy.modelled import MASS, RINGS, SOURCE, lens_field, task_of
 
-from lensml.modelling.arcs import Rings
-from lensml.modelling.field import Blur
-from lensml.modelling.light import changes_of_light, fit_light
 from lensml.modelling.mocks import correlated_noise
 from lensml.modelling.pixel_source import PixelSource
 from lensml.modelling.potential import Filter
-from lensml.modelling.sersic import Task
 
-RINGS = Rings(np.array([1.0]), np.array([50.0]))
 CLUMP = (-0.75, 0.65, 0.03)
 
 
 def filtered(clump=None):
-    field = lens_field(clump=clump)
-    blur = Blur(field.psf, field.n)
-    light = fit_light(field, blur)
-    task = Task.of(field, blur, light, changes_of_light(field, blur, light), RINGS)
-    options = {"m": 36, "multipoles": False, "expected": light.image, "box": 0.5}
+    task = task_of(lens_field(clump=clump))
+    options = {"m": 36, "multipoles": False, "expected": task.light.image, "box": 0.5}
     return Filter(PixelSource(task, MASS, SOURCE, **options).fit(8), RINGS.outer)
 
 

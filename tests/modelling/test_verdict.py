@@ -2,27 +2,19 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from toy.modelled import MASS, SOURCE, lens_field
+from toy.modelled import MASS, RINGS, SOURCE, lens_field, task_of
 
-from lensml.modelling.arcs import Rings
-from lensml.modelling.field import Blur
 from lensml.modelling.lens import Candidate, LensModel, arc_radius
-from lensml.modelling.light import changes_of_light, fit_light
 from lensml.modelling.pixel_source import PixelSource
-from lensml.modelling.sersic import SersicLens, Task
+from lensml.modelling.sersic import SersicLens
 from lensml.modelling.verdict import adequacy, facts_of, reasons_against, statement_of
-
-RINGS = Rings(np.array([1.0]), np.array([50.0]))
 
 
 @pytest.fixture(scope="module")
 def lens():
-    field = lens_field()
-    blur = Blur(field.psf, field.n)
-    light = fit_light(field, blur)
-    task = Task.of(field, blur, light, changes_of_light(field, blur, light), RINGS)
+    task = task_of(lens_field())
+    field, light = task.field, task.light
     options = {"m": 24, "multipoles": True, "expected": light.image, "box": 0.5}
     model = PixelSource(task, MASS, SOURCE, **options).fit(6)
     sersic = SersicLens(MASS[:8], SOURCE, 1.0, model.arcs, light.image)

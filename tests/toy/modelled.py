@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from lensml.modelling.arcs import Rings
 from lensml.modelling.field import Blur, Field
-from lensml.modelling.light import gaussians
+from lensml.modelling.light import changes_of_light, fit_light, gaussians
 from lensml.modelling.mass import Rays
-from lensml.modelling.sersic import brightness
+from lensml.modelling.sersic import Task, brightness
 
 MASS = np.array([1.0, 2.05, 0.08, -0.05, 0.02, -0.01, 0.03, -0.02, *[0.0] * 4])
 SOURCE = np.array([np.log(0.6), np.log(0.2), np.log(1.3), 0.1, 0.05, 0.08, -0.05])
 SHAPE = np.array([0.02, -0.01, 0.1, -0.06, 0.1, -0.06])  # of the lens's light
+RINGS = Rings(np.array([1.0]), np.array([50.0]))
 N, SCALE, RMS = 61, 0.08, 0.04  # arcs at S/N 60
 
 
@@ -47,8 +51,6 @@ def with_image(field: Field, clean: np.ndarray, seed: int = 0) -> Field:
 
 def replaced(field: Field, **changes: object) -> Field:
     """A field with other arrays."""
-    from dataclasses import replace
-
     return replace(field, **changes)  # type: ignore[arg-type]
 
 
@@ -77,3 +79,10 @@ def lens_field(**options: object) -> Field:
     """A lens with light and noise; options of :func:`arcs_of`."""
     field = empty_field()
     return with_image(field, arcs_of(field, **options) + light_of(field))  # type: ignore[arg-type]
+
+
+def task_of(field: Field) -> Task:
+    """What is modelled of a field once the light of its lens is fitted."""
+    blur = Blur(field.psf, field.n)
+    light = fit_light(field, blur)
+    return Task.of(field, blur, light, changes_of_light(field, blur, light), RINGS)
