@@ -52,3 +52,11 @@ def test_noise_of_mocks_has_the_correlation_of_blank_sky():
     assert noise.std() == pytest.approx(1, abs=0.02)
     assert (noise[:, 1:] * noise[:, :-1]).mean() == pytest.approx(0.3, abs=0.05)  # tapered
     assert abs((noise[1:] * noise[:-1]).mean()) < 0.02
+
+
+def test_a_correlation_that_no_noise_has_still_gives_the_variance_of_blank_sky():
+    correlation = np.zeros((7, 7))
+    correlation[2:5, 2:5] = 0.9  # of all neighbours alone: its power is below 0 somewhere
+    correlation[3, 3] = 1
+    noise = correlated_noise(correlation, 400, np.random.default_rng(2))
+    assert noise.std() == pytest.approx(1, abs=0.05)

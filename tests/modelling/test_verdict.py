@@ -1,7 +1,9 @@
 """What may be said of a modelled lens, and what speaks against it."""
 
+from copy import copy
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from toy.modelled import MASS, RINGS, SOURCE, lens_field, task_of
 
@@ -74,6 +76,14 @@ def test_arcs_far_from_the_einstein_radius_are_no_lens(lens):
     candidate = replace(lens.candidates[0], arc_radius=1.8)
     (reason,) = reasons_against(replace(lens, candidates=[candidate]), facts_of(lens))
     assert reason == f"arcs lie at {facts_of(lens).arc_radius:.2f} theta_E"
+
+
+@pytest.mark.parametrize(("radius", "gap"), [(1.0, 0.0), (1.8, np.inf)])
+def test_only_what_could_be_a_lens_is_another_solution(lens, radius, gap):
+    other = copy(lens.best)
+    other.mass = lens.best.mass * np.array([0.5, *np.ones(11)])
+    candidates = [lens.candidates[0], Candidate("pixels", other, radius)]
+    assert facts_of(replace(lens, candidates=candidates)).gap == gap
 
 
 def test_chi2_is_judged_against_blank_sky(lens):
