@@ -20,7 +20,7 @@ from lensml.data.observed import (
 from lensml.data.observed.noise import border_of
 from lensml.schema.observed import ObservedLens
 
-WIDEST = 8.0  # arcsec of a cut-out that are looked at
+NARROWEST, WIDEST = 1.0, 8.0  # arcsec of a cut-out: what is needed, what is looked at
 PSF_REACH = 1.1  # arcsec from its middle within which a PSF is used
 SAME_SCALE = 0.02  # relative difference of two scales that are the same
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
@@ -106,7 +106,8 @@ def field_of(observation: Observation) -> Field:
         observation: read with its noise map and PSF.
 
     Raises:
-        UnusableImageError: noise or PSF are not known, or too few pixels hold data.
+        UnusableImageError: noise or PSF are not known, the cut-out is narrower than
+            :data:`NARROWEST`, or too few of its pixels hold data.
     """
     if observation.noise is None:
         raise UnusableImageError("a lens is modelled with the noise of its pixels: give noise_map")
@@ -114,6 +115,10 @@ def field_of(observation: Observation) -> Field:
         raise UnusableImageError("a lens is modelled with its PSF: give psf, or psf_fwhm")
     scale = observation.scale.arcsec
     rows, columns, n = _square(observation)
+    if n * scale < NARROWEST:
+        raise UnusableImageError(
+            f"covers {n * scale:.2f} arcsec about the lens; a model needs {NARROWEST:g}"
+        )
     cut = (rows, columns)
     known = observation.known[cut] & ~observation.masked[cut]
     if known.mean() < 0.5:

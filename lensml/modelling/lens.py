@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import binary_dilation, label
 
+from lensml.data.observed import UnusableImageError
 from lensml.modelling.arcs import Rings, find_rings
 from lensml.modelling.field import Blur, Field
 from lensml.modelling.light import LensLight, changes_of_light, fit_light, significance_above
@@ -98,7 +99,7 @@ def model_field(field: Field, advance: Callable[[str], Any] = lambda _: None) ->
         advance: told what is done next, for a progress bar.
 
     Raises:
-        ValueError: no start leads to a lens.
+        UnusableImageError: no start leads to a model.
     """
     advance("light of the lens")
     blur = Blur(field.psf, field.n)
@@ -116,7 +117,7 @@ def model_field(field: Field, advance: Callable[[str], Any] = lambda _: None) ->
     advance("refinement")
     candidates = _refine(task, starts, rings)
     if not candidates:
-        raise ValueError("no start leads to a model with arcs around a lens")
+        raise UnusableImageError("no start leads to a model of a lens")
     return LensModel(field, light, rings, fits[0], candidates, stray)
 
 

@@ -42,8 +42,8 @@ def model_lens(image: str | Path, **known: Any) -> ObservedModel:
             :class:`lensml.schema.observed.ObservedLens`.
 
     Raises:
-        ValueError: a file cannot be used, something is said that is not known of a cut-out, or no
-            start leads to a lens.
+        UnusableImageError: a file cannot be used, or no start leads to a model.
+        ValueError: something is said that is not known of a cut-out.
     """
     lens = model_field(read_field(ObservedLens.model_validate({"image": str(image), **known})))
     facts = facts_of(lens)

@@ -207,7 +207,7 @@ class PixelSource:
         self.smoothness = float(np.exp(np.clip(best, grid[0], grid[-1])))
         return self.solved(given)
 
-    def _derivatives(self, solution: Solution) -> np.ndarray:
+    def derivatives(self, solution: Solution) -> np.ndarray:
         """Of the image by the lens's free parameters over the noise, (free, pixels)."""
         rays, (bx, by) = self.task.rays, solution.positions
         value, sx, sy = np.empty_like(bx), np.empty_like(bx), np.empty_like(bx)
@@ -260,7 +260,7 @@ class PixelSource:
 
     def _curvature(self, now: Solution) -> tuple[np.ndarray, np.ndarray]:
         """Of half the cost by the lens, the source following: (free, free), and its slope."""
-        jacobian = self._derivatives(now)
+        jacobian = self.derivatives(now)
         left = self.data - now.matrix @ now.x
         mixed = (now.matrix.T @ jacobian.T.astype(np.float32)).astype(float)
         curvature = jacobian @ jacobian.T - mixed.T @ cho_solve(now.factor, mixed)

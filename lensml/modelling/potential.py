@@ -110,7 +110,7 @@ class Filter:
     def _known(self) -> tuple[np.ndarray, tuple[np.ndarray, bool]]:
         """Source, light and lens as columns (pixels, all), and their precision's factor."""
         model = self.model
-        lens = model._derivatives(model.solution).T.astype(np.float32)
+        lens = model.derivatives(model.solution).T.astype(np.float32)
         columns = np.concatenate([model.solution.matrix, lens], 1)
         precision = (columns.T @ columns).astype(float)
         n, m, free = model.m**2, len(model.precision), model.n_free

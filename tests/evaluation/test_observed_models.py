@@ -65,6 +65,16 @@ def test_one_that_cannot_be_modelled_is_a_row(tmp_path):
 
 
 @pytest.mark.slow
+def test_an_image_turned_over_is_no_lens(tmp_path):
+    field = empty_field(41)
+    turned = -with_image(field, arcs_of(field) + light_of(field)).image
+    row, arrays = written(tmp_path, turned)
+    assert row["statement"].startswith("not said to be a lens: ")
+    assert row["negative"] > 0.3
+    assert "convergence" not in arrays
+
+
+@pytest.mark.slow
 def test_pure_noise_is_no_lens(tmp_path):
     row, _ = written(tmp_path, noisy(31, RMS))
     assert row["reason"] or row["statement"].startswith("not said to be a lens: ")

@@ -75,3 +75,8 @@ def test_a_blur_is_a_convolution():
     image[10, 20] = 2.0
     out = Blur(psf_image(), 31)(image)
     np.testing.assert_allclose(out[6:15, 16:25], 2 * psf_image(), atol=1e-12)
+
+
+def test_a_cutout_that_holds_no_lens_is_refused(tmp_path):
+    with pytest.raises(UnusableImageError, match=r"covers 0\.71 arcsec about the lens"):
+        read_field(ObservedLens(**known(tmp_path, pixel_scale=0.01)))

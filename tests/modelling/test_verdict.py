@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from toy.modelled import MASS, RINGS, SOURCE, lens_field, task_of
 
+from lensml.data.observed import UnusableImageError
 from lensml.modelling.lens import Candidate, LensModel, arc_radius
 from lensml.modelling.pixel_source import PixelSource
 from lensml.modelling.sersic import SersicLens
@@ -31,6 +32,7 @@ def test_a_good_lens_has_nothing_against_it(lens):
     assert facts.peak > 20
     assert facts.matched > 100
     assert 0.95 < facts.explained <= 1
+    assert facts.negative < 0.1
     value, error = lens.parameters["theta_E"]
     assert abs(value - MASS[0]) < 0.02
     assert 0 < error < 0.02
@@ -42,6 +44,8 @@ def test_a_good_lens_has_nothing_against_it(lens):
         ({"peak": 2.0}, "no arc: brightest pixel at S/N 2.0"),
         ({"matched": 12.0}, "no arc: S/N 12 in all"),
         ({"gain": 0.05}, "a source gains 0.05 of ln evidence a pixel"),
+        ({"negative": 0.55}, "55% of the source's light is below 0"),
+        ({"reach": 0.9}, "the cut-out ends at 0.90 theta_E"),
         ({"opposite": 4.0}, "S/N 4 opposite the brightest arc"),
         ({"gap": 3.0}, "another solution is as probable (ln evidence 3 less)"),
     ],
@@ -84,6 +88,20 @@ def test_only_what_could_be_a_lens_is_another_solution(lens, radius, gap):
     other.mass = lens.best.mass * np.array([0.5, *np.ones(11)])
     candidates = [lens.candidates[0], Candidate("pixels", other, radius)]
     assert facts_of(replace(lens, candidates=candidates)).gap == gap
+
+
+def test_light_at_the_border_does_not_make_a_model_better(lens):
+    facts = replace(facts_of(lens), chi2=1.6)
+    assert adequacy(replace(facts, chi2_blank=1.0)) == "marginal"
+    assert adequacy(replace(facts, chi2_blank=9.0)) == "marginal"
+
+
+def test_arcs_where_nothing_was_modelled_are_no_model(lens):
+    model = copy(lens.best)
+    model.mass = lens.best.mass * np.array([0.05, *np.ones(11)])
+    small = replace(lens, candidates=[Candidate("pixels", model, 1.0)])
+    with pytest.raises(UnusableImageError, match=r"nothing is modelled about its 0\.05 arcsec"):
+        facts_of(small)
 
 
 def test_chi2_is_judged_against_blank_sky(lens):
