@@ -32,7 +32,8 @@ from lensml.schema import ConfigError, asked_encoders, read_config
 from lensml.schema.adaptation import JOINT_METHODS, Method
 from lensml.schema.anomaly import AutoencoderMethod
 from lensml.schema.asked_encoders import unfit
-from lensml.schema.config import origins_of, resolved_text
+from lensml.schema.config import resolved_text
+from lensml.schema.reading import origins_of
 from lensml.schema.simulation import SPLITS
 from lensml.schema.studies import SHIPPED
 from lensml.shipped import importable_from, version_problem
