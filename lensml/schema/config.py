@@ -42,7 +42,7 @@ TAKEN = (
     *("adaptation", "anomaly", "attribution", "audit", "cards", "classification", "convergence"),
     *("datasets", "development", "encoders", "export", "figures", "fits", "gallery"),
     *("harmony", "limit", "misspecification", "observed", "pretraining", "proxies"),
-    *("regression", "search", "studies", "sweep", "tables", "transfer"),
+    *("regression", "search", "studies", "sweep", "tables", "transfer", "verdict"),
 )
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from toy.configuration import ROOT
 
+from lensml.schema.config import TAKEN
+
 PACKAGE = ROOT / "lensml"
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 
@@ -139,3 +141,10 @@ def test_every_rule_says_in_a_line_what_it_makes():
     lines = [line[1] for line in said.values() if line]
     assert len(lines) > 100
     assert len(set(lines)) == len(lines)
+
+
+def test_no_run_may_have_the_name_of_a_folder_of_results():
+    folder = re.compile(r"(?:<results>/|_below\(f?\"|results\) / \")([a-z_]+)")
+    files = [*RULES, *(PACKAGE / "plan").glob("*.py")]
+    used = {name for file in files for name in folder.findall(file.read_text("utf-8"))}
+    assert used == set(TAKEN)
